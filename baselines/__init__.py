@@ -1,0 +1,1 @@
+"""The schemes under comparison, their data sets, networks and trained weights."""

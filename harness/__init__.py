@@ -1,0 +1,1 @@
+"""The orchestrator: what to run, in which order, on which testbed; what was measured; what it means."""

@@ -1,0 +1,1 @@
+"""What testbeds and baselines may know of the harness: errors, descriptions and small interfaces, nothing that runs."""

@@ -1,0 +1,122 @@
+"""What a trained scheme hands over: a folder of files and a description that device, edge and host all obey."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from harness.contracts.errors import BenchError
+from harness.contracts.toml import Strict, read_toml
+
+DESCRIPTION = "description.toml"
+GRAPH = "device.tflite"
+SERVER = "server.npz"
+_HASHED = (DESCRIPTION, GRAPH, SERVER)  # sorted; what makes device and server belong together
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,23}$")]
+
+
+class DeviceDescription(Strict):
+    """One scheme as the device's single flow sees it (local graph -> exit? -> quantise -> encode -> combine).
+
+    `symbol_table[v + 128]` is the symbol of the int8 feature value v. Symbols are sent in the order height, width,
+    channel of the slice `[first_channel, first_channel + channels)`. `alpha` weighs the local logits:
+    combined = alpha * local + (1 - alpha) * remote (AgileNN, section 3.2). `exit_threshold` > 1 never exits early.
+    """
+
+    scheme: Name
+    dataset: Name
+    profile: Name
+    classes: int = Field(ge=2, le=1000)
+    input_shape: tuple[int, int, int]
+    graph: bool
+    offload: Literal["none", "image", "features"]
+    features_output: int = Field(ge=-1, le=7)
+    local_logits_output: int = Field(ge=-1, le=7)
+    first_channel: int = Field(default=0, ge=0)
+    channels: int = Field(default=0, ge=0)
+    n_symbols: int = Field(default=256, ge=2, le=256)
+    symbol_table: list[Annotated[int, Field(ge=0, le=255)]] = Field(default_factory=list)
+    centroids: list[float] = Field(default_factory=list)
+    codec: Literal["stored", "lzw"] = "stored"
+    alpha: float = Field(ge=0.0, le=1.0)
+    exit_threshold: float = Field(default=2.0, ge=0.0, le=2.0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DeviceDescription:
+        height, width, depth = self.input_shape
+        if not (1 <= height <= 256 and 1 <= width <= 256 and depth == 3):
+            raise ValueError("input_shape must be (1..256, 1..256, 3)")
+        if self.offload == "none" and self.local_logits_output < 0:
+            raise ValueError("offload none needs local_logits_output")
+        if self.offload == "features" and (self.features_output < 0 or self.channels < 1):
+            raise ValueError("offload features needs features_output and channels")
+        if not self.graph and (self.features_output >= 0 or self.local_logits_output >= 0):
+            raise ValueError("outputs are named but graph is false")
+        if self.offload == "features" and len(self.symbol_table) != 256:
+            raise ValueError("offload features needs a symbol_table of 256 entries")
+        if any(symbol >= self.n_symbols for symbol in self.symbol_table):
+            raise ValueError("symbol_table holds a symbol >= n_symbols")
+        return self
+
+    @property
+    def label(self) -> str:
+        """`scheme-dataset-profile`, as the device reports it."""
+        return f"{self.scheme}-{self.dataset}-{self.profile}"
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of one uint8 input picture."""
+        height, width, depth = self.input_shape
+        return height * width * depth
+
+
+def load_description(folder: Path) -> DeviceDescription:
+    """Read and check `folder/description.toml` and that the files it implies are there.
+
+    Raises:
+        BenchError: something is missing or wrong, with the file and key.
+    """
+    if not folder.is_dir():
+        raise BenchError(
+            f"no trained weights at {folder}", cure="train them: python -m harness.train SCHEME --dataset D"
+        )
+    description = read_toml(folder / DESCRIPTION, DeviceDescription)
+    wanted = [GRAPH] if description.graph else []
+    if description.offload != "none":
+        wanted.append(SERVER)
+    for name in wanted:
+        try:
+            with (folder / name).open("rb") as f:
+                f.read(1)
+        except OSError as e:
+            raise BenchError(f"{folder / name} can't be read ({e.strerror})", cure="train or restore it") from e
+    return description
+
+
+def weights_hash(folder: Path) -> str:
+    """SHA-256 (hex) over the files that device and server must share, names and lengths included.
+
+    Raises:
+        BenchError: a file can't be read.
+    """
+    digest = hashlib.sha256()
+    for name in _HASHED:
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            data = path.read_bytes()
+        except OSError as e:
+            raise BenchError(f"{path} can't be read ({e.strerror})", cure="check its permissions") from e
+        digest.update(f"{name} {len(data)}\n".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def weights_u32(folder: Path) -> int:
+    """The first four bytes of `weights_hash` as a little-endian u32: what device and edge show each other."""
+    return int.from_bytes(bytes.fromhex(weights_hash(folder)[:8]), "little")

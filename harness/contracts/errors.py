@@ -1,0 +1,29 @@
+"""Errors that a user can cure: each is one line, and ends a way in with its exit code."""
+
+from __future__ import annotations
+
+
+class BenchError(Exception):
+    """What is wrong and how to cure it, in one line.
+
+    Args:
+        what: what is wrong, naming the file, key, device or option.
+        cure: what the user can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, cure: str = "") -> None:
+        self.what = " ".join(what.split())
+        self.cure = " ".join(cure.split())
+        super().__init__(f"{self.what}: {self.cure}" if self.cure else self.what)
+
+
+class TestbedAbsent(BenchError):
+    """The testbed asked for has no board attached. Under pytest this is exit code 4, never a skip."""
+
+    __test__ = False  # the name begins with "Test": pytest would collect it
+
+
+class SampleFailed(BenchError):
+    """One sample could not be measured; the run goes on and the sample is kept with its error and null values."""

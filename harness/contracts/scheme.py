@@ -1,0 +1,41 @@
+"""A scheme: one way to split a network between device and edge."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class ServerModel(Protocol):
+    """The remote half of a scheme, loaded."""
+
+    classes: int
+    symbols: int  # symbols of one payload
+
+    def warm_up(self) -> None:
+        """Run until the service time is that of every later call (graph traced, buffers allocated)."""
+
+    def infer(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """uint8 [symbols] -> float32 [classes] logits of one sample."""
+
+    def infer_batch(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """uint8 [n, symbols] -> float32 [n, classes]."""
+
+
+class Scheme(ABC):
+    """One scheme; found by name through the entry point group `agilenn_bench.schemes`."""
+
+    name: str
+    title: str  # as tables and plots show it
+
+    @abstractmethod
+    def train(self, options: Any, report: Any) -> Path:
+        """Train by `options` (harness.training), export the artefact and return its folder."""
+
+    @abstractmethod
+    def server(self, artefact: Path) -> ServerModel:
+        """Load the remote half. Raises BenchError when the weights can't be read or are of another network."""

@@ -1,0 +1,136 @@
+"""A testbed: one board with its link and probe, found by name through the entry points `agilenn_bench.testbeds`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol
+
+from harness.contracts.clock import Clock
+from harness.contracts.link import Link
+
+Source = Literal["measured", "modelled", "assumed", "published"]
+
+
+class SerialPort(Protocol):
+    """What the device protocol needs of a port; `serial.Serial` is one."""
+
+    timeout: float | None
+
+    def read(self, size: int = 1) -> bytes: ...
+
+    def write(self, data: bytes) -> int | None: ...
+
+    def reset_input_buffer(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Network:
+    """How the device reaches the edge. Lives in memory only: secrets never reach a file, log or result."""
+
+    broker_host: str
+    broker_port: int
+    topic_prefix: str
+    client_id: str
+    ssid: str = "bench"
+    wifi_password: str = field(default="", repr=False)
+    mqtt_user: str = ""
+    mqtt_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class TestbedDescription:
+    """What a testbed is, for tables and the manifest."""
+
+    __test__ = False
+
+    name: str
+    title: str
+    target: str  # firmware build target: stm32f746, native, esp32, host
+    clock_hz: int
+    ram_bytes: int
+    flash_bytes: int
+    console_baud: int
+    module_baud: int
+    time_source: Source  # where local/encode/combine/network times come from
+    remarks: str = ""  # e.g. the stated error of a cycle model
+    limits: dict[str, float] = field(default_factory=dict)  # hil test limits, units in the keys
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SampleLog:
+    """What the testbed itself saw of one sample; None = this testbed can't tell (never 0)."""
+
+    mqtt_up_bytes: int | None = None  # MQTT packet bytes device -> broker
+    mqtt_down_bytes: int | None = None
+    wire_up_bytes: int | None = None
+    wire_down_bytes: int | None = None
+    link_up_ms: float | None = None
+    link_down_ms: float | None = None
+    serial_up_bytes: int | None = None  # module UART, device -> module, within the network stage
+    serial_down_bytes: int | None = None
+    serial_up_ms: float | None = None  # time that the serial line alone held the message up
+    serial_down_ms: float | None = None
+    module_ms: float | None = None  # assumed processing time of the module
+    remote_ms: float | None = None  # as charged
+    markers_ms: dict[str, float] = field(default_factory=dict)  # stage -> duration between marker edges
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Testbed(ABC):
+    """One board made usable: flash -> reset -> open -> (device protocol) -> samples -> close."""
+
+    __test__ = False
+
+    name: str
+    description: TestbedDescription
+    clock: Clock
+    link: Link
+
+    @abstractmethod
+    def check(self) -> None:
+        """Is the board there? Raises TestbedAbsent with the cure otherwise. Cheap; changes nothing."""
+
+    @abstractmethod
+    def flash(self, image: Path) -> None:
+        """Put `image` (an ELF for `description.target`) on the board, skipped when it is there already."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Restart the firmware."""
+
+    @abstractmethod
+    def open(self) -> SerialPort:
+        """The console port. Raises BenchError when it can't be opened."""
+
+    def ready(self) -> None:  # noqa: B027 - a real board has nothing to do here
+        """Called once the device is associated: an emulated board takes its snapshot."""
+
+    def before_sample(self, seed: int, remote_ms: float | None) -> None:  # noqa: B027
+        """Called before each sample: an emulated board restores its snapshot and pins the remote time."""
+
+    def sample_log(self) -> SampleLog:
+        """What the testbed saw of the last sample."""
+        return SampleLog()
+
+    @property
+    def pins_remote(self) -> bool:
+        """Does this testbed charge a pinned remote time rather than the one that passes?"""
+        return False
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give everything back: processes, ports, files. Safe to call twice."""
+
+    def __enter__(self) -> Testbed:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,49 @@
+"""TOML files checked by pydantic: a wrong key, type or range is one line with file, key and cure."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.contracts.errors import BenchError
+
+
+class Strict(BaseModel):
+    """Base of every configuration model: unknown keys are errors, values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_toml(path: Path, model: type[Model]) -> Model:
+    """Read `path` as `model`.
+
+    Raises:
+        BenchError: the file is missing, unreadable, no TOML, or a key is unknown, missing or out of range.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as e:
+        raise BenchError(f"{path} does not exist", cure="check the path") from e
+    except (OSError, UnicodeDecodeError) as e:
+        raise BenchError(f"{path} can't be read ({e})", cure="check its permissions and encoding") from e
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as e:
+        raise BenchError(f"{path} is not valid TOML ({e})", cure="mend that line") from e
+    except ValidationError as e:
+        raise BenchError(f"{path}: {first_problem(e)}", cure="mend that key") from e
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a pydantic error as `key: what is wrong (got value)`."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "(top)"
+    got = "" if first["type"] in ("missing", "extra_forbidden") else f" (got {str(first.get('input'))[:40]!r})"
+    more = f"; {error.error_count() - 1} more" if error.error_count() > 1 else ""
+    return f"key {key}: {first['msg']}{got}{more}"
