@@ -1,0 +1,6 @@
+"""Picture data sets: fetched once, checked, in one canonical order whatever the source."""
+
+from baselines.data.dataset import DataSet, canonical_order, checksum, train_validation_split
+from baselines.data.registry import dataset_names, load_dataset
+
+__all__ = ["DataSet", "canonical_order", "checksum", "dataset_names", "load_dataset", "train_validation_split"]

@@ -1,0 +1,104 @@
+"""A data set in memory, its canonical order and its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.errors import BenchError
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One picture data set.
+
+    `x_*` are uint8 RGB pictures [n, height, width, 3], `y_*` uint8 class numbers [n]; both in canonical order.
+    """
+
+    name: str
+    x_train: Pixels
+    y_train: Labels
+    x_test: Pixels
+    y_test: Labels
+    names: tuple[str, ...]
+    checksum: str
+
+    @property
+    def classes(self) -> int:
+        return len(self.names)
+
+
+def _sample_digests(x: Pixels, y: Labels) -> list[bytes]:
+    flat = np.ascontiguousarray(x).reshape(len(x), -1)
+    return [hashlib.sha256(row.tobytes() + bytes([label])).digest() for row, label in zip(flat, y, strict=True)]
+
+
+def canonical_order(x: Pixels, y: Labels) -> tuple[Pixels, Labels]:
+    """Sort samples by the SHA-256 of pixels (row-major RGB bytes) and label byte.
+
+    Sources store the same pictures in different orders; sorted so, a seed picks the same pictures from each of them.
+    """
+    digests = _sample_digests(x, y)
+    order = sorted(range(len(digests)), key=digests.__getitem__)
+    return x[order], y[order]
+
+
+def checksum(x_train: Pixels, y_train: Labels, x_test: Pixels, y_test: Labels) -> str:
+    """SHA-256 (hex) over shapes, pixels and labels of both splits, as they are ordered."""
+    digest = hashlib.sha256()
+    for array in (x_train, y_train, x_test, y_test):
+        digest.update(repr(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def train_validation_split(
+    x: Pixels, y: Labels, *, validation: int = 5000, seed: int = 0
+) -> tuple[Pixels, Labels, Pixels, Labels]:
+    """Split the training set, the same number of every class in the validation part (as far as it divides).
+
+    Returns `x_train, y_train, x_validation, y_validation`. The test set is not part of this: choices are made on
+    validation. The split depends on `seed` and the canonical order only.
+    """
+    if not 0 < validation < len(x):
+        raise BenchError(f"validation split of {validation} out of {len(x)} pictures", cure="choose fewer")
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(x))
+    # Rank of each sample within its class in shuffled order: taking the lowest ranks balances the classes.
+    rank = np.empty(len(x), dtype=np.int64)
+    for label in np.unique(y):
+        members = shuffled[y[shuffled] == label]
+        rank[members] = np.arange(len(members))
+    by_rank = shuffled[np.argsort(rank[shuffled], kind="stable")]
+    held_out = np.zeros(len(x), dtype=bool)
+    held_out[by_rank[:validation]] = True
+    return x[~held_out], y[~held_out], x[held_out], y[held_out]
+
+
+def save_npz(path: Path, data: DataSet) -> None:
+    """Write `data` atomically: an interrupted write leaves no half file under the final name."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as f:
+            np.savez(
+                f,
+                x_train=data.x_train,
+                y_train=data.y_train,
+                x_test=data.x_test,
+                y_test=data.y_test,
+                names=np.array(data.names),
+            )
+        part.replace(path)
+    except OSError as e:
+        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --data-dir") from e
+    finally:
+        part.unlink(missing_ok=True)

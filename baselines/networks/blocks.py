@@ -1,0 +1,74 @@
+"""Blocks that networks are made of, each buildable with its batch normalisation or with it folded away.
+
+A block named `n` holds the layers `n_conv` (or `n_depth`) and, unless folded, `n_bn`; `folding.fold` relies on that.
+Importing this module imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+Tensor = Any  # a Keras tensor
+
+BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 0.99 would lag behind
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Builds blocks; `folded` = convolutions with a bias instead of batch normalisation (for export and serving)."""
+
+    folded: bool = False
+
+    def _finish(self, x: Tensor, name: str, act: str | None) -> Tensor:
+        if not self.folded:
+            x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"{name}_bn")(x)
+        if act == "relu":
+            return keras.layers.ReLU(name=f"{name}_relu")(x)
+        if act == "relu6":
+            return keras.layers.ReLU(6.0, name=f"{name}_relu")(x)
+        return x
+
+    def conv(
+        self, x: Tensor, filters: int, *, name: str, kernel: int = 3, stride: int = 1, act: str | None = "relu"
+    ) -> Tensor:
+        """Convolution, normalisation, activation; [n, h, w, c] -> [n, ceil(h / stride), ceil(w / stride), filters]."""
+        x = keras.layers.Conv2D(
+            filters,
+            kernel,
+            stride,
+            "same",
+            use_bias=self.folded,
+            kernel_initializer="he_normal",
+            name=f"{name}_conv",
+        )(x)
+        return self._finish(x, name, act)
+
+    def depthwise(self, x: Tensor, *, name: str, kernel: int = 3, stride: int = 1, act: str | None = "relu6") -> Tensor:
+        """Depthwise convolution, normalisation, activation."""
+        x = keras.layers.DepthwiseConv2D(
+            kernel, stride, "same", use_bias=self.folded, depthwise_initializer="he_normal", name=f"{name}_depth"
+        )(x)
+        return self._finish(x, name, act)
+
+    def residual(self, x: Tensor, *, name: str) -> Tensor:
+        """x + conv(conv(x)), then ReLU is left to the convolutions inside (pre-added form)."""
+        y = self.conv(x, x.shape[-1], name=f"{name}_a")
+        y = self.conv(y, x.shape[-1], name=f"{name}_b")
+        return keras.layers.Add(name=f"{name}_add")([x, y])
+
+    def inverted_residual(self, x: Tensor, filters: int, *, expand: int, stride: int, name: str) -> Tensor:
+        """MobileNetV2's block (Sandler et al. 2018, section 3.3)."""
+        width = x.shape[-1]
+        y = self.conv(x, width * expand, kernel=1, act="relu6", name=f"{name}_expand") if expand > 1 else x
+        y = self.depthwise(y, stride=stride, name=f"{name}_mid")
+        y = self.conv(y, filters, kernel=1, act=None, name=f"{name}_project")
+        return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 and width == filters else y
+
+
+def classifier(x: Tensor, classes: int, *, name: str = "head") -> Tensor:
+    """Mean over height and width, then a dense layer: [n, h, w, c] -> logits [n, classes]."""
+    x = keras.layers.GlobalAveragePooling2D(name=f"{name}_pool")(x)
+    return keras.layers.Dense(classes, name=f"{name}_dense")(x)

@@ -1,0 +1,1 @@
+"""Training loop, checkpoints and logs shared by the schemes."""

@@ -1,0 +1,52 @@
+"""Checkpoints: every variable of a training and where it stands, in one .npz, written atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.contracts.errors import BenchError
+
+
+def save(path: Path, variables: list[Any], state: dict[str, Any]) -> None:
+    """Write the values of `variables` (in this order) and the JSON-able `state`.
+
+    Raises:
+        BenchError: the file can't be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    arrays = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(variables)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as f:
+            np.savez(f, state=np.frombuffer(json.dumps(state).encode(), dtype=np.uint8), **arrays)
+        part.replace(path)
+    except OSError as e:
+        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --out") from e
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: Path, variables: list[Any]) -> dict[str, Any]:
+    """Put the values of a checkpoint into `variables` and return its state.
+
+    Raises:
+        BenchError: the file is damaged or of another network or recipe.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            state: dict[str, Any] = json.loads(z["state"].tobytes())
+            values = [z[f"v{i:04d}"] for i in range(len(z.files) - 1)]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as e:
+        raise BenchError(f"{path} is damaged ({e})", cure="start again without --resume") from e
+    shapes = [tuple(value.shape) for value in values]
+    if shapes != [tuple(variable.shape) for variable in variables]:
+        raise BenchError(f"{path} is of another network or recipe", cure="start again without --resume")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return state

@@ -1,0 +1,172 @@
+"""The training loop: epochs of seeded batches, a learning rate per step, checkpoints, exact resume, NaN stop, CSV log."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from baselines.training import checkpoint
+from baselines.training.interface import Report
+from harness.contracts.errors import BenchError
+
+log = logging.getLogger(__name__)
+
+READ_BACK_STEPS = 20  # metrics are fetched from the graph this often: fetching each step would stall it
+
+
+class Job(ABC):
+    """What is trained: a compiled step and an evaluation over arrays it holds."""
+
+    @abstractmethod
+    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
+        """One optimiser step on the training samples `indices`; scalar tensors by metric name, `loss` among them."""
+
+    @abstractmethod
+    def evaluate(self) -> dict[str, float]:
+        """Figures on the validation split by metric name, `val_accuracy` (0..1) among them."""
+
+    @abstractmethod
+    def variables(self) -> list[Any]:
+        """Every variable whose value the next step depends on."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up, then a cosine to nearly zero, per step."""
+
+    epochs: int
+    steps_per_epoch: int
+    peak: float
+    warmup_epochs: float = 1.0
+
+    def __call__(self, step: int) -> float:
+        total = self.epochs * self.steps_per_epoch
+        warmup = min(self.warmup_epochs * self.steps_per_epoch, total / 2)
+        if step < warmup:
+            return self.peak * (step + 1) / warmup
+        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup))) + 1e-6
+
+
+@dataclass(frozen=True)
+class Run:
+    """One phase of a training: how long, on how many samples, where its files go."""
+
+    title: str
+    folder: Path
+    samples: int
+    batch: int
+    epochs: int
+    seed: int
+    learning_rate: float
+    warmup_epochs: float = 1.0
+    log_name: str = "history.csv"
+    checkpoint_name: str = "checkpoint.npz"
+
+
+def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, float]:
+    """Train `job` and leave it with the variables of the epoch that was best on validation.
+
+    Returns the figures of that epoch, with `epoch`, `wall_s` (over all sessions). With `resume`, an interrupted
+    training goes on from its last whole epoch: batches, augmentation and rates depend on seed and step alone.
+
+    Raises:
+        BenchError: the loss is no longer finite (the last good checkpoint is kept), or files can't be written.
+    """
+    steps = run.samples // run.batch
+    if steps < 1:
+        raise BenchError(f"batch of {run.batch} out of {run.samples} samples", cure="choose a smaller batch")
+    last, best = run.folder / run.checkpoint_name, run.folder / f"best-{run.checkpoint_name}"
+    history: list[dict[str, float]] = []
+    if resume and last.exists():
+        state = checkpoint.load(last, job.variables())
+        if (state["seed"], state["epochs"], state["batch"]) != (run.seed, run.epochs, run.batch):
+            raise BenchError(f"{last} is of another recipe", cure="start again without --resume")
+        history = state["history"]
+    elif last.exists() and not resume:
+        last.unlink()
+        best.unlink(missing_ok=True)
+    schedule = Schedule(run.epochs, steps, run.learning_rate, run.warmup_epochs)
+    report.begin(run.title, run.epochs, steps, len(history))
+    for epoch in range(len(history), run.epochs):
+        started = time.monotonic()
+        row: dict[str, float] = {"epoch": epoch + 1}
+        row |= _epoch(job, run, schedule, epoch, steps, report, last)
+        row |= job.evaluate()
+        row["wall_s"] = round(time.monotonic() - started, 2)
+        history.append(row)
+        state = {"seed": run.seed, "epochs": run.epochs, "batch": run.batch, "history": history}
+        checkpoint.save(last, job.variables(), state)
+        if row["val_accuracy"] >= max(h["val_accuracy"] for h in history):
+            checkpoint.save(best, job.variables(), state)
+        write_history(run.folder / run.log_name, history)
+        report.epoch(epoch + 1, row)
+    if not history:
+        return {"epoch": 0, "wall_s": 0.0}
+    checkpoint.load(best, job.variables())
+    chosen = max(history, key=lambda h: (h["val_accuracy"], h["epoch"]))
+    return chosen | {"wall_s": round(sum(h["wall_s"] for h in history), 1)}
+
+
+def _epoch(
+    job: Job, run: Run, schedule: Schedule, epoch: int, steps: int, report: Report, last: Path
+) -> dict[str, float]:
+    order = np.random.default_rng([run.seed, epoch]).permutation(run.samples).astype(np.int32)
+    sums: dict[str, float] = {}
+    pending: list[dict[str, Any]] = []
+    for i in range(steps):
+        step = epoch * steps + i
+        seed = np.array([run.seed, step], dtype=np.int32)
+        pending.append(job.step(order[i * run.batch : (i + 1) * run.batch], seed, schedule(step)))
+        shown: dict[str, float] = {}
+        if len(pending) == READ_BACK_STEPS or i + 1 == steps:
+            for metrics in pending:
+                for name, value in metrics.items():
+                    sums[name] = sums.get(name, 0.0) + float(value)
+            shown = {name: float(value) for name, value in pending[-1].items()}
+            pending.clear()
+            if not math.isfinite(sums["loss"]):
+                kept = f"the last good checkpoint is {last}" if last.exists() else "no epoch was finished"
+                raise BenchError(
+                    f"{run.title}: the loss is no longer finite in epoch {epoch + 1}, step {i + 1}; {kept}",
+                    cure="lower the learning rate (--set learning_rate=...)",
+                )
+        report.step(epoch + 1, i + 1, shown)
+    return {name: round(total / steps, 5) for name, total in sums.items()}
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write one CSV row an epoch."""
+    try:
+        with path.open("w", newline="", encoding="utf-8") as f:
+            writer = csv.DictWriter(f, fieldnames=list(history[0]))
+            writer.writeheader()
+            writer.writerows(history)
+    except OSError as e:
+        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --out") from e
+
+
+def in_batches(function: Any, *arrays: npt.NDArray[Any], batch: int = 500) -> npt.NDArray[np.float32]:
+    """`function` over `arrays` in batches along the first axis, results joined."""
+    parts = [
+        np.asarray(function(*(tf.constant(a[i : i + batch]) for a in arrays))) for i in range(0, len(arrays[0]), batch)
+    ]
+    return np.concatenate(parts)
+
+
+def use_cores(count: int) -> None:
+    """Let TensorFlow use `count` cores. Has an effect before the first operation only; a later call is logged."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(min(count, 2))
+    except RuntimeError:
+        log.info("TensorFlow runs already; its thread counts stay")

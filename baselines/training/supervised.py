@@ -1,0 +1,113 @@
+"""Train one network on pictures with labels, with a teacher if there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from baselines.data import DataSet, train_validation_split
+from baselines.training.augment import augment, to_unit
+from baselines.training.loop import Job, in_batches
+
+VALIDATION_SPLIT_SEED = 0  # one split for every training, so that choices made on one never see another's training
+
+
+def sgd(weight_decay: float, variables: list[Any], no_decay: tuple[str, ...] = ()) -> Any:
+    """SGD with Nesterov momentum 0.9 and decoupled weight decay on kernels only."""
+    optimiser = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=weight_decay or None)
+    if weight_decay:
+        optimiser.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", *no_decay])
+    optimiser.build(variables)
+    return optimiser
+
+
+def cross_entropy(labels: Any, logits: Any, smoothing: float = 0.0) -> Any:
+    """Mean cross-entropy; labels int [n], logits float32 [n, classes]."""
+    classes = logits.shape[-1]
+    target = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, logits))
+
+
+def distillation(teacher_logits: Any, logits: Any, temperature: float) -> Any:
+    """Hinton et al. 2015: cross-entropy of softened outputs, times T^2 so that gradients keep their size."""
+    target = tf.nn.softmax(teacher_logits / temperature)
+    soft = tf.nn.softmax_cross_entropy_with_logits(target, logits / temperature)
+    return tf.reduce_mean(soft) * temperature**2
+
+
+class Samples:
+    """Training and validation pictures of a data set, the training ones as a tensor to gather from."""
+
+    def __init__(self, data: DataSet, *, validation: int) -> None:
+        x, y, self.x_validation, self.y_validation = train_validation_split(
+            data.x_train, data.y_train, validation=validation, seed=VALIDATION_SPLIT_SEED
+        )
+        self.x, self.y = x, y
+        self._x, self._y = tf.constant(x), tf.constant(y.astype(np.int32))
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def batch(self, indices: Any, seed: Any) -> tuple[Any, Any]:
+        """Augmented float32 pictures in 0..1 and int32 labels of the training samples `indices`."""
+        return to_unit(augment(tf.gather(self._x, indices), seed)), tf.gather(self._y, indices)
+
+
+def accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> float:
+    """Share of rows of `logits` [n, classes] whose largest entry is the label."""
+    return float(np.mean(np.argmax(logits, axis=-1) == labels))
+
+
+class SupervisedJob(Job):
+    """Cross-entropy (and distillation from `teacher`, weight `distil`) on augmented pictures."""
+
+    def __init__(
+        self,
+        model: Any,
+        samples: Samples,
+        *,
+        weight_decay: float,
+        smoothing: float = 0.0,
+        teacher: Any = None,
+        distil: float = 0.0,
+        distil_temperature: float = 4.0,
+    ) -> None:
+        self.model = model
+        self._samples = samples
+        self._optimiser = sgd(weight_decay, model.trainable_variables)
+        self._smoothing = smoothing
+        self._teacher = teacher if distil > 0 else None
+        self._distil = distil
+        self._temperature = distil_temperature
+        self._compiled = tf.function(self._step)
+        self._forward = tf.function(lambda x: self.model(to_unit(x), training=False))
+
+    def _step(self, indices: Any, seed: Any) -> dict[str, Any]:
+        x, y = self._samples.batch(indices, seed)
+        teacher_logits = self._teacher(x, training=False) if self._teacher is not None else None
+        with tf.GradientTape() as tape:
+            logits = self.model(x, training=True)
+            loss = cross_entropy(y, logits, self._smoothing)
+            if teacher_logits is not None:
+                soft = distillation(teacher_logits, logits, self._temperature)
+                loss = (1.0 - self._distil) * loss + self._distil * soft
+        variables = self.model.trainable_variables
+        self._optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        hit = tf.reduce_mean(tf.cast(tf.argmax(logits, -1, tf.int32) == y, tf.float32))
+        return {"loss": loss, "accuracy": hit}
+
+    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
+        self._optimiser.learning_rate.assign(learning_rate)
+        result: dict[str, Any] = self._compiled(tf.constant(indices), tf.constant(seed))
+        return result
+
+    def evaluate(self) -> dict[str, float]:
+        logits = in_batches(self._forward, self._samples.x_validation)
+        return {"val_accuracy": round(accuracy(logits, self._samples.y_validation), 5)}
+
+    def variables(self) -> list[Any]:
+        return [*self.model.variables, *self._optimiser.variables]
