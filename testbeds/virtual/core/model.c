@@ -1,0 +1,364 @@
+/* Cortex-M7 cycle model as Unicorn hooks: edge costs, predictor, line fills. Deterministic; no allocation while a
+ * known edge is taken. A new block is decoded by Python (m7_decode_cb), once. */
+#include "model.h"
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t m7_schedule(const m7_insn *a, uint32_t n, const m7_insn *b, uint32_t m);
+
+static m7_op no_ops = {0xFFFFFFFFu, 0, 0, 0, 0, 0, 0, {0, 0, 0}};
+
+m7 *m7_new(m7_decode_cb decode, m7_stop_fn stop, m7_reg_read_fn reg_read, const int *reg_ids)
+{
+    m7 *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    m->decode = decode;
+    m->emu_stop = stop;
+    m->reg_read = reg_read;
+    for (int k = 0; k < 16; k++) m->reg_ids[k] = reg_ids[k];
+    m->table_size = 1 << 12;
+    m->table = calloc(m->table_size, sizeof *m->table);
+    m->current = m->previous = &m->root;
+    m->root.ops = &no_ops;
+    m->op = &no_ops;
+    m->c.deadline = ~0ull;
+    m->c.fill_cycles = 4;
+    m->c.mispredict_cycles = 8;
+    m->c.fills_on = 1;
+    if (!m->table) { free(m); return NULL; }
+    return m;
+}
+
+void m7_free(m7 *m)
+{
+    for (uint32_t k = 0; k < m->n_blocks; k++) {
+        free(m->list[k]->insns);
+        free(m->list[k]->ops);
+        free(m->list[k]->edges);
+        free(m->list[k]);
+    }
+    free(m->root.edges);
+    free(m->table);
+    free(m->list);
+    free(m->predictions);
+    free(m->s_predictions);
+    free(m->trace);
+    free(m);
+}
+
+m7_counters *m7_get_counters(m7 *m) { return &m->c; }
+void m7_set_registers(m7 *m, const uint32_t *regs) { m->regs = regs; }
+uint32_t m7_n_blocks(m7 *m) { return m->n_blocks; }
+m7_block *m7_get_block(m7 *m, uint32_t k) { return m->list[k]; }
+m7_block *m7_root(m7 *m) { return &m->root; }
+
+static uint32_t slot_of(const m7 *m, uint32_t address, uint32_t size)
+{
+    return ((address >> 1) * 2654435761u ^ size * 40503u) & (m->table_size - 1);
+}
+
+static m7_block *find(const m7 *m, uint32_t address, uint32_t size)
+{
+    for (uint32_t s = slot_of(m, address, size); m->table[s]; s = (s + 1) & (m->table_size - 1))
+        if (m->table[s]->address == address && m->table[s]->size == size) return m->table[s];
+    return NULL;
+}
+
+static void put(m7 *m, m7_block *b)
+{
+    uint32_t s = slot_of(m, b->address, b->size);
+    while (m->table[s]) s = (s + 1) & (m->table_size - 1);
+    m->table[s] = b;
+}
+
+static int grow(m7 *m)
+{
+    if (m->n_blocks == m->cap_blocks) {
+        uint32_t cap = m->cap_blocks ? m->cap_blocks * 2 : 1024;
+        m7_block **list = realloc(m->list, cap * sizeof *list);
+        if (list) m->list = list;
+        m7_prediction *p = realloc(m->predictions, cap * sizeof *p);
+        if (p) m->predictions = p;
+        if (!list || !p) return -1;
+        m->cap_blocks = cap;
+    }
+    if (m->n_blocks * 2 >= m->table_size) {
+        m7_block **table = calloc(m->table_size * 2, sizeof *table);
+        if (!table) return -1;
+        free(m->table);
+        m->table = table;
+        m->table_size *= 2;
+        for (uint32_t k = 0; k < m->n_blocks; k++) put(m, m->list[k]);
+    }
+    return 0;
+}
+
+static int in_cached_memory(uint32_t a) /* SRAM above the DTCM, and flash on AXI */
+{
+    return a - 0x20010000u < 0x40000u || a - 0x08000000u < 0x100000u;
+}
+
+/* Python answers a decode request with this. */
+int m7_define(m7 *m, uint32_t address, uint32_t size, const m7_insn *insns, uint32_t n, const m7_op *ops, uint32_t k)
+{
+    if (grow(m)) return -1;
+    m7_block *b = calloc(1, sizeof *b);
+    if (!b) return -1;
+    b->insns = malloc((n ? n : 1) * sizeof *b->insns);
+    b->ops = malloc((k + 1) * sizeof *b->ops);
+    if (!b->insns || !b->ops) { free(b->insns); free(b->ops); free(b); return -1; }
+    memcpy(b->insns, insns, n * sizeof *insns);
+    memcpy(b->ops, ops, k * sizeof *ops);
+    b->ops[k] = no_ops;
+    b->address = address;
+    b->size = size;
+    b->n_insns = n;
+    b->alone = m7_schedule(insns, n, NULL, 0);
+    b->first_line = address >> 5;
+    b->last_line = (address + size - 1) >> 5;
+    b->cached_fetch = (uint32_t)in_cached_memory(address);
+    b->id = m->n_blocks;
+    memset(&m->predictions[b->id], 0, sizeof m->predictions[b->id]);
+    m->list[m->n_blocks++] = b;
+    put(m, b);
+    return 0;
+}
+
+static m7_edge *new_edge(m7 *m, m7_block *from, uint32_t address, uint32_t size)
+{
+    m7_block *to = find(m, address, size);
+    if (!to) {
+        if (m->decode(m, address, size)) return NULL;
+        to = find(m, address, size);
+        if (!to) return NULL;
+    }
+    if (from->n_edges == from->cap_edges) {
+        uint32_t cap = from->cap_edges ? from->cap_edges * 2 : 2;
+        m7_edge *edges = realloc(from->edges, cap * sizeof *edges);
+        if (!edges) return NULL;
+        from->edges = edges;
+        from->cap_edges = cap;
+    }
+    m7_edge *e = &from->edges[from->n_edges++];
+    memset(e, 0, sizeof *e);
+    e->address = address;
+    e->size = size;
+    e->to = to;
+    e->cost = m7_schedule(from->insns, from->n_insns, to->insns, to->n_insns) - from->alone;
+    return e;
+}
+
+static int fills(uint32_t *ways, int n, uint32_t tag) /* least recently used */
+{
+    int k = 0;
+    if (ways[0] == tag) return 0;
+    while (k < n && ways[k] != tag) k++;
+    int miss = k == n;
+    if (miss) k = n - 1;
+    for (; k > 0; k--) ways[k] = ways[k - 1];
+    ways[0] = tag;
+    return miss;
+}
+
+static void touch(m7 *m, uint32_t address)
+{
+    if (m->trace && m->trace_len < m->trace_cap) m->trace[m->trace_len++] = address;
+    uint32_t line = address >> 5;
+    if (line == m->last_data_line || !in_cached_memory(address)) return;
+    m->last_data_line = line;
+    if (fills(m->caches.data[line % DATA_SETS], DATA_WAYS, line + 1)) {
+        m->c.data_fills++;
+        m->current->data_fills++;
+        m->c.cycles += m->c.fill_cycles;
+    }
+}
+
+void m7_on_block(void *uc, uint64_t address64, uint32_t size, void *user)
+{
+    m7 *m = user;
+    uint32_t address = (uint32_t)address64;
+    if (m->c.stop || m->c.cycles >= m->c.deadline) {
+        m->c.in_block = 0;
+        m->emu_stop(uc);
+        return;
+    }
+    m7_block *from = m->current;
+    m7_edge *e = from->edges, *end = e + from->n_edges;
+    while (e < end && (e->address != address || e->size != size)) e++;
+    if (e == end && !(e = new_edge(m, from, address, size))) {
+        m->c.failed = 1;
+        m->c.stop = 1;
+        m->c.in_block = 0;
+        m->emu_stop(uc);
+        return;
+    }
+    m7_block *b = e->to;
+    e->taken++;
+    m->c.cycles += e->cost;
+    m->c.last_cost = e->cost;
+    m->c.instructions += b->n_insns;
+    m->c.blocks++;
+    if (from != &m->root) {
+        m7_prediction *p = &m->predictions[from->id];
+        if (!p->confidence) {
+            p->successor = address;
+            p->confidence = 2;
+        } else if (p->successor == address) {
+            p->confidence = 3;
+        } else {
+            if (--p->confidence < 1) { p->successor = address; p->confidence = 1; }
+            m->c.mispredicted++;
+            e->mispredicted++;
+            m->c.cycles += m->c.mispredict_cycles;
+        }
+    }
+    m->previous = from;
+    m->current = b;
+    m->op = b->ops;
+    m->c.in_block = 1;
+    m->c.pc = address;
+    if (m->c.fills_on && b->cached_fetch)
+        for (uint32_t line = b->first_line; line <= b->last_line; line++)
+            if (fills(m->caches.insn[line % INSN_SETS], INSN_WAYS, line + 1)) {
+                m->c.instruction_fills++;
+                b->instruction_fills++;
+                m->c.cycles += m->c.fill_cycles;
+            }
+}
+
+static uint32_t reg(m7 *m, void *uc, unsigned k)
+{
+    if (m->regs) return m->regs[k];
+    uint32_t value = 0;
+    m->reg_read(uc, m->reg_ids[k], &value);
+    return value;
+}
+
+void m7_on_code(void *uc, uint64_t address64, uint32_t size, void *user)
+{
+    m7 *m = user;
+    uint32_t address = (uint32_t)address64;
+    (void)size;
+    m->c.pc = address;
+    m7_op *op = m->op;
+    if (op->pc > address) return;
+    while (op->pc < address) op++; /* those that a failed condition skipped */
+    if (op->pc != address) { m->op = op; return; }
+    m->op = op + 1;
+    if (!m->c.fills_on) return;
+    uint32_t a = (uint32_t)op->offset;
+    if (op->base != 0xFF) a += reg(m, uc, op->base);
+    if (op->index != 0xFF) a += reg(m, uc, op->index) << op->shift;
+    touch(m, a);
+    for (unsigned k = 1; k < op->count; k++) touch(m, a + k * op->step);
+}
+
+/* For tests only: what Unicorn itself reports, to compare with what m7_on_code computed. */
+void m7_on_memory(void *uc, int type, uint64_t address, int size, int64_t value, void *user)
+{
+    m7 *m = user;
+    (void)uc; (void)type; (void)size; (void)value;
+    if (m->trace_len < m->trace_cap) m->trace[m->trace_len++] = (uint32_t)address;
+}
+
+int m7_trace(m7 *m, uint32_t cap)
+{
+    free(m->trace);
+    m->trace_len = m->trace_cap = 0;
+    m->trace = cap ? malloc(cap * sizeof *m->trace) : NULL;
+    if (cap && !m->trace) return -1;
+    m->trace_cap = cap;
+    return 0;
+}
+
+uint32_t m7_trace_read(m7 *m, uint32_t *out, uint32_t cap)
+{
+    uint32_t n = m->trace_len < cap ? m->trace_len : cap;
+    if (n) memcpy(out, m->trace, n * sizeof *out);
+    return n;
+}
+
+/* Cycles now, to the instruction: of the block that runs, only what comes before the instruction at pc. */
+uint64_t m7_now(m7 *m)
+{
+    if (!m->c.in_block) return m->c.cycles;
+    const m7_block *b = m->current, *p = m->previous;
+    uint32_t k = 0;
+    while (k < b->n_insns && b->insns[k].pc < m->c.pc) k++;
+    uint32_t before = m7_schedule(p->insns, p->n_insns, b->insns, k) - p->alone;
+    return m->c.cycles - m->c.last_cost + before;
+}
+
+void m7_skip(m7 *m, uint64_t cycles)
+{
+    m->c.cycles += cycles;
+    m->c.skipped += cycles;
+}
+
+/* The pipe is empty (reset, exception entry or return): the next block is scheduled alone and not predicted. */
+void m7_flush_pipe(m7 *m)
+{
+    m->current = m->previous = &m->root;
+    m->op = &no_ops;
+    m->c.in_block = 0;
+}
+
+void m7_invalidate(m7 *m, int data, int insn)
+{
+    if (data) memset(m->caches.data, 0, sizeof m->caches.data);
+    if (insn) memset(m->caches.insn, 0, sizeof m->caches.insn);
+    m->last_data_line = 0;
+}
+
+void m7_reset(m7 *m)
+{
+    memset(m->predictions, 0, m->n_blocks * sizeof *m->predictions);
+    m7_invalidate(m, 1, 1);
+    m7_flush_pipe(m);
+    m7_counters old = m->c;
+    memset(&m->c, 0, sizeof m->c);
+    m->c.deadline = ~0ull;
+    m->c.fill_cycles = old.fill_cycles;
+    m->c.mispredict_cycles = old.mispredict_cycles;
+    m->c.fills_on = old.fills_on;
+}
+
+void m7_profile_clear(m7 *m)
+{
+    for (uint32_t k = 0; k <= m->n_blocks; k++) {
+        m7_block *b = k < m->n_blocks ? m->list[k] : &m->root;
+        b->data_fills = b->instruction_fills = 0;
+        for (uint32_t i = 0; i < b->n_edges; i++) b->edges[i].taken = b->edges[i].mispredicted = 0;
+    }
+}
+
+int m7_snapshot(m7 *m)
+{
+    m7_prediction *p = realloc(m->s_predictions, (m->n_blocks + 1) * sizeof *p);
+    if (!p) return -1;
+    m->s_predictions = p;
+    memcpy(p, m->predictions, m->n_blocks * sizeof *p);
+    m->s_blocks = m->n_blocks;
+    m->s_c = m->c;
+    m->s_caches = m->caches;
+    m->s_current = m->current;
+    m->s_previous = m->previous;
+    m->s_valid = 1;
+    return 0;
+}
+
+int m7_restore(m7 *m)
+{
+    if (!m->s_valid) return -1;
+    memcpy(m->predictions, m->s_predictions, m->s_blocks * sizeof *m->predictions);
+    memset(m->predictions + m->s_blocks, 0, (m->n_blocks - m->s_blocks) * sizeof *m->predictions);
+    m->c = m->s_c;
+    m->caches = m->s_caches;
+    m->current = m->s_current;
+    m->previous = m->s_previous;
+    m->op = &no_ops;
+    m->last_data_line = 0;
+    m->c.in_block = 0;
+    m->c.stop = 0;
+    return 0;
+}
