@@ -16,11 +16,13 @@ from baselines.training.loop import Job, in_batches
 VALIDATION_SPLIT_SEED = 0  # one split for every training, so that choices made on one never see another's training
 
 
-def sgd(weight_decay: float, variables: list[Any], no_decay: tuple[str, ...] = ()) -> Any:
+def sgd(weight_decay: float, variables: list[Any], clip_norm: float | None = None) -> Any:
     """SGD with Nesterov momentum 0.9 and decoupled weight decay on kernels only."""
-    optimiser = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=weight_decay or None)
+    optimiser = keras.optimizers.SGD(
+        0.1, momentum=0.9, nesterov=True, weight_decay=weight_decay or None, global_clipnorm=clip_norm
+    )
     if weight_decay:
-        optimiser.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", *no_decay])
+        optimiser.exclude_from_weight_decay(var_list=[v for v in variables if "kernel" not in v.name])
     optimiser.build(variables)
     return optimiser
 
@@ -42,10 +44,12 @@ def distillation(teacher_logits: Any, logits: Any, temperature: float) -> Any:
 class Samples:
     """Training and validation pictures of a data set, the training ones as a tensor to gather from."""
 
-    def __init__(self, data: DataSet, *, validation: int) -> None:
+    def __init__(self, data: DataSet, *, validation: int, limit: int = 0) -> None:
         x, y, self.x_validation, self.y_validation = train_validation_split(
             data.x_train, data.y_train, validation=validation, seed=VALIDATION_SPLIT_SEED
         )
+        if limit:
+            x, y = x[:limit], y[:limit]
         self.x, self.y = x, y
         self._x, self._y = tf.constant(x), tf.constant(y.astype(np.int32))
 

@@ -1,0 +1,57 @@
+"""How much the reference network's answer depends on each element of the feature map (paper, section 3.1).
+
+With f the features and L the loss (or minus the class score) of the frozen reference network, element by element:
+
+- `saliency`: |dL/df|
+- `ig2`: |f * (dL/df at 0 + dL/df at f) / 2|, the two-point form of Integrated Gradients that the public code uses
+- `ig`: |f * trapezoid mean of dL/df at 0, f/n .. f|, baseline zero (Sundararajan et al. 2017)
+
+The gradients stay on the caller's tape, so the losses built on them have real second-order gradients. At f = 0 they
+depend on the label alone (every sample looks the same there), so they are computed once per class and looked up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+
+class ImportanceMeter:
+    """Importance through a frozen `body` (features [n, h, w, c] -> logits [n, classes])."""
+
+    def __init__(self, body: Any, method: str, attribution: str, steps: int) -> None:
+        self._body = body
+        self._method = method
+        self._attribution = attribution
+        self._steps = 2 if method == "ig2" else steps
+        classes, shape = body.output_shape[-1], body.input_shape[1:]
+        at_zero, _ = self._gradient(tf.zeros((classes, *shape)), tf.range(classes))
+        self._at_zero = tf.constant(at_zero.numpy())
+
+    def _gradient(self, features: Any, labels: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            logits = self._body(features, training=False)
+            if self._attribution == "loss":
+                # A sum, so that each sample's gradient is its own.
+                target = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            else:
+                target = -tf.reduce_sum(tf.gather(logits, labels, batch_dims=1))
+        return tape.gradient(target, features), logits
+
+    def __call__(self, features: Any, labels: Any) -> tuple[Any, Any]:
+        """Importance per element, float32 >= 0 [n, h, w, c], and the reference network's logits on `features`."""
+        gradient, logits = self._gradient(features, labels)
+        if self._method == "saliency":
+            return tf.abs(gradient), logits
+        last = self._steps - 1
+        mean = 0.5 * (tf.gather(self._at_zero, labels) + gradient)
+        for i in range(1, last):
+            mean += self._gradient(features * (i / last), labels)[0]
+        return tf.abs(features * (mean / last)), logits
+
+
+def channel_importance(importance: Any) -> Any:
+    """Per element [n, h, w, c] -> per channel [n, c]: the sum over the map."""
+    return tf.reduce_sum(importance, axis=(1, 2))

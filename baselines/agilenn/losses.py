@@ -1,0 +1,57 @@
+"""Skewness and disorder losses on feature importance (paper, equations 1 and 2, section 4.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+EPSILON = 1e-9
+
+
+def normalised(channels: Any) -> Any:
+    """Channel importance [n, c] -> shares that sum to 1 per sample."""
+    return channels / (tf.reduce_sum(channels, axis=-1, keepdims=True) + EPSILON)
+
+
+def skewness(channels: Any, k: int) -> Any:
+    """Share of the importance that lies in the first k channels: [n, c] -> [n]."""
+    return tf.reduce_sum(normalised(channels)[:, :k], axis=-1)
+
+
+def skewness_loss(channels: Any, k: int, rho: float) -> Any:
+    """max(0, rho - skewness), per sample [n]."""
+    return tf.nn.relu(rho - skewness(channels, k))
+
+
+def violations(channels: Any, k: int) -> Any:
+    """1.0 where some sent channel is more important than some local one, else 0.0: [n, c] -> [n]."""
+    disordered = tf.reduce_max(channels[:, k:], axis=-1) > tf.reduce_min(channels[:, :k], axis=-1)
+    return tf.cast(disordered, tf.float32)
+
+
+def disorder_loss(importance: Any, k: int, form: str) -> Any:
+    """How far the order is from "every local channel before every sent one", per sample [n].
+
+    Args:
+        importance: per element, [n, h, w, c].
+        form: `channel` max(0, max I2 - min I1) on channel shares, as the paper has it; `element` the same on
+            elements, over the total, as the public code has it; `descent` ||I - sorted(I)||^2 on channel shares.
+    """
+    channels = tf.reduce_sum(importance, axis=(1, 2))
+    if form == "element":
+        total = tf.reduce_sum(channels, axis=-1) + EPSILON
+        largest = tf.reduce_max(importance[..., k:], axis=(1, 2, 3))
+        smallest = tf.reduce_min(importance[..., :k], axis=(1, 2, 3))
+        return tf.nn.relu((largest - smallest) / total)
+    shares = normalised(channels)
+    if form == "channel":
+        return tf.nn.relu(tf.reduce_max(shares[:, k:], axis=-1) - tf.reduce_min(shares[:, :k], axis=-1))
+    if form == "descent":
+        return tf.reduce_sum(tf.square(shares - tf.sort(shares, axis=-1, direction="DESCENDING")), axis=-1)
+    raise ValueError(f"unknown form of the disorder loss: {form}")
+
+
+def mean_over(values: Any, mask: Any) -> Any:
+    """Mean of `values` [n] where `mask` [n] is 1; 0 where it never is."""
+    return tf.reduce_sum(values * mask) / tf.maximum(tf.reduce_sum(mask), 1.0)

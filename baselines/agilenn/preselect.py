@@ -1,0 +1,35 @@
+"""Choose the k local channels before joint training (paper, section 4.3 and algorithm 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def appearance(channels: Floats, k: int) -> npt.NDArray[np.float64]:
+    """How often each channel is among a sample's k most important: [n, c] -> relative frequency [c]."""
+    top = np.argsort(-channels, axis=1, kind="stable")[:, :k]
+    return np.bincount(top.ravel(), minlength=channels.shape[1]) / len(channels)
+
+
+def channel_order(channels: Floats, k: int, method: str) -> npt.NDArray[np.int64]:
+    """Order of the channels, the local ones first, for importances [n, c] of training samples.
+
+    `topk_appearance` ranks by `appearance`, `global_importance` by the mean share, `none` keeps the order.
+    """
+    count = channels.shape[1]
+    if method == "none":
+        return np.arange(count)
+    if method == "global_importance":
+        score: npt.NDArray[Any] = (channels / np.maximum(channels.sum(axis=1, keepdims=True), 1e-9)).mean(axis=0)
+    elif method == "topk_appearance":
+        score = appearance(channels, k)
+    else:
+        raise ValueError(f"unknown preselection {method}")
+    chosen = np.argsort(-score, kind="stable")[:k]
+    rest = np.setdiff1d(np.arange(count), chosen)
+    return np.concatenate([chosen, rest])

@@ -1,0 +1,75 @@
+"""Write the folder of a trained scheme: description, device graph, recipe, history."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+from baselines import tomlout
+from baselines.data import DataSet
+from baselines.recipe import as_tree, recipe_hash
+from harness.contracts.description import DESCRIPTION, GRAPH, DeviceDescription
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import cache_dir
+from harness.contracts.toml import Strict
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write atomically.
+
+    Raises:
+        BenchError: the file can't be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as e:
+        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --out") from e
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_artefact(
+    folder: Path,
+    description: DeviceDescription,
+    *,
+    graph: bytes | None,
+    recipe: Strict,
+    history: Path | None,
+) -> None:
+    """Write description, graph, recipe and history into `folder`."""
+    write_text(folder / DESCRIPTION, tomlout.dumps(description.model_dump(mode="json")))
+    if graph is not None:
+        write_bytes(folder / GRAPH, graph)
+    write_text(folder / "recipe.toml", tomlout.dumps(as_tree(recipe)))
+    if history is not None and history.exists():
+        shutil.copyfile(history, folder / "history.csv")
+
+
+def versions() -> dict[str, str]:
+    """What made it: language, libraries, processor kind."""
+    import keras  # noqa: PLC0415 - training only
+    import numpy as np  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
+
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def work_folder(scheme: str, recipe: Strict, data: DataSet) -> Path:
+    """Where a training keeps checkpoints and logs: one folder per scheme, recipe and data, so that it can be resumed."""
+    return cache_dir() / "training" / f"{scheme}-{recipe_hash(recipe, data=data.checksum)}"

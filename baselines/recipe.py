@@ -1,0 +1,196 @@
+"""Recipes: every setting of a training, in a TOML file, checked. What was used goes beside the weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from harness.contracts.errors import BenchError
+from harness.contracts.toml import Strict, first_problem
+
+RECIPES = Path(__file__).parent / "recipes"
+
+Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
+
+
+class Recipe(Strict):
+    """What every training has. `weight_decay` is decoupled (per step: weight -= rate * decay * weight)."""
+
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    epochs: int = Field(ge=0, le=10_000)
+    batch: int = Field(default=128, ge=1, le=65_536)
+    learning_rate: float = Field(default=0.1, gt=0, le=100)
+    warmup_epochs: float = Field(default=1.0, ge=0)
+    weight_decay: float = Field(default=5e-3, ge=0, le=1)
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    validation: int = Field(default=5000, ge=1)  # pictures held out of the training split
+    max_train: int = Field(default=0, ge=0)  # use only so many training pictures (0 = all): for quick trials
+
+
+class ReferenceRecipe(Recipe):
+    """The reference network: judge of importance, teacher, and the server network of full offloading."""
+
+    widths: Widths = (48, 96, 192)
+    file: str = ""  # use this network file instead of training one
+
+
+class Distillation(Strict):
+    """Learning from the reference network's logits: weight in 0..1 against the labels' cross-entropy."""
+
+    weight: float = Field(default=0.0, ge=0, le=1)
+    temperature: float = Field(default=4.0, gt=0)
+
+
+class FullOffloadRecipe(Strict):
+    """Full offloading: the reference network on the server, the picture as it is on the link."""
+
+    codec: Literal["stored", "lzw"] = "lzw"
+    reference: ReferenceRecipe
+
+
+class LocalOnlyRecipe(Recipe):
+    """Local only: a small network on the device. `stem` and `stages` are widths; each stage halves the map."""
+
+    stem: int = Field(default=16, ge=1)
+    stages: Widths = (16, 32, 64)
+    distillation: Distillation = Distillation()
+    reference: ReferenceRecipe
+
+
+class Network(Strict):
+    """AgileNN's networks. `split` is the share of channels that stays local (paper, section 7.4)."""
+
+    channels: int = Field(default=24, ge=2, le=512)
+    stride: Literal[2, 4] = 2
+    split: float = Field(default=0.2, gt=0, lt=1)
+    local_widths: Widths = ()  # convolutions (stride 2 each) before the local pooling; () = pooling only, as published
+    remote_widths: Widths = (48, 96, 192)
+
+    @property
+    def k(self) -> int:
+        """Channels that stay local."""
+        return max(1, min(self.channels - 1, round(self.split * self.channels)))
+
+
+class Importance(Strict):
+    """How the reference network's attention to a feature is measured (paper, section 3.1; see importance.py)."""
+
+    method: Literal["ig", "ig2", "saliency"] = "ig2"
+    steps: int = Field(default=8, ge=2, le=200)  # gradients of `ig`; `ig2` is its two-point form
+    attribution: Literal["loss", "score"] = "loss"
+    correct_only: bool = True  # only samples that the reference network classifies rightly
+    batch: int = Field(default=32, ge=1)  # samples of each batch whose importance is computed
+
+
+class Losses(Strict):
+    """loss = lambda * prediction + (1 - lambda) * (skewness + disorder) + auxiliary terms (paper, section 4.2)."""
+
+    prediction: float = Field(default=0.5, ge=0, le=1, alias="lambda")
+    rho: float = Field(default=0.8, gt=0, lt=1)
+    disorder: Literal["channel", "element", "descent"] = "channel"
+    local: float = Field(default=0.0, ge=0)  # weight of a cross-entropy on the local logits alone
+    remote: float = Field(default=0.0, ge=0)  # the same on the remote logits alone
+    reference: float = Field(default=0.0, ge=0)  # cross-entropy through the frozen reference network
+
+
+class Codebook(Strict):
+    """Learned scalar quantiser of the sent features (paper, section 6)."""
+
+    centroids: int = Field(default=8, ge=2, le=16)
+    sharpness: float = Field(default=1.0, gt=0)  # of the soft assignment whose gradient is used
+
+
+class Preselect(Strict):
+    """Which k channels become the local ones before joint training starts (paper, algorithm 1)."""
+
+    method: Literal["topk_appearance", "global_importance", "none"] = "topk_appearance"
+    warm_epochs: int = Field(default=1, ge=0)  # extractor in front of the frozen reference network
+    samples: int = Field(default=4096, ge=1)
+
+
+class AgileNNRecipe(Recipe):
+    """Everything about AgileNN's training; presets hold the paper's and the public code's settings."""
+
+    network: Network = Network()
+    importance: Importance = Importance()
+    losses: Losses = Losses()
+    codebook: Codebook = Codebook()
+    preselect: Preselect = Preselect()
+    clip_norm: float = Field(default=5.0, gt=0)  # of the whole gradient
+    temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
+    alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation
+    distillation: Distillation = Distillation()
+    codec: Literal["stored", "lzw"] = "lzw"
+    reference: ReferenceRecipe
+
+
+R = TypeVar("R", bound=Strict)
+
+
+def load_recipe(
+    model: type[R],
+    scheme: str,
+    dataset: str,
+    profile: str,
+    *,
+    file: Path | None = None,
+    overrides: dict[str, str] | None = None,
+) -> R:
+    """Read the recipe of a scheme: `file`, else `recipes/<scheme>-<profile>[-<dataset>].toml`.
+
+    Args:
+        overrides: dotted keys and TOML values, e.g. `{"losses.rho": "0.7"}`; a value that is no TOML is a string.
+
+    Raises:
+        BenchError: no such recipe, an unknown key, a value out of range.
+    """
+    path = file if file is not None else _shipped(scheme, dataset, profile)
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as e:
+        raise BenchError(f"recipe {path} can't be read ({e})", cure="check the path") from e
+    except tomllib.TOMLDecodeError as e:
+        raise BenchError(f"recipe {path} is not valid TOML ({e})", cure="mend that line") from e
+    for key, text in (overrides or {}).items():
+        _set(tree, key, text)
+    try:
+        return model.model_validate(tree)
+    except ValidationError as e:
+        raise BenchError(f"recipe {path}: {first_problem(e)}", cure="mend that key") from e
+
+
+def _shipped(scheme: str, dataset: str, profile: str) -> Path:
+    for name in (f"{scheme}-{profile}-{dataset}.toml", f"{scheme}-{profile}.toml"):
+        if (RECIPES / name).exists():
+            return RECIPES / name
+    known = sorted({path.stem.split("-")[1] for path in RECIPES.glob(f"{scheme}-*.toml")})
+    raise BenchError(f"no recipe for {scheme} in profile {profile!r}", cure=f"choose one of {', '.join(known)}")
+
+
+def _set(tree: dict[str, Any], key: str, text: str) -> None:
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise BenchError(f"--set {key}: {parent} is no section", cure="check the key")
+    tree[last] = value
+
+
+def as_tree(recipe: Strict) -> dict[str, Any]:
+    """The recipe as it would be written in TOML."""
+    return recipe.model_dump(mode="json", by_alias=True)
+
+
+def recipe_hash(recipe: Strict, **more: str) -> str:
+    """16 hex digits that change with any setting; names the folder of what was trained by it."""
+    text = json.dumps({"recipe": as_tree(recipe), **more}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,76 @@
+"""The reference network: trained once per recipe, kept in the cache, or a user's own file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from baselines.data import DataSet
+from baselines.networks.folding import fold
+from baselines.networks.store import NetworkSpec, load_network, save_network
+from baselines.recipe import ReferenceRecipe, recipe_hash
+from baselines.training.interface import Report
+from harness.contracts.paths import cache_dir
+
+
+class Reference(NamedTuple):
+    """The frozen reference network. `model`: picture in 0..1 -> logits; `figures`: of its training."""
+
+    path: Path
+    spec: NetworkSpec
+    model: Any
+    figures: dict[str, float]
+    history: Path | None
+
+
+def picture_spec(recipe: ReferenceRecipe, data: DataSet) -> NetworkSpec:
+    height, width, depth = data.x_train.shape[1:]
+    return NetworkSpec("residual_picture", (height, width, depth), data.classes, recipe.widths)
+
+
+def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bool) -> Reference:
+    """The reference network of `recipe`: from its file, the cache, or trained now (and cached).
+
+    Raises:
+        BenchError: the file is missing, damaged or of another network; or training failed.
+    """
+    spec = picture_spec(recipe, data)
+    if recipe.file:
+        path = Path(recipe.file).expanduser()
+        _, model = load_network(path, expect=spec)
+        return Reference(path, spec, model, {}, None)
+    folder = cache_dir() / "training" / f"reference-{recipe_hash(recipe, data=data.checksum)}"
+    path, figures_path = folder / "reference.npz", folder / "figures.json"
+    if not path.exists():
+        figures = _train(recipe, spec, data, folder, report, resume=resume)
+        figures_path.write_text(json.dumps(figures), encoding="utf-8")
+    _, model = load_network(path, expect=spec)
+    return Reference(path, spec, model, json.loads(figures_path.read_text()), folder / "history.csv")
+
+
+def _train(
+    recipe: ReferenceRecipe, spec: NetworkSpec, data: DataSet, folder: Path, report: Report, *, resume: bool
+) -> dict[str, float]:
+    import keras  # noqa: PLC0415 - a cached reference network needs no training code
+
+    from baselines.training.loop import Run, train  # noqa: PLC0415
+    from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
+
+    keras.utils.set_random_seed(recipe.seed)
+    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train)
+    model = spec.build(folded=False)
+    job = SupervisedJob(model, samples, weight_decay=recipe.weight_decay, smoothing=recipe.smoothing)
+    run = Run(
+        title="reference network",
+        folder=folder,
+        samples=len(samples),
+        batch=recipe.batch,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        learning_rate=recipe.learning_rate,
+        warmup_epochs=recipe.warmup_epochs,
+    )
+    figures = train(job, run, report, resume=resume)
+    save_network(folder / "reference.npz", spec, fold(model))
+    return figures

@@ -1,0 +1,40 @@
+"""Write nested dictionaries of plain values as TOML (the standard library only reads it)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError("only finite numbers are written")
+        return repr(value)
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    raise TypeError(f"{type(value).__name__} has no TOML form here")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
+def dumps(tree: dict[str, Any]) -> str:
+    """TOML text of `tree`: values first, then a section per nested dictionary."""
+    return "\n".join(_lines(tree, "")) + "\n"
+
+
+def _lines(tree: dict[str, Any], prefix: str) -> list[str]:
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in tree.items() if not isinstance(value, dict)]
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{prefix}{_key(key)}]", *_lines(value, f"{prefix}{_key(key)}.")]
+    return lines
