@@ -1,0 +1,1 @@
+"""The EEMBC/MLPerf Tiny text dialect, device side."""
