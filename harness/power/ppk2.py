@@ -1,0 +1,232 @@
+"""Driver of the Nordic Power Profiler Kit II over its USB serial port.
+
+Commands (bytes, from the public description in Nordic's open desktop application): 0x06 start, 0x07 stop, 0x0C n DUT
+power, 0x0D hi lo set the regulator (mV), 0x11 n mode (1 ampere meter, 2 source meter), 0x19 metadata text.
+The stream is in `ppk2_words`, the calibration in `ppk2_calibration`. Not yet run against the instrument itself, only
+against `standins.ppk2`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Literal
+
+import numpy as np
+import serial
+from pydantic import Field
+
+from harness.contracts.errors import BenchError
+from harness.contracts.probe import PowerProbe, Source, Trace
+from harness.contracts.toml import Strict
+from harness.power.clock_fit import ClockFit, fit_lower_envelope
+from harness.power.ppk2_calibration import MAX_TEXT_BYTES, TERMINATOR, Calibration, parse_metadata
+from harness.power.ppk2_words import ADC_CODES, RATE_HZ, Samples, WordDecoder
+from harness.power.serial_line import gone, open_port
+from harness.power.spike_filter import filter_spikes
+from harness.power.stream import StreamReader
+
+log = logging.getLogger(__name__)
+
+START, STOP, DUT_POWER, REGULATOR, MODE, METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
+MODES = {"ampere": 1, "source": 2}
+INSTRUMENT = "PPK2"
+_BAUD = 115200  # USB: the figure has no effect
+_MAX_DRIFT_PPM = 1000.0
+_MIN_FIT_S = 1.0
+
+
+class Ppk2Options(Strict):
+    """How the PPK2 is wired and set."""
+
+    mode: Literal["source", "ampere"] = "source"
+    supply_mv: int = Field(default=3300, ge=800, le=5000)  # ampere meter: what the board's own supply gives
+    marker_inputs: tuple[int, int, int] = (0, 1, 2)  # which of D0..D7 carry marker pins 0, 1 and 2
+    rail: str = "the supply that runs through the PPK2"
+    spike_filter: bool = True
+    power_off_at_close: bool = False
+    answer_s: float = Field(default=2.0, gt=0, le=60)
+    quiet_s: float = Field(default=0.2, gt=0, le=60)  # the stream has ended when nothing came for so long
+    longest_s: float = Field(default=600.0, gt=0, le=3600)
+    real_time: bool = True  # False for a stand-in, whose samples come faster or slower than the host's clock
+
+
+class Ppk2Probe(PowerProbe):
+    """One PPK2 at one port.
+
+    Raises:
+        BenchError: no port, no PPK2 behind it, or a calibration that can't be.
+    """
+
+    name = INSTRUMENT
+    rate_hz = RATE_HZ
+
+    def __init__(self, path: str, options: Ppk2Options | None = None, source: Source = "measured") -> None:
+        self._path = path
+        self._options = options or Ppk2Options()
+        self.source = source
+        if len(set(self._options.marker_inputs)) != 3 or not all(0 <= n <= 7 for n in self._options.marker_inputs):
+            raise BenchError("marker_inputs must be three different inputs of 0..7", cure="mend the probe's settings")
+        self._port = open_port(path, _BAUD, INSTRUMENT)
+        self._reader: StreamReader | None = None
+        self._decoder = WordDecoder()
+        self._clock_pairs: list[tuple[float, float]] = []
+        try:
+            self.calibration = self._read_calibration()
+            self._configure()
+        except BaseException:
+            self._port.close()
+            raise
+        self._table_a = self.calibration.table_a(self._options.supply_mv / 1e3)
+
+    def start(self) -> None:
+        if self._reader is not None:
+            raise BenchError("the PPK2 is recording already", cure="stop it first")
+        self._decoder = WordDecoder()
+        self._clock_pairs = []
+        self._write(bytes([START]))
+        self._reader = StreamReader(self._port, self._take)
+        self._reader.start()
+
+    def wait_for(self, samples: int, quiet_s: float | None = None) -> bool:
+        """Wait until the recording has `samples` samples, lost ones included; False when the stream dries up first."""
+        if self._reader is None:
+            raise BenchError("the PPK2 is not recording", cure="start it first")
+        return self._reader.wait_until(lambda: self._decoder.count >= samples, quiet_s or self._options.quiet_s)
+
+    def stop(self) -> Trace:
+        reader = self._reader
+        if reader is None:
+            raise BenchError("the PPK2 is not recording", cure="start it first")
+        self._reader = None
+        try:
+            if reader.error is None:
+                self._write(bytes([STOP]))
+                reader.wait_quiet(self._options.quiet_s)
+        finally:
+            reader.stop()
+        if isinstance(reader.error, BenchError):
+            raise reader.error
+        if reader.error is not None:
+            raise gone(INSTRUMENT, self._path, reader.error)
+        self._decoder.flush()
+        return self._trace(self._decoder.samples())
+
+    def clock(self) -> ClockFit | None:
+        """Host clock (reference) against the probe's sample clock over the last recording; None when too short."""
+        host, probe = [h for h, _ in self._clock_pairs], [p for _, p in self._clock_pairs]
+        if not host or host[-1] - host[0] < _MIN_FIT_S:
+            return None
+        return fit_lower_envelope(host, probe)
+
+    def close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
+        if not self._port.is_open:
+            return
+        try:
+            self._port.write(bytes([STOP]))
+            if self._options.power_off_at_close:
+                self._port.write(bytes([DUT_POWER, 0]))
+        except (OSError, serial.SerialException) as e:
+            log.warning("the PPK2 at %s was gone at close (%s)", self._path, e)
+        finally:
+            self._port.close()
+
+    def _take(self, data: bytes, host_s: float) -> None:
+        self._decoder.feed(data)
+        self._clock_pairs.append((host_s, self._decoder.count / RATE_HZ))
+        if self._decoder.count > self._options.longest_s * RATE_HZ:
+            raise BenchError(
+                f"a recording is longer than {self._options.longest_s:g} s", cure="stop it earlier, or raise longest_s"
+            )
+
+    def _trace(self, samples: Samples) -> Trace:
+        received = int(np.count_nonzero(~samples.lost))
+        if not received:
+            raise BenchError(f"the PPK2 at {self._path} sent no samples", cure="is its other USB port powered?")
+        if received < len(samples.lost) // 2:
+            raise BenchError(
+                f"more samples of the PPK2 were lost ({len(samples.lost) - received}) than came ({received})",
+                cure="give it a USB port of its own",
+            )
+        current_a = self._table_a[samples.codes]
+        good = ~samples.lost
+        ranges = samples.codes // ADC_CODES
+        if self._options.spike_filter:
+            current_a[good] = filter_spikes(current_a[good], ranges[good])
+        current_a[~good] = np.nan
+        info = {
+            "mode": self._options.mode,
+            "supply_mv": str(self._options.supply_mv),
+            "spike_filter": str(self._options.spike_filter).lower(),
+            "realigned": str(samples.realigned),
+            "nominal_modifiers": " ".join(self.calibration.nominal),
+        }
+        info |= self._clock_info()
+        return Trace(
+            rate_hz=RATE_HZ,
+            source=self.source,
+            probe=INSTRUMENT,
+            rail=self._options.rail,
+            current_a=current_a,
+            voltage_v=np.full(len(current_a), self._options.supply_mv / 1e3),
+            markers=self._markers(samples),
+            lost=samples.lost,
+            info=info,
+        )
+
+    def _markers(self, samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+        markers = np.zeros(len(samples.logic), dtype=np.uint8)
+        for pin, at in enumerate(self._options.marker_inputs):
+            markers |= ((samples.logic >> np.uint8(at)) & np.uint8(1)) << np.uint8(pin)
+        markers[samples.lost] = 0xFF
+        return markers
+
+    def _clock_info(self) -> dict[str, str]:
+        if not self._options.real_time or (fit := self.clock()) is None:
+            return {}
+        if abs(fit.drift_ppm) > _MAX_DRIFT_PPM:
+            log.warning("the PPK2's clock runs %.0f ppm off the host's: uncounted samples were lost", fit.drift_ppm)
+        return {"clock_drift_ppm": f"{fit.drift_ppm:.1f}", "clock_residual_ms": f"{fit.residual_s * 1e3:.3f}"}
+
+    def _read_calibration(self) -> Calibration:
+        self._write(bytes([STOP]))  # a killed run may have left it streaming
+        self._drain()
+        self._write(bytes([METADATA]))
+        text = b""
+        deadline = time.monotonic() + self._options.answer_s
+        while TERMINATOR not in text:
+            if time.monotonic() > deadline:
+                raise BenchError(
+                    f"no PPK2 answers at {self._path} ({len(text)} bytes came)", cure="is the port a PPK2's? see --list"
+                )
+            text += self._read()
+            if len(text) > MAX_TEXT_BYTES:
+                raise BenchError(f"what is at {self._path} talks without end", cure="is the port a PPK2's? see --list")
+        return parse_metadata(text)
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + self._options.answer_s
+        while self._read():
+            if time.monotonic() > deadline:
+                raise BenchError(f"the PPK2 at {self._path} doesn't stop streaming", cure="unplug it and plug it in")
+
+    def _configure(self) -> None:
+        self._write(bytes([MODE, MODES[self._options.mode]]))
+        self._write(bytes([REGULATOR, *divmod(self._options.supply_mv, 256)]))
+        self._write(bytes([DUT_POWER, 1]))
+
+    def _read(self) -> bytes:
+        try:
+            data: bytes = self._port.read(max(1, self._port.in_waiting))
+        except (OSError, serial.SerialException) as e:
+            raise gone(INSTRUMENT, self._path, e) from e
+        return data
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except (OSError, serial.SerialException) as e:
+            raise gone(INSTRUMENT, self._path, e) from e
