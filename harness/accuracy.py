@@ -1,0 +1,203 @@
+"""Accuracy over a whole test set, by the same C code that the device runs; cached by what it depends on.
+
+    python -m harness.accuracy ARTEFACT [--dataset cifar10]
+
+Device half: the host build of the firmware, picture by picture. Remote half: the server model, in batches. Combination:
+the firmware's own. The command is also how the sweep calls it: TensorFlow stays in this process.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import cli, images, registry
+from harness.artefacts import Artefact, load
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import cache_dir
+from harness.provenance import file_sha256
+from harness.sample import content_hash
+
+if TYPE_CHECKING:
+    from harness.images import Images
+
+log = logging.getLogger(__name__)
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Right answers of a test set of `n`: combined as the device would, and each half alone (None: not there)."""
+
+    right: int
+    n: int
+    local_right: int | None
+    remote_right: int | None
+    exited: int
+    payload_bytes_mean: float
+
+    @property
+    def share(self) -> float:
+        """0..1."""
+        return self.right / self.n
+
+
+def cached(artefact: Artefact, library: Path, data: Images) -> Measured | None:
+    """The accuracy measured before for exactly this artefact, C code and test set; None when there is none."""
+    try:
+        found: dict[str, Any] = json.loads(_cache_file(artefact, library, data).read_text(encoding="utf-8"))
+        return Measured(**found)
+    except (OSError, ValueError, TypeError):
+        return None  # not there, or half written by an older bench: measured anew
+
+
+def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
+    """Measure in a process of its own, which leaves the result in the cache.
+
+    Raises:
+        BenchError: it failed, with its reason.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.accuracy", str(artefact.folder), "--dataset", data.name],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    found = cached(artefact, library, data)
+    if done.returncode or found is None:
+        lines = done.stderr.strip().splitlines()
+        raise BenchError(
+            f"the accuracy of {artefact.description.label} could not be measured: "
+            f"{lines[-1].removeprefix('error: ') if lines else done.returncode}"
+        )
+    return found
+
+
+def measure(artefact: Artefact, library: Path, data: Images, workers: int | None = None) -> Measured:
+    """Measure and cache.
+
+    Raises:
+        BenchError: the artefact's server model can't be loaded.
+    """
+    halves = _device_halves(artefact, library, data.pictures, workers or os.cpu_count() or 1)
+    remote = None
+    if artefact.offloads:
+        server = registry.scheme(artefact.description.scheme).server(artefact.folder)
+        remote = server.infer_batch(halves.symbols)
+    found = _judge(artefact, library, halves, remote, data.labels)
+    path = _cache_file(artefact, library, data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    part.replace(path)
+    return found
+
+
+def main(argv: list[str]) -> int:
+    """Measure one artefact and say what came out."""
+    p = cli.Parser(prog="python -m harness.accuracy", description=__doc__.splitlines()[0] if __doc__ else None)
+    p.add_argument("artefact", type=Path, metavar="DIR", help="folder of a trained scheme")
+    p.add_argument("--dataset", metavar="D", help="default: the artefact's own")
+    p.add_argument("--jobs", type=cli.whole(1, 64, "--jobs"), help="default: all cores")
+    cli.add_common(p)
+    options = p.parse_args(argv)
+    cli.set_up_logging(options.verbose)
+    artefact = load(options.artefact)
+    name = options.dataset or artefact.description.dataset
+    images.check_name(name)
+    data = images.load(name)
+    from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
+
+    library = build(artefact.folder, "host")
+    found = cached(artefact, library, data) or measure(artefact, library, data, options.jobs)
+    out = cli.console()
+    out.print(f"{artefact.description.label}: {100 * found.share:.2f} % of {found.n} right")
+    for half, right in (("local half alone", found.local_right), ("remote half alone", found.remote_right)):
+        if right is not None:
+            out.print(f"  {half}: {100 * right / found.n:.2f} %")
+    out.print(f"  mean payload {found.payload_bytes_mean:.1f} B, {found.exited} exits")
+    return 0
+
+
+@dataclass(frozen=True)
+class _Halves:
+    symbols: npt.NDArray[np.uint8]  # [n, symbols]
+    local: npt.NDArray[np.int8]  # [n, classes]; [n, 0] where there is none
+    exited: npt.NDArray[np.bool_]  # [n]
+    payload_bytes: npt.NDArray[np.int64]  # [n]
+
+
+def _device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> _Halves:
+    """The C code's part, in processes: a library works in static buffers, as on the device."""
+    parts = np.array_split(pictures, min(workers, max(1, len(pictures) // 100)))
+    if len(parts) == 1:
+        done = [_device_part(artefact.folder, library, parts[0])]
+    else:
+        with ProcessPoolExecutor(len(parts), mp_context=get_context("spawn")) as pool:
+            futures = [pool.submit(_device_part, artefact.folder, library, part) for part in parts]
+            done = [future.result() for future in futures]
+    return _Halves(*(np.concatenate(column) for column in zip(*done, strict=True)))
+
+
+def _device_part(folder: Path, library: Path, pictures: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[Any], ...]:
+    from harness.hosthalf import HostHalf  # noqa: PLC0415 - the C code
+
+    half = HostHalf(load(folder), library)
+    done = [half.run(picture) for picture in pictures]
+    return (
+        np.stack([d.symbols for d in done]),
+        np.stack([d.local_logits for d in done]),
+        np.array([d.exited for d in done], dtype=np.bool_),
+        np.array([len(d.payload) for d in done], dtype=np.int64),
+    )
+
+
+def _judge(
+    artefact: Artefact,
+    library: Path,
+    halves: _Halves,
+    remote: npt.NDArray[np.float32] | None,
+    labels: npt.NDArray[np.uint8],
+) -> Measured:
+    from harness.hosthalf import HostHalf  # noqa: PLC0415
+
+    half = HostHalf(artefact, library)
+    has_local = halves.local.shape[1] > 0
+    local = np.argmax(halves.local, axis=1) if has_local else None
+    answers = [
+        half.answer(
+            halves.local[i] if has_local else None, None if remote is None or halves.exited[i] else remote[i]
+        ).label
+        for i in range(len(labels))
+    ]
+    sent = halves.payload_bytes[~halves.exited]
+    return Measured(
+        right=int(np.sum(np.asarray(answers) == labels)),
+        n=len(labels),
+        local_right=None if local is None else int(np.sum(local == labels)),
+        remote_right=None if remote is None else int(np.sum(np.argmax(remote, axis=1) == labels)),
+        exited=int(np.sum(halves.exited)),
+        payload_bytes_mean=float(sent.mean()) if sent.size and artefact.offloads else 0.0,
+    )
+
+
+def _cache_file(artefact: Artefact, library: Path, data: Images) -> Path:
+    facts = {"v": _VERSION, "weights": artefact.weights, "library": file_sha256(library), "images": data.checksum}
+    return cache_dir() / "accuracy" / f"{artefact.description.label}-{content_hash(facts)}.json"
+
+
+if __name__ == "__main__":
+    sys.exit(cli.way_in(main))

@@ -1,0 +1,162 @@
+"""One testbed made ready, step by step, as one would do it by hand in the lab.
+
+off -> flashed -> booted -> configured -> associated -> ready
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import assert_never
+
+from harness.artefacts import Artefact
+from harness.contracts.errors import BenchError
+from harness.contracts.testbed import Network, Testbed
+from harness.device import Device, Info, NoAnswer, Stats, config_tlvs
+
+log = logging.getLogger(__name__)
+
+_BOOT_ATTEMPTS = 3
+
+
+class State(IntEnum):
+    """How far a board has come."""
+
+    OFF = 0
+    FLASHED = 1
+    BOOTED = 2
+    CONFIGURED = 3
+    ASSOCIATED = 4
+    READY = 5
+
+
+@dataclass(frozen=True)
+class BoardSettings:
+    """What is set before the device associates; None = what the artefact or the testbed says."""
+
+    clock_hz: int | None = None
+    alpha: float | None = None
+    exit_threshold: float | None = None
+    reply_timeout_ms: int | None = None
+
+
+class Board:
+    """A testbed running one artefact's image."""
+
+    def __init__(
+        self,
+        testbed: Testbed,
+        artefact: Artefact,
+        image: Path,
+        network: Network,
+        settings: BoardSettings | None = None,
+        *,
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        self.testbed = testbed
+        self.artefact = artefact
+        self.network = network
+        self.settings = settings or BoardSettings()
+        self.state = State.OFF
+        self.info: Info | None = None
+        self.stats_at_ready: Stats | None = None
+        self._image = image
+        self._cancelled = cancelled
+        self._device: Device | None = None
+
+    @property
+    def device(self) -> Device:
+        """The device on the console port.
+
+        Raises:
+            BenchError: the board is not booted.
+        """
+        if self._device is None:
+            raise BenchError(f"testbed {self.testbed.name} is not booted")
+        return self._device
+
+    @property
+    def clock_hz(self) -> int:
+        """The core clock asked for."""
+        return self.settings.clock_hz or self.testbed.description.clock_hz
+
+    def to(self, wanted: State) -> Board:
+        """Go on until `wanted` is reached.
+
+        Raises:
+            BenchError: a step failed; the state is the last one reached.
+        """
+        while self.state < wanted:
+            self._step(self.state)
+            self.state = State(self.state + 1)
+            log.info("%s (%s): %s", self.testbed.name, self.artefact.description.scheme, self.state.name.lower())
+        return self
+
+    def recover(self) -> Board:
+        """After a failed sample: restart the firmware and come back to ready."""
+        self.state = min(self.state, State.FLASHED)
+        return self.to(State.READY)
+
+    def close(self) -> None:
+        """Give the testbed back."""
+        self._device = None
+        self.state = State.OFF
+        self.testbed.close()
+
+    def _step(self, state: State) -> None:
+        match state:
+            case State.OFF:
+                self.testbed.check()
+                self.testbed.flash(self._image)
+            case State.FLASHED:
+                self._boot()
+            case State.BOOTED:
+                self._configure()
+            case State.CONFIGURED:
+                self.device.connect()
+            case State.ASSOCIATED:
+                self.stats_at_ready = self.device.stats()
+                self.testbed.ready()
+            case State.READY:
+                pass
+            case _:
+                assert_never(state)
+
+    def _boot(self) -> None:
+        self.testbed.reset()
+        self._device = Device(self.testbed.open(), cancelled=self._cancelled)
+        for attempt in range(_BOOT_ATTEMPTS):
+            with contextlib.suppress(NoAnswer) if attempt < _BOOT_ATTEMPTS - 1 else contextlib.nullcontext():
+                self.info = self._device.hello()
+                break
+        self._check_identity()
+
+    def _check_identity(self) -> None:
+        info, description = self.info, self.artefact.description
+        if info is None:
+            raise BenchError(f"testbed {self.testbed.name} did not say what it is", cure="reset it")
+        if info.weights != self.artefact.u32 or info.name != description.label[:48]:
+            raise BenchError(
+                f"the board holds {info.name} (weights {info.weights:08x}), wanted is {description.label} "
+                f"({self.artefact.u32:08x})",
+                cure="flash it again",
+            )
+        if info.image_bytes != description.image_bytes:
+            raise BenchError(f"the board wants images of {info.image_bytes} bytes, not {description.image_bytes}")
+
+    def _configure(self) -> None:
+        self.device.configure(
+            config_tlvs(
+                self.network,
+                module_baud=self.testbed.description.module_baud,
+                clock_hz=self.clock_hz,
+                # Virtual time costs nothing to wait for; on a bench a dead link should be noticed.
+                reply_timeout_ms=self.settings.reply_timeout_ms or (60_000 if self.testbed.pins_remote else 10_000),
+                alpha=self.settings.alpha,
+                exit_threshold=self.settings.exit_threshold,
+            )
+        )

@@ -1,0 +1,151 @@
+"""The keeper of a broker: runs one, gives everything back, and dies with the bench that started it.
+
+    python -m harness.broker_process < orders.json
+
+The first line on stdin is the orders (so that the password is never in an argument list); when stdin closes, the
+parent is gone, however it went, and the broker is stopped and its private folder removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ctypes
+import hashlib
+import json
+import logging
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What to run."""
+
+    program: str  # path of mosquitto, or "" for amqtt
+    host: str
+    port: int
+    user: str
+    password: str
+
+
+def main() -> int:
+    """Read orders, keep the broker until stdin closes or it ends by itself; its exit code is ours."""
+    orders = Orders(**json.loads(sys.stdin.readline()))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: our parent decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with tempfile.TemporaryDirectory(prefix="agilenn-broker-") as folder:
+        return _mosquitto(orders, Path(folder)) if orders.program else _amqtt(orders)
+
+
+def mosquitto_config(orders: Orders, folder: Path) -> str:
+    """The text of mosquitto.conf. TCP_NODELAY, or QoS 1 waits for delayed ACKs; nothing persists."""
+    lines = [
+        f"listener {orders.port} {orders.host}",
+        "set_tcp_nodelay true",
+        "persistence false",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "max_inflight_messages 0",
+        "max_queued_messages 1000",
+    ]
+    if os.geteuid() == 0:
+        lines.append("user root")  # else it changes to user mosquitto, who can't read our private folder
+    if orders.password:
+        lines += ["allow_anonymous false", f"password_file {folder / 'passwords'}"]
+    else:
+        lines.append("allow_anonymous true")
+    return "\n".join(lines) + "\n"
+
+
+def password_line(user: str, password: str) -> str:
+    """One line of a mosquitto password file: salted SHA-512 ($6$), which 1.x and 2.x both read."""
+    salt = secrets.token_bytes(12)
+    digest = hashlib.sha512(password.encode() + salt).digest()
+    return f"{user}:$6${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"
+
+
+def _mosquitto(orders: Orders, folder: Path) -> int:
+    config = folder / "mosquitto.conf"
+    config.write_text(mosquitto_config(orders, folder), encoding="utf-8")
+    if orders.password:
+        passwords = folder / "passwords"
+        passwords.touch(mode=0o600)
+        passwords.write_text(password_line(orders.user, orders.password), encoding="utf-8")
+    broker = subprocess.Popen(
+        [orders.program, "-c", str(config)],
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+    )
+    try:
+        while broker.poll() is None:
+            if select.select([sys.stdin], [], [], 0.1)[0]:
+                return 0
+        return broker.returncode or 1
+    finally:
+        broker.terminate()
+        try:
+            broker.wait(3)
+        except subprocess.TimeoutExpired:
+            broker.kill()
+            broker.wait()
+
+
+def _die_with_parent() -> None:
+    """If this keeper is killed outright, the kernel ends the broker (prctl(2))."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _amqtt(orders: Orders) -> int:
+    from amqtt.broker import Broker  # noqa: PLC0415 - slow to import, and not needed where mosquitto is
+    from amqtt.plugins.base import BaseAuthPlugin  # noqa: PLC0415
+
+    logging.getLogger("amqtt").setLevel(logging.ERROR)
+    logging.getLogger("transitions").setLevel(logging.ERROR)
+
+    class OneUser(BaseAuthPlugin):  # type: ignore[misc]
+        """Lets in who knows the one user and password, kept in memory."""
+
+        async def authenticate(self, *, session: Any) -> bool:
+            if not orders.password:
+                return True
+            given = f"{session.username}\n{session.password}".encode()
+            return secrets.compare_digest(given, f"{orders.user}\n{orders.password}".encode())
+
+    # amqtt finds its plugins by dotted path, so the class has to be reachable through a module.
+    globals()["OneUser"] = OneUser
+    OneUser.__qualname__ = "OneUser"
+    settings = {
+        "listeners": {"default": {"type": "tcp", "bind": f"{orders.host}:{orders.port}"}},
+        "plugins": {f"{__name__}.OneUser": {}},
+    }
+
+    async def serve() -> None:
+        broker = Broker(settings)
+        await broker.start()
+        loop = asyncio.get_running_loop()
+        closed = asyncio.Event()
+        loop.add_reader(sys.stdin.fileno(), closed.set)
+        loop.add_signal_handler(signal.SIGTERM, closed.set)
+        await closed.wait()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(broker.shutdown(), 3)
+
+    asyncio.run(serve())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

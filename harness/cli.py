@@ -1,0 +1,140 @@
+"""What every way in shares: one-line errors, exit codes, signals, logging and a console."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+
+from harness.contracts.errors import BenchError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+TERMINATED = 143  # 128 + SIGTERM
+
+_RATE_UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that every `finally` and `with` gives back what it holds."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are BenchErrors: one line, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BenchError(message, cure=f"see {self.prog} --help")
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options of every way in."""
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="say more on stderr (-vv: everything)")
+
+
+def set_up_logging(verbose: int) -> None:
+    """Logs go to stderr; warnings always, progress of the bench with -v, the dialogue with the device with -vv."""
+    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for package in ("harness", "testbeds", "baselines"):
+        logging.getLogger(package).setLevel(level)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console; plain text when the stream is no terminal."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS", "140"))
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def way_in(body: Callable[[list[str]], int], argv: Sequence[str] | None = None) -> int:
+    """Run `body(argv)` and turn what ends it into an exit code.
+
+    A BenchError is one line on stderr and its exit code. SIGINT and SIGTERM unwind the stack once (130, 143); further
+    ones are ignored while everything is given back.
+    """
+    previous = {s: signal.signal(s, _unwind) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return body(list(sys.argv[1:] if argv is None else argv))
+    except BenchError as e:
+        sys.stderr.write(f"error: {e}\n")
+        return e.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    except Terminated:
+        sys.stderr.write("terminated\n")
+        return TERMINATED
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing more can be said there, nor at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    finally:
+        for s, handler in previous.items():
+            signal.signal(s, handler)
+
+
+def _unwind(number: int, frame: FrameType | None) -> NoReturn:
+    for s in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(s, signal.SIG_IGN)
+    if number == signal.SIGTERM:
+        raise Terminated
+    raise KeyboardInterrupt
+
+
+def rate(text: str) -> float:
+    """`270k`, `6M`, `1000000` -> bits per second."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("k", "M", "G") else (text, "")
+    try:
+        value = float(number) * _RATE_UNITS[unit]
+    except ValueError:
+        raise BenchError(f"'{text}' is no rate", cure="give bits per second such as 270k, 6M or 1000000") from None
+    if not 0 < value <= 1e11:
+        raise BenchError(
+            f"rate '{text}' is out of range", cure="give a rate above 0 and up to 100G, such as 270k or 6M"
+        )
+    return value
+
+
+def rates(text: str) -> list[float]:
+    """A comma-separated list of rates, each once."""
+    values = [rate(part.strip()) for part in text.split(",") if part.strip()]
+    if not values:
+        raise BenchError("no rate given", cure="give a list such as 270k,1M,6M")
+    return list(dict.fromkeys(values))
+
+
+def names(text: str) -> list[str]:
+    """A comma-separated list of names, each once."""
+    values = [part.strip() for part in text.split(",") if part.strip()]
+    if not values:
+        raise BenchError("an empty list was given", cure="give names separated by commas")
+    return list(dict.fromkeys(values))
+
+
+def whole(least: int, most: int, what: str) -> Callable[[str], int]:
+    """A parser of whole numbers in [least, most]; `what` names the option in the error."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise BenchError(f"{what} '{text}' is no whole number", cure=f"give one from {least} to {most}") from None
+        if not least <= value <= most:
+            raise BenchError(f"{what} {value} is out of range", cure=f"give one from {least} to {most}")
+        return value
+
+    return parse
+
+
+def rate_text(rate_bps: float) -> str:
+    """270000 -> `270 kbit/s`."""
+    for unit, factor in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
+        if rate_bps >= factor:
+            return f"{rate_bps / factor:g} {unit}"
+    return f"{rate_bps:g} bit/s"

@@ -1,0 +1,279 @@
+"""The device protocol, host side: one request at a time over a serial port, each answered or given up in bounded time.
+
+A request that gets no answer is sent again with the same sequence number; the device then repeats its cached answer
+and does nothing twice. Messages are described in docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.contracts.clock import Clock, HostClock
+from harness.contracts.errors import BenchError
+from harness.contracts.testbed import Network, SerialPort
+from harness.frames import MAX_DECODED, VERSION, Frame, FrameError, seal, unseal
+
+log = logging.getLogger(__name__)
+
+HELLO, CONFIG, CONNECT, LOAD, INFER, STATS, READ, NAK = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x7F
+_REPLY = 0x80
+
+LOCAL_LOGITS, COMBINED_LOGITS, LAST_PAYLOAD, FEATURES = 0, 1, 2, 3  # regions of READ
+MAX_READ = 1024
+NO_LABEL = 0xFFFF
+
+_INFO = struct.Struct("<BIIIHHI")
+_RESULT = struct.Struct("<BBHHBBIIIIIII")
+_STATS = struct.Struct("<7I")
+
+STATUS = ("ok", "timeout", "refused", "link_down", "not_ready")  # RESULT.status
+
+
+class DeviceError(BenchError):
+    """The device did not do what was asked."""
+
+
+class NoAnswer(DeviceError):
+    """No valid answer came in time."""
+
+
+class Refused(DeviceError):
+    """The device answered NAK."""
+
+
+class Cancelled(DeviceError):
+    """The run is being stopped."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """What the device says it is."""
+
+    protocol: int
+    weights: int
+    clock_hz: int
+    image_bytes: int
+    classes: int
+    max_chunk: int
+    static_ram_bytes: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """One inference as the device measured it; cycles are of its own counter at `clock_hz`."""
+
+    status: str
+    exited: bool
+    label: int
+    local_label: int | None
+    codec: int
+    payload_bytes: int
+    symbols: int
+    cycles_local: int
+    cycles_encode: int
+    cycles_wait: int
+    cycles_combine: int
+    clock_hz: int
+
+    def ms(self, cycles: int) -> float:
+        """Milliseconds that `cycles` took."""
+        return cycles * 1e3 / self.clock_hz
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counters since reset."""
+
+    stack_used_bytes: int
+    stack_total_bytes: int
+    static_ram_bytes: int
+    console_overruns: int
+    module_overruns: int
+    frames_dropped: int
+    late_replies: int
+
+
+class Device:
+    """A device on an open serial port."""
+
+    def __init__(
+        self,
+        port: SerialPort,
+        *,
+        clock: Clock | None = None,
+        cancelled: threading.Event | None = None,
+        timeout_s: float = 2.0,
+        attempts: int = 4,
+    ) -> None:
+        self._port = port
+        self._clock = clock or HostClock()
+        self._cancelled = cancelled or threading.Event()
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._sequence = 0
+        self._pending = bytearray()
+        self.retries = 0
+        port.timeout = 0.1  # how soon a cancelled run is noticed
+
+    def hello(self) -> Info:
+        """Ask who is there."""
+        payload = self._ask(HELLO, b"", least=_INFO.size)
+        fields = _INFO.unpack_from(payload)
+        name = payload[_INFO.size :].split(b"\0")[0].decode("ascii", "replace")
+        if fields[0] != VERSION:
+            raise DeviceError(f"the device speaks protocol {fields[0]}, not {VERSION}", cure="flash this bench's image")
+        return Info(*(*fields, name))
+
+    def configure(self, settings: bytes) -> None:
+        """Send CONFIG with TLVs made by `config_tlvs`."""
+        self._ask(CONFIG, settings)
+
+    def connect(self, timeout_s: float = 60.0) -> str:
+        """Bring the module up; returns the device's text.
+
+        Raises:
+            DeviceError: the module did not get as far as the broker, with the step that failed.
+        """
+        payload = self._ask(CONNECT, b"", least=1, timeout_s=timeout_s, attempts=2)
+        text = payload[1:].decode("ascii", "replace").strip("\0 ")
+        if payload[0]:
+            raise DeviceError(f"the device could not associate: {text or payload[0]}", cure="check Wi-Fi and broker")
+        return text
+
+    def load(self, image: bytes, chunk: int = MAX_READ) -> None:
+        """Put a picture where the sensor would."""
+        for offset in range(0, len(image), chunk):
+            part = image[offset : offset + chunk]
+            payload = self._ask(LOAD, struct.pack("<I", offset) + part, least=4)
+            (received,) = struct.unpack_from("<I", payload)
+            if received != offset + len(part):
+                raise DeviceError(f"the device holds {received} bytes of the image, not {offset + len(part)}")
+
+    def infer(self, sample: int, timeout_s: float = 120.0) -> Result:
+        """Run one inference with the sequence number `sample` (u16) in its payload."""
+        payload = self._ask(INFER, struct.pack("<H", sample), least=_RESULT.size, timeout_s=timeout_s, attempts=2)
+        status, exited, label, local, codec, _, size, symbols, *cycles = _RESULT.unpack_from(payload)
+        if status >= len(STATUS):
+            raise DeviceError(f"the device answered with unknown status {status}")
+        if not cycles[-1]:
+            raise DeviceError("the device reports a clock of 0 Hz")
+        own = None if local == NO_LABEL else local
+        return Result(STATUS[status], bool(exited), label, own, codec, size, symbols, *cycles)
+
+    def stats(self) -> Stats:
+        """Counters, and the deepest stack so far."""
+        return Stats(*_STATS.unpack_from(self._ask(STATS, b"", least=_STATS.size)))
+
+    def read(self, region: int, size: int, offset: int = 0) -> bytes:
+        """`size` bytes of a region of the device's memory, in chunks."""
+        out = bytearray()
+        while len(out) < size:
+            want = min(MAX_READ, size - len(out))
+            part = self._ask(READ, struct.pack("<BIH", region, offset + len(out), want))
+            if len(part) != want:
+                raise DeviceError(f"region {region}: {len(part)} bytes came, {want} were asked for")
+            out += part
+        return bytes(out)
+
+    def _ask(
+        self, kind: int, payload: bytes, *, least: int = 0, timeout_s: float | None = None, attempts: int | None = None
+    ) -> bytes:
+        self._sequence = self._sequence % 0xFFFF + 1
+        sealed = seal(Frame(kind, self._sequence, payload))
+        limit_s = timeout_s or self._timeout_s
+        tries = attempts or self._attempts
+        for attempt in range(tries):
+            if attempt:
+                self.retries += 1
+                log.info("no answer to 0x%02x in %.1f s, asking again", kind, limit_s)
+            try:
+                self._port.write(sealed)
+                answer = self._answer(kind, limit_s)
+            except OSError as e:
+                raise DeviceError(f"the console port failed ({e})", cure="check the board's cable and power") from e
+            if answer is not None:
+                if len(answer) < least:
+                    raise DeviceError(f"answer to 0x{kind:02x} has {len(answer)} bytes, fewer than {least}")
+                return answer
+        raise NoAnswer(
+            f"the device did not answer request 0x{kind:02x} ({tries} x {limit_s:g} s)",
+            cure="reset the board and check that this bench's image is on it",
+        )
+
+    def _answer(self, kind: int, limit_s: float) -> bytes | None:
+        for frame in self._frames(limit_s):
+            if frame.sequence != self._sequence:
+                continue  # late answer to an earlier attempt
+            if frame.kind == kind | _REPLY:
+                return frame.payload
+            if frame.kind == NAK:
+                code, text = (frame.payload[0] if frame.payload else 0), frame.payload[1:].decode("ascii", "replace")
+                raise Refused(f"the device refused request 0x{kind:02x}: {text.strip(chr(0)) or 'no reason'} ({code})")
+        return None
+
+    def _frames(self, limit_s: float) -> Iterator[Frame]:
+        """Checked frames until `limit_s` has passed; damaged ones are dropped."""
+        deadline_ms = self._clock.now_ms() + limit_s * 1e3
+        while self._clock.now_ms() < deadline_ms:
+            if self._cancelled.is_set():
+                raise Cancelled("the run is being stopped")
+            waiting = int(getattr(self._port, "in_waiting", 0))
+            self._pending += self._port.read(max(1, waiting))
+            while (end := self._pending.find(0)) >= 0:
+                data = bytes(self._pending[:end])
+                del self._pending[: end + 1]
+                if not data:
+                    continue
+                try:
+                    yield unseal(data)
+                except FrameError as e:
+                    log.info("dropped a frame from the device: %s", e)
+            if len(self._pending) > 2 * MAX_DECODED:
+                self._pending.clear()  # noise without a delimiter
+
+
+def config_tlvs(
+    network: Network,
+    *,
+    module_baud: int,
+    clock_hz: int,
+    reply_timeout_ms: int,
+    alpha: float | None = None,
+    exit_threshold: float | None = None,
+) -> bytes:
+    """CONFIG's type-length-values. Secrets pass through here to the device's RAM and nowhere else.
+
+    Raises:
+        BenchError: a text is over 255 bytes or the whole does not fit in one frame.
+    """
+    values: list[tuple[int, bytes]] = [
+        (1, network.ssid.encode()),
+        (2, network.wifi_password.encode()),
+        (3, network.broker_host.encode()),
+        (4, struct.pack("<H", network.broker_port)),
+        (5, network.mqtt_user.encode()),
+        (6, network.mqtt_password.encode()),
+        (7, network.topic_prefix.encode()),
+        (8, struct.pack("<I", module_baud)),
+        (9, struct.pack("<I", clock_hz)),
+        (10, network.client_id.encode()),
+        (11, struct.pack("<I", reply_timeout_ms)),
+    ]
+    if alpha is not None:
+        values.append((12, struct.pack("<f", alpha)))
+    if exit_threshold is not None:
+        values.append((13, struct.pack("<f", exit_threshold)))
+    out = bytearray()
+    for tag, value in values:
+        if len(value) > 255:
+            raise BenchError(f"CONFIG value {tag} has {len(value)} bytes", cure="shorten it to 255")
+        if value:
+            out += bytes((tag, len(value))) + value
+    if len(out) > MAX_DECODED - 8:
+        raise BenchError("the device's configuration does not fit in one frame", cure="shorten names and passwords")
+    return bytes(out)

@@ -1,0 +1,149 @@
+"""`python -m harness.edge`: serve the remote halves of artefact folders to devices behind a broker."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import queue
+import secrets
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+
+from harness import cli, mqtt, registry
+from harness.contracts.description import load_description
+from harness.contracts.errors import BenchError
+from harness.edge.payload import HEADER_BYTES, MAX_BODY, Status, reply, sequence_of
+from harness.edge.server import EdgeServer, Served, load
+
+log = logging.getLogger("harness.edge")
+
+PASSWORD_VARIABLE = "AGILENN_MQTT_PASSWORD"
+_WAITING = 64  # payloads that may wait; more are answered "busy"
+
+# One thread: the service time of one small network is not helped by more, and the boards need the other cores.
+_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def parser() -> cli.Parser:
+    """The command line."""
+    p = cli.Parser(prog="python -m harness.edge", description=__doc__)
+    p.add_argument("artefacts", nargs="+", type=Path, metavar="DIR", help="artefact folders (…/<data set>/<scheme>)")
+    p.add_argument("--broker", required=True, metavar="HOST:PORT")
+    p.add_argument("--user", default="", help=f"broker user; the password comes from ${PASSWORD_VARIABLE}")
+    p.add_argument("--root", default="agile/+", help="topic root; serves ROOT/+/up (default: %(default)s)")
+    p.add_argument("--with-parent", action="store_true", help="end when stdin closes")
+    cli.add_common(p)
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Serve until told to end."""
+    options = parser().parse_args(argv)
+    cli.set_up_logging(options.verbose)
+    os.environ.update({key: value for key, value in _ONE_THREAD.items() if key not in os.environ})
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    address = _address(options)
+    mqtt.check_open(address)
+    ended = threading.Event()
+    if options.with_parent:
+        threading.Thread(target=_watch_parent, args=(ended,), daemon=True).start()
+    server, ready = _prepare(options.artefacts)
+    _serve(server, ready, address, options.root, ended)
+    return 0
+
+
+def _address(options: argparse.Namespace) -> mqtt.BrokerAddress:
+    host, _, port = options.broker.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise BenchError(f"--broker '{options.broker}' is no address", cure="give HOST:PORT")
+    return mqtt.BrokerAddress(host.strip("[]"), int(port), options.user, os.environ.get(PASSWORD_VARIABLE, ""))
+
+
+def _prepare(folders: list[Path]) -> tuple[EdgeServer, list[dict[str, Any]]]:
+    from harness.edge.codec import HostCodec  # noqa: PLC0415 - compiles the C codecs at first use
+
+    served: list[Served] = []
+    for folder in folders:
+        if one := load(folder, registry.scheme(load_description(folder).scheme)):
+            served.append(one)
+    server = EdgeServer(served, HostCodec())
+    ready = [
+        {"scheme": one.description.scheme, "weights": f"{one.weights:08x}", "service_us": server.calibrate(one)}
+        for one in served
+    ]
+    return server, ready
+
+
+def _serve(
+    server: EdgeServer, ready: list[dict[str, Any]], address: mqtt.BrokerAddress, root: str, ended: threading.Event
+) -> None:
+    waiting: queue.Queue[tuple[str, bytes]] = queue.Queue(_WAITING)
+    subscribed = threading.Event()
+    refused: list[str] = []
+    client = mqtt.client(address, f"edge-{secrets.token_hex(4)}")
+
+    def on_connect(_c: paho.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        if why := mqtt.refusal(reason):
+            refused.append(why)
+            ended.set()
+        else:
+            client.subscribe(f"{root}/+/up", qos=0)
+
+    def on_message(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
+        prefix, data = message.topic.removesuffix("/up"), bytes(message.payload)
+        if len(data) > MAX_BODY + HEADER_BYTES:
+            log.warning("dropped a message of %d bytes", len(data))
+            return
+        try:
+            waiting.put_nowait((prefix, data))
+        except queue.Full:
+            client.publish(f"{prefix}/down", reply(Status.BUSY, sequence_of(data), 0), qos=0)
+
+    client.on_connect = on_connect
+    client.on_message = on_message
+    client.on_subscribe = lambda *_: subscribed.set()
+    mqtt.connect(client, address)
+    client.loop_start()
+    try:
+        while not subscribed.wait(0.05):
+            if ended.is_set():
+                break
+        if subscribed.is_set():
+            sys.stdout.write(json.dumps({"ready": ready}) + "\n")
+            sys.stdout.flush()
+        while not ended.is_set():
+            try:
+                prefix, data = waiting.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            answer = server.answer(data)
+            client.publish(f"{prefix}/down", answer.data, qos=0)
+            said = {"seq": answer.sequence, "service_us": answer.service_us, "status": int(answer.status)}
+            client.publish(f"{prefix}/service", json.dumps(said), qos=0)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    if refused:
+        raise BenchError(
+            f"broker {address} refused the edge: {refused[0]}", cure=f"check user and ${PASSWORD_VARIABLE}"
+        )
+
+
+def _watch_parent(ended: threading.Event) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while sys.stdin.buffer.read(1):
+            pass
+    ended.set()
+    # TensorFlow may be loading in the main thread and would not look for a while.
+    threading.Timer(5.0, os._exit, (1,)).start()
+
+
+if __name__ == "__main__":
+    sys.exit(cli.way_in(main))

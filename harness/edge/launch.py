@@ -1,0 +1,121 @@
+"""The edge server as a process of the bench: started, waited for, watched, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from harness.contracts.errors import BenchError
+from harness.mqtt import BrokerAddress
+
+log = logging.getLogger(__name__)
+
+_READY_S = 180.0  # TensorFlow's import and the first trace on a busy machine
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """One remote half that the edge serves, with the service time it measured while warming up."""
+
+    scheme: str
+    weights: str  # 8 hex digits of the u32
+    service_us: float
+
+
+class Edge:
+    """An edge server, started; it is ready once `calibrated` has returned."""
+
+    def __init__(self, process: subprocess.Popen[str], said: IO[bytes]) -> None:
+        self._process = process
+        self._said = said
+        self._calibrated: list[Calibrated] | None = None
+
+    def calibrated(self) -> list[Calibrated]:
+        """Wait until it is warm and subscribed; what it serves and how long that takes.
+
+        Raises:
+            BenchError: it could not start, with its own reason.
+        """
+        if self._calibrated is None:
+            self._calibrated = _ready(self._process, self._said)
+        return self._calibrated
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Is it alive?
+
+        Raises:
+            BenchError: it is not, with its last words.
+        """
+        if (code := self._process.poll()) is not None:
+            raise _died(code, self._said)
+
+
+@contextmanager
+def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Iterator[Edge]:
+    """An edge server for the duration of the block. It warms up meanwhile: ask `calibrated` before using it."""
+    options = ["--with-parent", "--broker", str(address), "--user", address.user, "--root", root]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.edge", *options, *map(str, artefacts)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the bench, which then closes our stdin
+            env=os.environ
+            | {"AGILENN_MQTT_PASSWORD": address.password, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )
+        try:
+            yield Edge(process, said)
+        finally:
+            _stop(process)
+
+
+def _ready(process: subprocess.Popen[str], said: IO[bytes]) -> list[Calibrated]:
+    if process.stdout is None:
+        raise BenchError("the edge server's process has no output")
+    guard = threading.Timer(_READY_S, process.kill)
+    guard.daemon = True
+    guard.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        guard.cancel()
+    if not line:
+        raise _died(process.wait(), said)
+    return [Calibrated(**one) for one in json.loads(line)["ready"]]
+
+
+def _died(code: int, said: IO[bytes]) -> BenchError:
+    said.seek(0)
+    lines = said.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
+    last = lines[-1].removeprefix("error: ") if lines else "it said nothing"
+    return BenchError(f"the edge server ended with code {code}: {last}")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            with contextlib.suppress(OSError):
+                stream.close()
+    try:
+        process.wait(4)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

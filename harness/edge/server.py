@@ -1,0 +1,119 @@
+"""Payload in, reply out: which weights, which symbols, what the remote half says, and how long that took."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.description import DeviceDescription, load_description, weights_u32
+from harness.contracts.errors import BenchError
+from harness.contracts.scheme import Scheme, ServerModel
+from harness.edge import payload
+from harness.edge.payload import Status
+
+log = logging.getLogger(__name__)
+
+Symbols = npt.NDArray[np.uint8]
+
+
+class Codec(Protocol):
+    """The C codecs, seen from here."""
+
+    def encode(self, symbols: Symbols, n_symbols: int, codec: str, sequence: int, weights: int) -> bytes:
+        """Symbols -> payload."""
+
+    def decode(self, data: bytes, n_symbols: int, count: int) -> Symbols:
+        """Payload -> `count` symbols. Raises ValueError when the body is not that."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """One remote half, loaded and warm."""
+
+    description: DeviceDescription
+    weights: int
+    model: ServerModel
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to send for one payload."""
+
+    status: Status
+    sequence: int
+    data: bytes
+    service_us: int
+
+
+class EdgeServer:
+    """Answers payloads of the schemes it was given; one call at a time."""
+
+    def __init__(self, served: Sequence[Served], codec: Codec) -> None:
+        self._served = {one.weights: one for one in served}
+        self._codec = codec
+
+    def answer(self, data: bytes) -> Answer:
+        """Answer one payload, whatever its bytes are. Never raises for what it was sent."""
+        begin_ns = time.perf_counter_ns()
+        status, weights, logits = self._judge(data)
+        sequence = payload.sequence_of(data)
+        out = payload.reply(status, sequence, weights, logits)
+        return Answer(status, sequence, out, (time.perf_counter_ns() - begin_ns) // 1000)
+
+    def calibrate(self, one: Served, calls: int = 40) -> float:
+        """Median service time in microseconds over `calls` payloads of random symbols (seeded)."""
+        rng = np.random.default_rng(0)
+        taken = []
+        for sequence in range(calls):
+            symbols = rng.integers(0, one.description.n_symbols, one.model.symbols, dtype=np.uint8)
+            data = self._codec.encode(symbols, one.description.n_symbols, "stored", sequence, one.weights)
+            answer = self.answer(data)
+            if answer.status is not Status.OK:
+                raise BenchError(f"the edge refuses its own payload of {one.description.label} ({answer.status.name})")
+            taken.append(answer.service_us)
+        return float(statistics.median(taken))
+
+    def _judge(self, data: bytes) -> tuple[Status, int, npt.NDArray[np.float32] | None]:
+        try:
+            header, _ = payload.parse(data)
+        except payload.PayloadError as e:
+            log.info("bad payload: %s", e)
+            return Status.BAD_PAYLOAD, 0, None
+        one = self._served.get(header.weights)
+        if one is None:
+            log.info("payload of weights %08x, which are not served here", header.weights)
+            return Status.OTHER_WEIGHTS, header.weights, None
+        try:
+            symbols = self._codec.decode(data, one.description.n_symbols, one.model.symbols)
+            logits = one.model.infer(symbols)
+        except (ValueError, BenchError) as e:
+            log.info("payload that can't be used: %s", e)
+            return Status.BAD_PAYLOAD, header.weights, None
+        return Status.OK, header.weights, logits
+
+
+def load(folder: Path, scheme: Scheme) -> Served | None:
+    """The remote half in an artefact folder, warmed up; None for a scheme that never leaves the device.
+
+    Raises:
+        BenchError: the artefact is unreadable or of another network.
+    """
+    description = load_description(folder)
+    if description.offload == "none":
+        return None
+    model = scheme.server(folder)
+    if model.classes != description.classes:
+        raise BenchError(
+            f"{folder}: the server model has {model.classes} classes, the description {description.classes}",
+            cure="train both halves together",
+        )
+    model.warm_up()
+    return Served(description, weights_u32(folder), model)

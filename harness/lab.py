@@ -1,0 +1,135 @@
+"""What every measurement stands on: broker, edge server, the edge's accounts, and boards on their own topics."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import broker, services
+from harness.artefacts import Artefact
+from harness.bringup import Board, BoardSettings
+from harness.broker import Broker
+from harness.contracts.errors import BenchError
+from harness.contracts.testbed import Network, Testbed
+from harness.edge import launch
+from harness.edge.launch import Calibrated, Edge
+from harness.services import Services
+
+_MOST_BOARDS = 100
+
+
+@dataclass
+class Lab:
+    """A broker with the edge behind it, up for one run."""
+
+    broker: Broker
+    edge: Edge | None
+    services: Services
+    root: str
+
+    def check(self) -> None:
+        """Are broker and edge alive? Raises BenchError with the reason when not."""
+        self.broker.check()
+        if self.edge:
+            self.edge.check()
+
+    def calibrated(self) -> dict[str, Calibrated]:
+        """Wait for the edge; what it serves, by the weights' u32 in hex."""
+        return {one.weights: one for one in self.edge.calibrated()} if self.edge else {}
+
+    def network(self, board: int) -> Network:
+        """How board number `board` reaches the edge.
+
+        Every text has the same length in every run and for every board: it is part of the AT commands and of the
+        MQTT packets, so a longer topic would take longer.
+        """
+        if not 0 <= board < _MOST_BOARDS:
+            raise BenchError(f"a run has at most {_MOST_BOARDS} boards", cure="use fewer --jobs")
+        address = self.broker.address
+        run = self.root.rpartition("/")[2]
+        return Network(
+            broker_host=address.host,
+            broker_port=address.port,
+            topic_prefix=f"{self.root}/{board:02d}",
+            client_id=f"board-{run}-{board:02d}",
+            ssid="bench",
+            wifi_password="bench-wifi",
+            mqtt_user=address.user,
+            mqtt_password=address.password,
+        )
+
+
+@contextmanager
+def opened(artefacts: Sequence[Artefact], *, mosquitto: str | None = None) -> Iterator[Lab]:
+    """A lab that serves `artefacts`, for the duration of the block. The edge warms up meanwhile."""
+    root = f"agile/{secrets.token_hex(4)}"
+    with ExitStack() as held:
+        own = held.enter_context(broker.running(program=mosquitto))
+        remote = [a.folder for a in artefacts if a.offloads]
+        edge = held.enter_context(launch.running(remote, own.address, root)) if remote else None
+        heard = held.enter_context(services.listening(own.address, root))
+        yield Lab(own, edge, heard, root)
+
+
+@dataclass(frozen=True)
+class BoardKind:
+    """Boards that differ in this can't stand in for each other."""
+
+    scheme: str
+    settings: BoardSettings
+
+
+class Boards:
+    """The boards of one worker: opened when first needed, kept, and closed together.
+
+    A testbed of which there is only one is given back before another image is put on it.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        make: type[Testbed],
+        artefacts: Mapping[str, Artefact],
+        images: Mapping[str, Path],
+        *,
+        numbers: Iterator[int],
+        cancelled: threading.Event,
+    ) -> None:
+        self._lab = lab
+        self._make = make
+        self._artefacts = artefacts
+        self._images = images
+        self._numbers = numbers
+        self._cancelled = cancelled
+        self._open: dict[BoardKind, Board] = {}
+
+    def get(self, kind: BoardKind) -> Board:
+        """A board of this kind, not necessarily ready."""
+        if kind not in self._open:
+            testbed = self._make()
+            if not many(testbed):
+                self.close()
+            self._open[kind] = Board(
+                testbed,
+                self._artefacts[kind.scheme],
+                self._images[kind.scheme],
+                self._lab.network(next(self._numbers)),
+                kind.settings,
+                cancelled=self._cancelled,
+            )
+        return self._open[kind]
+
+    def close(self) -> None:
+        """Give every board back."""
+        while self._open:
+            _, board = self._open.popitem()
+            board.close()
+
+
+def many(testbed: Testbed) -> bool:
+    """Can several of these be open at once without one being felt by another? Emulated ones can."""
+    return testbed.pins_remote

@@ -1,0 +1,82 @@
+"""The one registry of what is measured: name, unit, stage, direction, how it is shown.
+
+Metrics are declared here before anything takes them, so that table, plot, store and check agree on a metric's unit and
+on which way is better, and a new one (energy, say) is added in one place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.contracts.errors import BenchError
+
+Stage = Literal["local", "encode", "network", "remote", "combine", "total", ""]
+Direction = Literal["lower", "higher", "none"]  # which way is better
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured quantity. `column` in samples.csv equals `name`; its source is in `<name>_source`."""
+
+    name: str
+    unit: str
+    title: str
+    stage: Stage = ""
+    direction: Direction = "lower"
+    digits: int = 2
+    whole: bool = False
+
+    @property
+    def source_column(self) -> str:
+        """Column that says where each value comes from."""
+        return f"{self.name}_source"
+
+    def show(self, value: float | None) -> str:
+        """`value` as people read it; a dash for none."""
+        if value is None:
+            return "–"
+        return f"{value:,.0f}" if self.whole else f"{value:,.{self.digits}f}"
+
+
+STAGES = ("local", "encode", "network", "remote", "combine")
+
+_ALL = (
+    Metric("local_ms", "ms", "local network", "local"),
+    Metric("encode_ms", "ms", "quantise and encode", "encode"),
+    Metric("network_ms", "ms", "network", "network"),
+    Metric("remote_ms", "ms", "remote network", "remote"),
+    Metric("combine_ms", "ms", "combine", "combine"),
+    Metric("total_ms", "ms", "latency", "total"),
+    Metric("remote_wall_ms", "ms", "service time on this host", "remote", "none"),
+    Metric("payload_bytes", "B", "payload", whole=True),
+    Metric("mqtt_bytes", "B", "MQTT packet up", whole=True),
+    Metric("wire_bytes", "B", "wire up", whole=True),
+    Metric("device_cycles", "cycles", "device cycles", whole=True),
+)
+METRICS = {metric.name: metric for metric in _ALL}
+
+# Told by a testbed that can, beside the metrics; null elsewhere. They take the source of the metric named.
+DETAILS = {
+    "mqtt_down_bytes": "mqtt_bytes",
+    "wire_down_bytes": "wire_bytes",
+    "link_up_ms": "network_ms",
+    "link_down_ms": "network_ms",
+    "serial_up_bytes": "network_ms",
+    "serial_down_bytes": "network_ms",
+    "serial_up_ms": "network_ms",
+    "serial_down_ms": "network_ms",
+    "module_ms": "network_ms",
+}
+
+
+def metric(name: str) -> Metric:
+    """The metric called `name`.
+
+    Raises:
+        BenchError: there is none.
+    """
+    try:
+        return METRICS[name]
+    except KeyError:
+        raise BenchError(f"unknown metric '{name}'", cure=f"choose from {', '.join(METRICS)}") from None

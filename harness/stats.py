@@ -1,0 +1,75 @@
+"""Medians, their intervals, percentiles and outliers. Each function says when it can not answer, by None."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_RESAMPLES = 4000
+_BEYOND = 5  # values that must lie beyond a percentile before it is told
+_MAD_TO_SIGMA = 0.6745
+_OUTLIER = 3.5  # Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A median with its bootstrap interval; `low` and `high` are None when n is too small for one."""
+
+    median: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The median, None of nothing."""
+    return float(np.median(values)) if len(values) else None
+
+
+def median_interval(values: Sequence[float], *, level: float = 0.95, seed: int = 0) -> Interval | None:
+    """Median and percentile-bootstrap interval (Efron 1979) over `values`, one value an image.
+
+    None of nothing; no interval under five values, where a resampled median says little. Deterministic for a seed.
+    """
+    n = len(values)
+    if not n:
+        return None
+    middle = float(np.median(values))
+    if n < 5:
+        return Interval(middle, None, None, n)
+    rng = np.random.default_rng(seed)
+    drawn = np.median(np.asarray(values, dtype=float)[rng.integers(0, n, (_RESAMPLES, n))], axis=1)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(middle, float(low), float(high), n)
+
+
+def percentile(values: Sequence[float], q: float) -> float | None:
+    """The q-th percentile (0 < q < 100), None unless at least five values can be expected beyond it."""
+    share = min(q, 100 - q) / 100
+    if len(values) * share < _BEYOND:
+        return None
+    return float(np.percentile(values, q))
+
+
+def outliers(values: Sequence[float]) -> list[int]:
+    """Indices whose modified z-score on the median absolute deviation is over 3.5. To be warned of, never dropped."""
+    if len(values) < 5:
+        return []
+    data = np.asarray(values, dtype=float)
+    away = np.abs(data - np.median(data))
+    spread = float(np.median(away))
+    if spread == 0.0:
+        return []  # more than half are equal: the score is not defined
+    return [int(i) for i in np.flatnonzero(_MAD_TO_SIGMA * away / spread > _OUTLIER)]
+
+
+def share_interval(right: int, n: int, *, z: float = 1.959964) -> tuple[float, float] | None:
+    """Wilson interval of a share (an accuracy); None for n = 0."""
+    if n <= 0:
+        return None
+    p = right / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))
+    return max(0.0, centre - half), min(1.0, centre + half)

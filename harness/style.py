@@ -1,0 +1,52 @@
+"""The one style of all figures: readable in one column, in grey and by colour-blind readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+# Okabe and Ito, "Color Universal Design", 2008; ordered so that neighbours differ in lightness too.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_FIXED = {"agilenn": 0, "local_only": 1, "full_offload": 2, "deepcod": 3, "spinn": 4, "edge_only": 2, "mcunet": 1}
+
+COLUMN_INCHES = (5.0, 3.5)
+
+RC: Any = {  # matplotlib's stubs list every key they know
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 8,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "agilenn",
+    "pdf.fonttype": 42,  # text stays text
+}
+
+# Nothing that differs between two runs over the same input.
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a scheme is drawn, in every figure alike."""
+
+    colour: str
+    marker: str
+
+
+def line(scheme: str, index: int) -> Line:
+    """Colour and marker of a scheme; `index` decides for schemes that are not ours."""
+    at = _FIXED.get(scheme, (index + 3) % len(_COLOURS))
+    return Line(_COLOURS[at], _MARKERS[at])

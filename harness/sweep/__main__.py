@@ -1,0 +1,202 @@
+"""`python -m harness.sweep AXIS`: vary one thing, measure every scheme at each value on the same images."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from harness import cli, lab, pinned, registry
+from harness import published as papers
+from harness.contracts.errors import BenchError
+from harness.images import Images
+from harness.store import Store
+from harness.sweep import axes, measure, outcome, prepare
+from harness.sweep.axes import Axis
+from harness.sweep.plan import MOST_IMAGES, choose_images, make
+from harness.sweep.runner import Bench
+
+_MOST_SEED = 2**31 - 1
+
+
+def parser() -> cli.Parser:
+    """The command line: one sub-command an axis."""
+    p = cli.Parser(prog="python -m harness.sweep", description=__doc__)
+    kinds = p.add_subparsers(dest="axis", metavar="AXIS", required=True, help=" | ".join(axes.AXES))
+    for axis in axes.AXES.values():
+        one = kinds.add_parser(axis.name, help=axis.__doc__)
+        axis.add_options(one)
+        _add_options(one)
+    return p
+
+
+def _add_options(p: argparse.ArgumentParser) -> None:
+    cores = os.cpu_count() or 1
+    p.add_argument("--testbed", default="virtual", help="default: %(default)s")
+    p.add_argument("--schemes", type=cli.names, metavar="A,B,…", help="default: all that are installed")
+    p.add_argument(
+        "--images", type=cli.whole(1, MOST_IMAGES, "--images"), default=10, metavar="N", help="default: %(default)s"
+    )
+    p.add_argument(
+        "--warmup", type=cli.whole(0, 100, "--warmup"), default=1, metavar="N", help="kept, flagged; default: 1 a point"
+    )
+    p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
+    p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")
+    p.add_argument("--seed", type=cli.whole(0, _MOST_SEED, "--seed"), default=0, metavar="N")
+    p.add_argument("--out", type=Path, metavar="DIR", help="default: results/runs/<time>-<axis>")
+    p.add_argument("--resume", type=Path, metavar="DIR", help="go on with a stopped run; other options as they were")
+    p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times of an earlier run")
+    p.add_argument("--published", action="store_true", help="draw the paper's values too, dashed")
+    p.add_argument("--no-accuracy", action="store_true", help="leave the accuracy of the whole test set out")
+    p.add_argument(
+        "--jobs", type=cli.whole(1, 64, "--jobs"), default=min(cores, 16), metavar="N", help="boards a scheme, at once"
+    )
+    p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
+    cli.add_common(p)
+
+
+def main(argv: list[str]) -> int:
+    """Check, prepare, measure, show."""
+    if argv and not argv[0].startswith("-"):
+        axes.axis(argv[0])  # a better line than argparse's
+    options = parser().parse_args(argv)
+    cli.set_up_logging(options.verbose)
+    axis = axes.axis(options.axis)
+    if options.dry_run:
+        return _dry_run(options, axis)
+    return _sweep(options, axis, argv)
+
+
+def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
+    return prepare.Request(
+        axis=axis,
+        values=axis.values(options),
+        testbed=options.testbed,
+        schemes=options.schemes or registry.scheme_names(),
+        dataset=options.dataset,
+        profile=options.profile,
+        images=options.images,
+        warmup=options.warmup,
+        seed=options.seed,
+    )
+
+
+def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
+    ground = prepare.ground(_request(options, axis))
+    data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
+    chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
+    values = ", ".join(axis.show(v) for v in ground.request.values)
+    n = len(ground.artefacts) * len(ground.request.values)
+    console = cli.console()
+    console.print(f"testbed   {ground.testbed.name}: {ground.testbed.title}")
+    console.print(f"schemes   {', '.join(ground.artefacts)}")
+    console.print(f"{axis.name}   {values}")
+    console.print(f"images    {', '.join(map(str, chosen))} of {data.name}; warm-up {', '.join(map(str, warmups))}")
+    console.print(
+        f"samples   {n} points x ({len(chosen)} + {len(warmups)} warm-up) = {n * (len(chosen) + len(warmups))}"
+    )
+    console.print("nothing was measured (--dry-run)")
+    return 0
+
+
+def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
+    said = cli.console(stderr=True)
+    ground = prepare.ground(_request(options, axis))
+    store = _store(options, axis)
+    pinned_path = _pinned_path(options, ground)
+    known = _known_times(options, pinned_path, ground)
+    with ExitStack() as held:
+        # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
+        up = held.enter_context(lab.opened(list(ground.artefacts.values())))
+        said.print(f"broker {up.broker.title}; edge server warming up", style="dim")
+        data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
+        firmware = prepare.firmware(ground)
+        times = None
+        if ground.pins_remote:
+            times = pinned.completed(pinned_path, known, list(ground.artefacts.values()), up.calibrated())
+        else:
+            up.calibrated()
+        by_scheme = prepare.points(ground, data, firmware, times)
+        chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
+        points = [point for pairs in by_scheme.values() for point, _ in pairs]
+        plan = make(points, chosen, warmups, options.seed, free=ground.free)
+        jobs = prepare.jobs(plan, ground, by_scheme, times)
+        workers = options.jobs if ground.free else 1
+        more = {
+            "jobs": workers,
+            "broker": up.broker.title,
+            "pinned": _pinned_facts(pinned_path, times, ground),
+        }
+        manifest = prepare.manifest(
+            ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
+        )
+        bench = Bench(up, ground.make, ground.artefacts, firmware, data)
+        shown = measure.Shown(said, axis, ground.titles)
+        measure.take(store, manifest, jobs, bench, workers=workers, shown=shown)
+    return _finish(options, ground, store, data, said)
+
+
+def _store(options: argparse.Namespace, axis: Axis) -> Store:
+    if options.resume:
+        return Store.reopen(options.resume)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return Store.create(options.out or Path("results") / "runs" / f"{stamp}-{axis.name}")
+
+
+def _pinned_path(options: argparse.Namespace, ground: prepare.Ground) -> Path:
+    if options.remote_ms:
+        path: Path = options.remote_ms
+        return path
+    return pinned.default_path(Path("results"), ground.request.dataset, ground.request.profile)
+
+
+def _known_times(options: argparse.Namespace, path: Path, ground: prepare.Ground) -> pinned.Pinned:
+    known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
+    if options.remote_ms and ground.pins_remote:
+        for artefact in ground.artefacts.values():
+            known.remote_ms(artefact)  # a file that was given is not added to
+    return known
+
+
+def _pinned_facts(path: Path, times: pinned.Pinned | None, ground: prepare.Ground) -> dict[str, object] | None:
+    if times is None or not path.exists():
+        return None
+    remote = {name: times.remote_ms(a) for name, a in ground.artefacts.items() if a.offloads}
+    return {"file": str(path), "sha256": pinned.file_hash(path), "remote_ms": remote}
+
+
+def _finish(options: argparse.Namespace, ground: prepare.Ground, store: Store, data: Images, said: Console) -> int:
+    axis = ground.request.axis
+    accuracies = {} if options.no_accuracy else measure.accuracies(ground, data, said)
+    if accuracies:
+        measure.note_accuracies(store, accuracies)
+    published = papers.bandwidth(ground.request.dataset) if options.published and axis.name == "bandwidth" else []
+    found, written = outcome.write(
+        store,
+        axis,
+        values=ground.request.values,
+        titles=ground.titles,
+        testbed=ground.testbed,
+        accuracies=accuracies,
+        published=published,
+    )
+    out = cli.console()
+    values = {value: axis.show(value) for value in sorted(ground.request.values)}
+    note = outcome.time_note(found, ground.testbed)
+    outcome.show(out, found, titles=ground.titles, values=values, accuracies=accuracies, note=note)
+    for line in outcome.warnings(found, store.rows(), axis):
+        said.print(f"warning: {line}", style="yellow")
+    for path in written:
+        out.print(str(path), soft_wrap=True)
+    if not any(cell.rows for cell in found):
+        raise BenchError(f"no sample could be measured, see {store.folder / 'samples.csv'}", cure="mend what it says")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.way_in(main))

@@ -1,0 +1,65 @@
+"""Which samples, in which order: decided by the seed alone, before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.contracts.errors import BenchError
+from harness.sample import Planned, Point
+
+MOST_IMAGES = 10_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The samples in the order in which they are to be taken."""
+
+    samples: tuple[Planned, ...]
+    images: tuple[int, ...]
+    order_rule: str
+
+
+def choose_images(available: int, count: int, warmups: int, seed: int) -> tuple[list[int], list[int]]:
+    """`count` images and `warmups` others, by seed.
+
+    Raises:
+        BenchError: the test set is too small.
+    """
+    if count + warmups > available:
+        raise BenchError(
+            f"{count} images and {warmups} for warm-up were asked for, the test set has {available}",
+            cure="ask for fewer --images",
+        )
+    chosen = np.random.default_rng([seed, 1]).permutation(available)[: count + warmups].tolist()
+    return chosen[:count], chosen[count:]
+
+
+def make(
+    points: Sequence[Point], images: Sequence[int], warmup_images: Sequence[int], seed: int, *, free: bool
+) -> Plan:
+    """Order the samples of all points.
+
+    Args:
+        free: changing the scheme costs nothing, so every image visits all points in an order of its own before the
+            next image begins; drift of the host then falls on all points alike. Otherwise schemes come in blocks,
+            in seeded order, and points are interleaved inside a block.
+    """
+    blocks = [list(points)]
+    if not free:
+        schemes = list(dict.fromkeys(p.scheme for p in points))
+        shuffled = np.random.default_rng([seed, 2]).permutation(len(schemes))
+        blocks = [[p for p in points if p.scheme == schemes[int(i)]] for i in shuffled]
+    samples: list[Planned] = []
+    for block in blocks:
+        for warmup, chosen in ((True, warmup_images), (False, images)):
+            for image in chosen:
+                rng = np.random.default_rng([seed, 3, image])
+                for i in rng.permutation(len(block)):
+                    point = block[int(i)]
+                    own_seed = int(np.random.default_rng([seed, 4, image, int(point.point_id[:8], 16)]).integers(2**31))
+                    samples.append(Planned(len(samples), point, int(image), warmup, own_seed))
+    rule = "image by image, points shuffled by seed" if free else "schemes in blocks, points shuffled by seed"
+    return Plan(tuple(samples), tuple(int(i) for i in images), rule)

@@ -1,0 +1,212 @@
+"""From options to a run: what is checked before anything starts, points, plan and manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import artefacts, images, registry
+from harness.artefacts import Artefact
+from harness.contracts.description import DeviceDescription
+from harness.contracts.errors import BenchError
+from harness.contracts.scheme import Scheme
+from harness.contracts.testbed import Testbed, TestbedDescription
+from harness.images import Images
+from harness.lab import BoardKind, many
+from harness.pinned import Pinned
+from harness.provenance import file_sha256, provenance
+from harness.sample import Planned, Point
+from harness.store import now_text
+from harness.sweep.axes import Axis, Setting
+from harness.sweep.plan import Plan
+from harness.sweep.runner import Job
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, already parsed."""
+
+    axis: Axis
+    values: Sequence[float]
+    testbed: str
+    schemes: Sequence[str]
+    dataset: str
+    profile: str
+    images: int
+    warmup: int
+    seed: int
+    base: Setting = field(default_factory=Setting)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Everything a sweep stands on, checked."""
+
+    request: Request
+    schemes: Mapping[str, Scheme]
+    artefacts: Mapping[str, Artefact]
+    make: type[Testbed]
+    testbed: TestbedDescription
+    pins_remote: bool
+    free: bool  # several boards at once, schemes interleaved sample by sample
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """How tables and plots call the schemes."""
+        return {name: scheme.title for name, scheme in self.schemes.items()}
+
+
+def ground(request: Request) -> Ground:
+    """Check names, artefacts and the testbed, cheapest first.
+
+    Raises:
+        BenchError: something is unknown, missing or does not fit.
+    """
+    for name in request.schemes:
+        registry.check_name(registry.SCHEMES, "scheme", name)
+    registry.check_name(registry.TESTBEDS, "testbed", request.testbed)
+    images.check_name(request.dataset)
+    schemes = {name: registry.scheme(name) for name in request.schemes}
+    found = {name: artefacts.find(name, request.dataset, request.profile) for name in request.schemes}
+    make = registry.testbed_class(request.testbed)
+    with make() as testbed:
+        testbed.check()
+        return Ground(request, schemes, found, make, testbed.description, testbed.pins_remote, many(testbed))
+
+
+def loaded_images(request: Request, descriptions: Sequence[DeviceDescription]) -> Images:
+    """The test set, which must fit the networks.
+
+    Raises:
+        BenchError: it is not to be had, or its pictures or classes are other than the networks'.
+    """
+    data = images.load(request.dataset)
+    for d in descriptions:
+        if data.pictures.shape[1:] != d.input_shape or data.classes != d.classes:
+            raise BenchError(
+                f"{d.label} takes pictures {d.input_shape} of {d.classes} classes, {data.name} has "
+                f"{data.pictures.shape[1:]} and {data.classes}",
+                cure="train it for this data set",
+            )
+    return data
+
+
+def firmware(ground_: Ground) -> dict[str, Path]:
+    """The image of every scheme for this testbed, built where it is not in the cache.
+
+    Raises:
+        BenchError: no compiler, an operator that the generator lacks, code that does not fit.
+    """
+    from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
+
+    return {name: build(a.folder, ground_.testbed.target) for name, a in ground_.artefacts.items()}
+
+
+def library(artefact: Artefact) -> Path:
+    """The host build of an artefact's firmware. Raises as `firmware`."""
+    from testbeds.firmware.build import build  # noqa: PLC0415
+
+    return build(artefact.folder, "host")
+
+
+def points(
+    ground_: Ground, data: Images, firmware_: Mapping[str, Path], pinned: Pinned | None
+) -> dict[str, list[tuple[Point, Setting]]]:
+    """The points of every scheme with their settings, values in the order asked for."""
+    request = ground_.request
+    out: dict[str, list[tuple[Point, Setting]]] = {}
+    for name, artefact in ground_.artefacts.items():
+        facts = {
+            "weights": artefact.weights,
+            "firmware": file_sha256(firmware_[name]),
+            "images": data.checksum,
+            "seed": request.seed,
+            "module_baud": ground_.testbed.module_baud,
+            "pinned_remote_ms": pinned.remote_ms(artefact) if pinned else None,
+        }
+        out[name] = [
+            (_point(ground_, name, setting, facts), setting)
+            for setting in (request.axis.applied(request.base, value) for value in request.values)
+        ]
+    return out
+
+
+def jobs(
+    plan: Plan, ground_: Ground, by_scheme: Mapping[str, Sequence[tuple[Point, Setting]]], pinned: Pinned | None
+) -> list[Job]:
+    """The plan's samples with what each needs."""
+    settings = {point.point_id: setting for pairs in by_scheme.values() for point, setting in pairs}
+
+    def job(planned: Planned) -> Job:
+        setting = settings[planned.point.point_id]
+        charge = pinned.remote_ms(ground_.artefacts[planned.point.scheme]) if pinned else None
+        return Job(planned, BoardKind(planned.point.scheme, setting.board), setting.link, charge)
+
+    return [job(planned) for planned in plan.samples]
+
+
+def manifest(
+    ground_: Ground,
+    *,
+    data: Images,
+    firmware_: Mapping[str, Path],
+    plan: Plan,
+    by_scheme: Mapping[str, Sequence[tuple[Point, Setting]]],
+    argv: Sequence[str],
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The manifest at the start of a run; docs/results.md tells its keys."""
+    request = ground_.request
+    link = request.base.link
+    return {
+        "kind": "sweep",
+        "status": "running",
+        "began_at": now_text(),
+        "ended_at": None,
+        **provenance(argv, "harness.sweep"),
+        "axis": {"name": request.axis.name, "column": request.axis.column, "values": list(request.values)},
+        "seed": request.seed,
+        "images": list(plan.images),
+        "warmup_images": request.warmup,
+        "order_rule": plan.order_rule,
+        "order": [planned.key for planned in plan.samples],
+        "dataset": {"name": data.name, "checksum": data.checksum, "test_n": len(data), "profile": request.profile},
+        "testbed": asdict(ground_.testbed) | {"pins_remote": ground_.pins_remote},
+        "link": {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes, "both_directions": True},
+        "schemes": {
+            name: {
+                "title": ground_.schemes[name].title,
+                "weights": artefact.weights,
+                "firmware": {"file": firmware_[name].name, "sha256": file_sha256(firmware_[name])},
+                "codec": artefact.description.codec,
+                "alpha": artefact.description.alpha,
+                "exit_threshold": artefact.description.exit_threshold,
+            }
+            for name, artefact in ground_.artefacts.items()
+        },
+        "points": {
+            point.point_id: {"scheme": name, **{k: v for k, v in asdict(point).items() if k not in ("scheme", "facts")}}
+            for name, pairs in by_scheme.items()
+            for point, _ in pairs
+        },
+        **more,
+    }
+
+
+def _point(ground_: Ground, scheme: str, setting: Setting, facts: Mapping[str, Any]) -> Point:
+    request = ground_.request
+    own: dict[str, Any] = {**facts} | {"alpha": setting.board.alpha, "exit_threshold": setting.board.exit_threshold}
+    link = setting.link
+    own |= {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes}
+    return Point(
+        scheme=scheme,
+        dataset=request.dataset,
+        profile=request.profile,
+        testbed=request.testbed,
+        rate_bps=setting.rate_bps,
+        delay_ms=setting.delay_ms,
+        clock_hz=setting.board.clock_hz or ground_.testbed.clock_hz,
+        facts=own,
+    )

@@ -1,0 +1,157 @@
+"""Takes the samples of a plan on one or several boards, and hands every finished row to the caller at once.
+
+Each worker is a thread with boards of its own; the boards are processes of their own, so the threads only wait. Rows
+do not depend on how many workers there are, nor on who takes which sample.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.artefacts import Artefact
+from harness.bringup import Board, State
+from harness.contracts.errors import BenchError, SampleFailed
+from harness.contracts.link import LinkSpec
+from harness.contracts.testbed import Testbed
+from harness.device import Cancelled
+from harness.images import Images
+from harness.inference import measure
+from harness.lab import BoardKind, Boards, Lab
+from harness.sample import Planned, failed
+
+log = logging.getLogger(__name__)
+
+_LEAVE_S = 15.0  # for workers to give their boards back
+
+
+@dataclass(frozen=True)
+class Job:
+    """One planned sample with what it needs."""
+
+    planned: Planned
+    kind: BoardKind
+    link: LinkSpec
+    pinned_ms: float | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished sample, or what ended a worker."""
+
+    planned: Planned | None
+    row: dict[str, Any] | None
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the workers share."""
+
+    lab: Lab
+    make: type[Testbed]
+    artefacts: Mapping[str, Artefact]
+    firmware: Mapping[str, Path]
+    images: Images
+
+
+def run(
+    bench: Bench, jobs: Sequence[Job], workers: int, started: Callable[[Planned], None]
+) -> Generator[tuple[Planned, dict[str, Any]], None, None]:
+    """Take all samples; yields each as it finishes, in no particular order.
+
+    Args:
+        started: told of every sample that begins, from the workers' threads.
+
+    Raises:
+        BenchError: broker, edge or a board is gone for good. Boards are given back in any case, also when the caller
+            stops iterating.
+    """
+    todo: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        todo.put(job)
+    done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+    cancelled = threading.Event()
+    numbers = itertools.count()
+    lock = threading.Lock()
+
+    def next_number() -> Iterator[int]:
+        while True:
+            with lock:
+                number = next(numbers)
+            yield number
+
+    def work() -> None:
+        boards = Boards(
+            bench.lab, bench.make, bench.artefacts, bench.firmware, numbers=next_number(), cancelled=cancelled
+        )
+        try:
+            while not cancelled.is_set():
+                try:
+                    job = todo.get_nowait()
+                except queue.Empty:
+                    break
+                started(job.planned)
+                done.put(Done(job.planned, _take(bench, boards, job)))
+        except BaseException as e:  # handed to the main thread, which raises it
+            done.put(Done(None, None, e))
+        finally:
+            boards.close()
+
+    threads = [threading.Thread(target=work, name=f"worker-{i}", daemon=True) for i in range(min(workers, len(jobs)))]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(len(jobs)):
+            yield _next(bench, done)
+    finally:
+        cancelled.set()
+        for thread in threads:
+            thread.join(_LEAVE_S)
+
+
+def _next(bench: Bench, done: queue.SimpleQueue[Done]) -> tuple[Planned, dict[str, Any]]:
+    while True:
+        try:
+            one = done.get(timeout=0.5)
+        except queue.Empty:
+            bench.lab.check()
+            continue
+        if one.error is not None:
+            bench.lab.check()  # a dead broker explains a failed board better than the board does
+            raise one.error
+        if one.planned is None or one.row is None:
+            raise BenchError("a worker ended without a result")
+        if one.row["status"] != "ok":
+            bench.lab.check()
+        return one.planned, one.row
+
+
+def _take(bench: Bench, boards: Boards, job: Job) -> dict[str, Any]:
+    planned = job.planned
+    label = int(bench.images.labels[planned.image])
+    board: Board = boards.get(job.kind)
+    if board.state < State.READY:
+        board.to(State.READY)
+    try:
+        return measure(
+            board,
+            planned,
+            bench.images.picture(planned.image),
+            label,
+            link=job.link,
+            pinned_ms=job.pinned_ms,
+            services=bench.lab.services,
+        )
+    except SampleFailed as e:
+        if isinstance(e.__cause__, Cancelled):
+            raise
+        log.warning("%s, image %d failed: %s", planned.point.scheme, planned.image, e)
+        board.state = State.FLASHED  # comes back through reset before its next sample
+        return failed(planned, label, str(e))
