@@ -15,7 +15,7 @@ class ProbeGone(BenchError):
     """The probe stopped answering in the middle of a recording; what it recorded is void."""
 
 
-def open_port(path: str, baud: int, instrument: str, timeout_s: float = 0.05) -> serial.Serial:
+def open_port(path: str, baud: int, instrument: str, timeout_s: float = 0.02) -> serial.Serial:
     """The port at `path` (a device or any pyserial URL), for this process alone.
 
     Raises:
