@@ -1,0 +1,254 @@
+"""Builds the firmware of a scheme for a target, once for each content of sources, artefact and compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+import re
+import shutil
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from harness.contracts.description import GRAPH, DeviceDescription, load_description, weights_hash
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import cache_dir
+from testbeds.firmware.describe import write_description
+from testbeds.firmware.image import image_sizes
+from testbeds.firmware.toolchain import CompileError, Compiler, compile_all, find_compiler, run_compiler
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).resolve().parent
+CORE = HERE / "core"
+PORTS = HERE / "ports"
+KERNELS = HERE / "kernels"
+STACK_BYTES = 12 * 1024
+DTCM_BYTES = 64 * 1024
+DTCM_OTHERS = STACK_BYTES + 24 * 1024 + 4 * 1024  # stack, encoder, tables: what is left may hold the arena
+SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so"}
+_HOST_PORT = "host"
+_CORE_CODECS = ("crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c", "at.c", "combine.c")
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What changes the bytes of an image beyond its artefact."""
+
+    target: str
+    cc: str = "zig"
+    variant: str = "fast"
+    flags: tuple[str, ...] = ()
+    link_flags: tuple[str, ...] = ()
+
+
+def build(
+    artefact_dir: Path,
+    target: str,
+    *,
+    cc: str = "zig",
+    variant: str = "fast",
+    flags: tuple[str, ...] = (),
+    link_flags: tuple[str, ...] = (),
+) -> Path:
+    """Build the scheme in `artefact_dir` for `target`: "stm32f746" (ELF), "native" (executable) or "host" (library).
+
+    Args:
+        artefact_dir: a trained scheme's folder (description.toml, device.tflite).
+        target: see above.
+        cc: "zig" (the pinned wheel) or another compiler's command.
+        variant: of the generated kernels, "fast" or "lean".
+        flags: extra compiler flags, such as sanitizers.
+        link_flags: extra flags of the link.
+
+    Returns:
+        The built file; `<file>.json` beside it records compiler, sources, sizes and the generator's report.
+
+    Raises:
+        BenchError: an input can't be read, an operator is not supported, the compiler is missing or fails, or the
+            image does not fit the board (by how much).
+    """
+    if target not in SUFFIX:
+        raise BenchError(f"unknown firmware target {target!r}", cure=f"one of {', '.join(SUFFIX)}")
+    description = load_description(artefact_dir)
+    options = BuildOptions(target, cc, variant, flags, link_flags)
+    compiler = find_compiler(cc)
+    key = _key(options, compiler, weights_hash(artefact_dir))
+    out = cache_dir() / "firmware" / f"{description.label}-{target}-{key}{SUFFIX[target]}"
+    return _once(out, lambda work: _build_scheme(artefact_dir, options, compiler, work, out.name))
+
+
+def build_codec_library(*, cc: str = "zig", flags: tuple[str, ...] = (), link_flags: tuple[str, ...] = ()) -> Path:
+    """The host library of codecs, payload, frames and AT parser alone: what the edge server decodes with."""
+    options = BuildOptions("host", cc, "", flags, link_flags)
+    compiler = find_compiler(cc)
+    out = cache_dir() / "firmware" / f"codecs-host-{_key(options, compiler, 'codecs')}.so"
+    sources: list[tuple[Path, tuple[str, ...]]] = [(CORE / name, flags) for name in _CORE_CODECS]
+    sources.append((PORTS / _HOST_PORT / "codec_api.c", flags))
+
+    def make(work: Path) -> dict[str, Any]:
+        _link(options, compiler, compile_all(compiler, "host", sources, [CORE], work), work, out.name)
+        return _record(options, compiler)
+
+    return _once(out, make)
+
+
+def _once(out: Path, make: Any) -> Path:
+    """`make(work)` writes work/out.name unless `out` is there already; safe beside other processes doing the same."""
+    record = out.with_name(out.name + ".json")
+    if out.exists() and record.exists():
+        return out
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            FileLock(out.with_name(out.name + ".lock")),
+            tempfile.TemporaryDirectory(prefix="build-", dir=out.parent) as folder,
+        ):
+            if not (out.exists() and record.exists()):
+                log.info("building %s", out.name)
+                work = Path(folder)
+                details = make(work)
+                (work / record.name).write_text(json.dumps(details, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+                (work / record.name).replace(record)
+                (work / out.name).replace(out)
+    except OSError as e:
+        raise BenchError(
+            f"firmware can't be built in {out.parent} ({e.strerror or e})", cure="set AGILENN_CACHE_DIR to a folder you own"
+        ) from e
+    return out
+
+
+def _build_scheme(
+    artefact_dir: Path, options: BuildOptions, compiler: Compiler, work: Path, name: str
+) -> dict[str, Any]:
+    target = options.target
+    description = write_description(artefact_dir, work)
+    details = _record(options, compiler)
+    extra: tuple[str, ...] = options.flags
+    sources: list[tuple[Path, tuple[str, ...]]] = []
+    if description.graph:
+        report = _generate(artefact_dir / GRAPH, work, options.variant)
+        details["graph"] = report
+        if target == "stm32f746" and report["arena_bytes"] <= DTCM_BYTES - DTCM_OTHERS:
+            extra = (*extra, "-DFW_ARENA_IN_DTCM")
+        sources += [(path, extra) for path in sorted(work.glob("*.c")) if path.name != "scheme_desc.c"]
+    sources.append((work / "scheme_desc.c", extra))
+    if target == "stm32f746":
+        (work / "bench_config.h").write_text(f"#define CONSOLE_BAUD {console_baud()}u\n", encoding="ascii")
+        details["console_baud"] = console_baud()
+    sources += [(path, extra) for path in _scheme_sources(target)]
+    sources = [(p, (*e, "-fno-builtin") if p.name == "memory.c" else e) for p, e in sources]
+    port = PORTS / target
+    objects = compile_all(compiler, target, sources, [work, CORE, KERNELS, port], work)
+    _link(options, compiler, objects, work, name)
+    if target == "stm32f746":
+        sizes = image_sizes(work / name)
+        details["sizes"] = {"flash_bytes": sizes.flash_bytes, "ram_static_bytes": sizes.ram_static_bytes}
+    details |= {"scheme": description.label, "weights_sha256": weights_hash(artefact_dir)}
+    return details
+
+
+def _scheme_sources(target: str) -> list[Path]:
+    """Core and port: the board needs no decoders, the host library all of it."""
+    leave_out = {"codec_decoders.c"} if target != "host" else set()
+    core = [path for path in sorted(CORE.glob("*.c")) if path.name not in leave_out]
+    return core + sorted((PORTS / target).glob("*.c"))
+
+
+def _generate(graph: Path, work: Path, variant: str) -> dict[str, Any]:
+    from testbeds.firmware.generator import generate  # noqa: PLC0415 - only schemes with a graph need it
+
+    report = generate(graph, work, variant=variant)
+    return {"arena_bytes": int(report.arena_bytes), "report": json.loads(json.dumps(report, default=_plain))}
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses and numbers of the generator's report as JSON."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return str(value) if isinstance(value, Path) else int(value)
+
+
+def _link(options: BuildOptions, compiler: Compiler, objects: list[Path], work: Path, name: str) -> None:
+    argv = [*compiler.argv, *compiler.target_flags(options.target), *options.link_flags]
+    if options.target == "stm32f746":
+        script = (PORTS / "stm32f746" / "link.ld").read_text(encoding="ascii")
+        (work / "link.ld").write_text(script.replace("STACK_BYTES", str(STACK_BYTES)), encoding="ascii")
+        argv += ["-nostdlib", "-static", "-Wl,--gc-sections", "-T", "link.ld", "-Wl,--build-id=none"]
+    elif options.target == "host":
+        argv += ["-shared", "-Wl,--build-id=none"]
+    else:
+        argv += ["-Wl,--gc-sections", "-Wl,--build-id=none"]
+    try:
+        run_compiler([*argv, *(path.name for path in objects), "-o", name], work)
+    except CompileError as e:
+        if over := re.search(r"'?(\.?\w+)'? will not fit in region '(\w+)': overflowed by (\d+) bytes", e.stderr):
+            memory = {"FLASH": "1 MB of flash", "SRAM": "256 KB of SRAM", "DTCM": "64 KB of DTCM"}[over[2]]
+            raise BenchError(
+                f"the image does not fit the STM32F746's {memory}: {int(over[3])} bytes too many (section {over[1]})",
+                cure="a smaller network, or the lean kernel variant",
+            ) from e
+        raise
+
+
+def _record(options: BuildOptions, compiler: Compiler) -> dict[str, Any]:
+    return {"target": options.target, "compiler": compiler.label, "variant": options.variant, "flags": options.flags}
+
+
+def console_baud() -> int:
+    """The console's rate, compiled into the board image: `console_baud` of testbeds/stm32f746/bench.toml."""
+    bench = tomllib.loads((HERE.parent / "stm32f746" / "bench.toml").read_text(encoding="utf-8"))
+    return int(bench["console_baud"])
+
+
+@cache
+def _sources_hash() -> str:
+    """SHA-256 over everything of ours that an image is made from."""
+    digest = hashlib.sha256(str(console_baud()).encode())
+    for path in sorted(HERE.rglob("*")):
+        if path.suffix in {".c", ".h", ".ld", ".py", ".in", ".S"} and path.is_file():
+            digest.update(f"{path.relative_to(HERE).as_posix()}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _key(options: BuildOptions, compiler: Compiler, weights: str) -> str:
+    machine = "" if options.target == "stm32f746" else f"{platform.machine()} {_processor_flags()}"
+    text = f"{options} {compiler.version} {weights} {machine} {_sources_hash()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _processor_flags() -> str:
+    """Host builds use the processor's own instructions: another processor is another build."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "")
+
+
+def read_record(built: Path) -> dict[str, Any]:
+    """The build record of a built file."""
+    try:
+        record: dict[str, Any] = json.loads(built.with_name(built.name + ".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise BenchError(f"{built} has no readable build record ({e})", cure=f"remove {built} and build again") from e
+    return record
+
+
+def describe(artefact_dir: Path) -> DeviceDescription:
+    """The description that a build of `artefact_dir` would follow."""
+    return load_description(artefact_dir)
+
+
+def clear_cache() -> None:
+    """Forget every built file."""
+    shutil.rmtree(cache_dir() / "firmware", ignore_errors=True)

@@ -1,0 +1,26 @@
+#include "codec.h"
+
+encode_fn codec_encoder(unsigned codec)
+{
+    static const encode_fn encoders[CODEC_COUNT] = {[CODEC_STORED] = stored_encode, [CODEC_LZW] = lzw_encode};
+    return codec < CODEC_COUNT ? encoders[codec] : NULL;
+}
+
+size_t codec_encode(unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity, codec_work_t *work,
+                    uint8_t *used)
+{
+    size_t plain = stored_bytes(symbols->n_symbols, (size_t)symbols->runs * symbols->run);
+    encode_fn encode = codec_encoder(wanted);
+    *used = CODEC_STORED;
+    if (plain > capacity) {
+        return 0;
+    }
+    if (encode != NULL && wanted != CODEC_STORED && plain > 1) {
+        size_t written = encode(symbols, out, plain - 1, work);
+        if (written != 0) {
+            *used = (uint8_t)wanted;
+            return written;
+        }
+    }
+    return stored_encode(symbols, out, capacity, work);
+}

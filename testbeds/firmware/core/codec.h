@@ -1,0 +1,65 @@
+/* The codec family: symbols 0..n-1 to bytes and back. A codec is an encoder on the device and a decoder on the edge
+ * server; the two tables are apart so that a device image holds no decoder. Adding one: a file with both, a row in
+ * each table of codec.c, an id below. */
+#ifndef CODEC_H
+#define CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CODEC_STORED = 0, CODEC_LZW = 1, CODEC_COUNT = 2 };
+
+/* Where symbols come from: `runs` runs of `run` bytes, `stride` bytes apart, each byte mapped by `symbol_of_byte`.
+ * So the quantiser is one table look-up inside the coding pass, and a channel slice needs no copy. */
+typedef struct {
+    const uint8_t *bytes;
+    const uint8_t *symbol_of_byte; /* 256 entries, each < n_symbols */
+    uint32_t runs;
+    uint32_t run;
+    uint32_t stride;
+    uint32_t n_symbols; /* 1..256 */
+} symbols_t;
+
+/* Writes at most `capacity` bytes; returns the bytes written, or 0 when it would take more. `work` is codec_work. */
+typedef size_t (*encode_fn)(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
+
+/* Reads exactly `bytes` bytes into exactly `count` symbols; false for anything no encoder writes. */
+typedef bool (*decode_fn)(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
+
+#define LZW_CODES 4096u
+typedef struct {
+    uint16_t head[LZW_CODES]; /* first entry of a hash chain; 0 = none */
+    uint32_t node[LZW_CODES]; /* prefix 12 bits | symbol 8 bits | next entry of the chain 12 bits */
+} lzw_work_t;
+
+/* Scratch memory of any encoder: 24 KB. */
+typedef union {
+    lzw_work_t lzw;
+} codec_work_t;
+
+encode_fn codec_encoder(unsigned codec); /* NULL: no such codec */
+decode_fn codec_decoder(unsigned codec);
+
+size_t stored_bytes(uint32_t n_symbols, size_t count); /* size of a stored body */
+size_t stored_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
+bool stored_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
+size_t lzw_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
+bool lzw_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
+
+/* Bits for values 0..count-1, at least 1. */
+static inline unsigned bits_for(uint32_t count)
+{
+    unsigned bits = 1;
+    while ((1u << bits) < count) {
+        bits++;
+    }
+    return bits;
+}
+
+/* Encodes with `wanted`, or stored where that is no larger; `*used` says which. Returns the body's bytes, 0 only when
+ * `capacity` is below stored_bytes(). */
+size_t codec_encode(unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity, codec_work_t *work,
+                    uint8_t *used);
+
+#endif

@@ -1,0 +1,104 @@
+#include "local.h"
+
+#include <string.h>
+
+#include "combine.h"
+#include "payload.h"
+#include "placement.h"
+#if SCHEME_HAS_GRAPH
+#include "graph.h"
+#endif
+
+uint8_t local_image[SCHEME_IMAGE_BYTES] __attribute__((aligned(8)));
+
+#if SCHEME_HAS_GRAPH
+
+static int8_t arena[GRAPH_ARENA_BYTES] ARENA_BSS __attribute__((aligned(32)));
+
+/* The graph takes int8 = pixel - 128: flipping the top bit of each byte, four at a time. */
+void local_run(void)
+{
+    int8_t *input = arena + GRAPH_INPUT_OFFSET;
+    size_t i = 0;
+    for (; i + 4 <= SCHEME_IMAGE_BYTES; i += 4) {
+        uint32_t pixels;
+        memcpy(&pixels, local_image + i, 4);
+        pixels ^= 0x80808080u;
+        memcpy(input + i, &pixels, 4);
+    }
+    for (; i < SCHEME_IMAGE_BYTES; i++) {
+        input[i] = (int8_t)((int)local_image[i] - 128);
+    }
+    graph_run(arena);
+}
+
+const int8_t *local_logits_raw(void)
+{
+    return scheme.local_logits_output < 0 ? NULL : arena + graph_outputs[scheme.local_logits_output].offset;
+}
+
+bool local_logits(float out[SCHEME_CLASSES])
+{
+    const int8_t *raw = local_logits_raw();
+    if (raw == NULL) {
+        return false;
+    }
+    const graph_output_t *output = &graph_outputs[scheme.local_logits_output];
+    dequantise(raw, SCHEME_CLASSES, output->scale, output->zero_point, out);
+    return true;
+}
+
+const int8_t *local_features(size_t *bytes)
+{
+    *bytes = scheme.features_output < 0 ? 0 : graph_outputs[scheme.features_output].bytes;
+    return scheme.features_output < 0 ? NULL : arena + graph_outputs[scheme.features_output].offset;
+}
+
+#else
+
+void local_run(void) {}
+
+const int8_t *local_logits_raw(void) { return NULL; }
+
+bool local_logits(float out[SCHEME_CLASSES])
+{
+    (void)out;
+    return false;
+}
+
+const int8_t *local_features(size_t *bytes)
+{
+    *bytes = 0;
+    return NULL;
+}
+
+#endif
+
+static codec_work_t FAST_BSS work;
+
+static symbols_t offloaded(void)
+{
+    symbols_t s = {local_image, scheme_symbol_of_byte, 1, SCHEME_IMAGE_BYTES, 0, SCHEME_N_SYMBOLS};
+#if SCHEME_HAS_GRAPH
+    if (scheme.offload == OFFLOAD_FEATURES) {
+        const graph_output_t *map = &graph_outputs[scheme.features_output];
+        s.bytes = (const uint8_t *)arena + map->offset + scheme.first_channel;
+        s.runs = (uint32_t)map->height * map->width;
+        s.run = scheme.channels;
+        s.stride = map->channels;
+    }
+#endif
+    return s;
+}
+
+size_t local_encode(uint16_t seq, uint8_t *message, size_t room, uint8_t *codec)
+{
+    symbols_t symbols = offloaded();
+    if (room < SCHEME_MESSAGE_BYTES) {
+        return 0;
+    }
+    size_t body = codec_encode(scheme.codec, &symbols, message + PAYLOAD_HEAD, room - PAYLOAD_HEAD, &work, codec);
+    payload_header_t header = {*codec, seq, scheme.weights, (uint32_t)body};
+    payload_seal(message, &header);
+    return PAYLOAD_HEAD + body;
+}

@@ -1,0 +1,132 @@
+"""C compilers: the pinned zig wheel for every target, or another by path."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import cache_dir
+
+COMPILE_TIMEOUT_S = 600
+_WARN = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+_COMMON = ("-O3", "-g0", "-ffp-contract=off", "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections")
+# Single-precision FPU: the F746 has no double precision, so an accidental double is a link error, not a fault.
+_ZIG_M7 = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m7-fp64+fp_armv8d16sp")
+_GCC_M7 = ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """How to call a C compiler, and what it says it is."""
+
+    argv: tuple[str, ...]
+    version: str
+    is_zig: bool
+
+    @property
+    def label(self) -> str:
+        """Name and version for records."""
+        return self.version
+
+    def target_flags(self, target: str) -> tuple[str, ...]:
+        """Flags that choose the machine: `stm32f746`, `native` (an executable) or `host` (a shared library)."""
+        if target == "stm32f746":
+            return (_ZIG_M7 if self.is_zig else _GCC_M7) + ("-ffreestanding", "-DFW_DTCM")
+        return ("-fPIC",) if target == "host" else ()
+
+
+def find_compiler(cc: str) -> Compiler:
+    """The compiler named `cc`: "zig" for the pinned wheel, else a command or path such as `arm-none-eabi-gcc`.
+
+    Raises:
+        BenchError: it is not there or does not run.
+    """
+    if cc == "zig":
+        if importlib.util.find_spec("ziglang") is None:
+            raise BenchError("the C compiler (ziglang) is not installed", cure="pip install ziglang==0.17.1")
+        zig = (sys.executable, "-m", "ziglang")
+        return Compiler((*zig, "cc"), f"zig {_first_line((*zig, 'version'))}", is_zig=True)
+    path = shutil.which(cc)
+    if path is None:
+        raise BenchError(f"no C compiler {cc!r}", cure="give the path of one, or leave --cc at zig")
+    return Compiler((path,), _first_line((path, "--version")), is_zig=False)
+
+
+def _environment() -> dict[str, str]:
+    """The compiler's own cache goes into ours, and its messages are English."""
+    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache_dir() / "zig"), "LC_ALL": "C"}
+
+
+def _first_line(argv: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=120, check=True, env=_environment(), stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.SubprocessError) as e:
+        raise BenchError(f"the C compiler {' '.join(argv)} does not run ({e})", cure="reinstall it") from e
+    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "unknown"
+
+
+def run_compiler(argv: list[str], cwd: Path) -> None:
+    """Run one compiler or linker call.
+
+    Raises:
+        BenchError: it fails, with its first error line.
+    """
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_TIMEOUT_S,
+            check=False,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as e:
+        raise BenchError(f"the C compiler {argv[0]} does not run ({e})", cure="reinstall it") from e
+    except subprocess.TimeoutExpired as e:
+        raise BenchError(
+            f"the C compiler took longer than {COMPILE_TIMEOUT_S} s", cure="free this machine's processors and try again"
+        ) from e
+    if done.returncode != 0:
+        raise CompileError(done.stderr)
+
+
+class CompileError(BenchError):
+    """The compiler or linker refused; `stderr` is what it said."""
+
+    def __init__(self, stderr: str) -> None:
+        self.stderr = stderr
+        lines = [line.strip() for line in stderr.splitlines() if "error" in line.lower()] or stderr.splitlines()
+        super().__init__(
+            f"the C compiler failed: {lines[0][:300] if lines else 'no message'}",
+            cure="report it with the scheme's files, or try another --cc",
+        )
+
+
+def compile_all(
+    compiler: Compiler, target: str, sources: list[tuple[Path, tuple[str, ...]]], includes: list[Path], work: Path
+) -> list[Path]:
+    """Compile each (source, its extra flags) to an object in `work`, two at a time; the objects in the same order."""
+
+    def one(numbered: tuple[int, tuple[Path, tuple[str, ...]]]) -> Path:
+        number, (source, extra) = numbered
+        out = work / f"{number:02d}-{source.stem}.o"
+        argv = [*compiler.argv, *compiler.target_flags(target), *_WARN, *_COMMON, *extra]
+        if compiler.is_zig:
+            argv.append("-fno-sanitize=undefined")
+        argv += [flag for folder in includes for flag in ("-I", str(folder))]
+        run_compiler([*argv, "-c", str(source), "-o", str(out)], work)
+        return out
+
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        return list(pool.map(one, enumerate(sources)))
