@@ -1,0 +1,400 @@
+"""CONV_2D: a band of input rows is widened to 16 bits once, then every pair of output channels runs over it.
+
+The widened rows and the two channels' weights lie in scratch memory (DTCM on the board: no wait states, no cache). A
+3x3 window of a pixel is three runs of consecutive halves there, so no patch matrix is built. Two pixels by two channels
+are worked on at a time (dot.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .dot import Dot, Step, steps
+from .layer import Emitted, Layer
+from .quant import Requantizer
+from .shapes import Window
+from .source import c_array, c_int, halves, indent, round_up, words
+
+SCRATCH_BUDGET = 20 << 10  # bytes of scratch that one layer may take
+UNROLL_WORDS = 104  # words of one inner product that are unrolled; 13 instructions for two
+CHUNK_WORDS = 48
+
+
+@dataclass(frozen=True)
+class ConvSpec:
+    """What a convolution is, in the generator's terms.
+
+    weights: int8 [out, kh, kw, in]; bias: int32 [out], the input's zero point not yet folded in.
+    """
+
+    window: Window
+    weights: np.ndarray
+    bias: np.ndarray
+    requantizer: Requantizer
+    input_zero: int
+    low: int
+    high: int
+
+
+def folded_bias(spec: ConvSpec) -> np.ndarray:
+    """Bias for inputs taken with their zero point: bias - zero * sum of weights; padding is the zero point itself."""
+    sums = spec.weights.reshape(spec.weights.shape[0], -1).astype(np.int64).sum(1)
+    return spec.bias.astype(np.int64) - spec.input_zero * sums
+
+
+class Conv:
+    """Plans and emits one convolution."""
+
+    def __init__(self, spec: ConvSpec, name: str, variant: str) -> None:
+        self.spec, self.name, self.window = spec, name, spec.window
+        w = self.window
+        self.out_channels = spec.weights.shape[0]
+        self.quads = w.channels % 4 == 0  # the data may lie in SXTB16's order, four elements at a time
+        self.flat = w.contiguous and self.quads  # the band is one long row of pixels
+        self.segment_words = -(-w.kw * w.channels // 2)
+        self.total_words = round_up(w.kh * self.segment_words, 2)
+        self.plan_rows()
+        self.pairs = -(-self.out_channels // 2)
+        self.plan_band()
+        self.wide_weights = variant == "fast" and self.band_pixels < 16 and self.total_words * 8 <= 2048
+
+    def plan_rows(self) -> None:
+        """How one input row lies in scratch: one copy, or two where pixels start at odd halves (stride x C odd)."""
+        w = self.window
+        columns = w.width if self.flat else (w.out_width - 1) * w.sx + w.kw
+        self.columns = columns
+        parity = (w.pl * w.channels) & 1
+        alternates = (w.sx * w.channels) & 1 and w.out_width > 1
+        self.copies = [parity, 1 - parity] if alternates else [parity]
+        # Where the row's first byte goes, in halves from the copy's start.
+        self.lead = {k: (w.pl * w.channels + k) & 1 for k in self.copies}
+        self.copy_halves = round_up(columns * w.channels + 2, 4) if not self.quads else columns * w.channels
+        self.pitch = 2 * self.copy_halves * len(self.copies)
+        if alternates:
+            second = 2 * (self.copy_halves + self.lead[self.copies[1]] + w.sx * w.channels - self.lead[parity])
+        else:
+            second = 2 * w.sx * w.channels
+        self.second = second
+        self.first = 2 * self.lead[parity]  # where the window of pixel 0 starts
+
+    def plan_band(self) -> None:
+        """Rows a band: as many as pay, by a rough count of cycles, and as fit the scratch memory."""
+        w = self.window
+        best, best_cost = 1, float("inf")
+        for rows in range(1, w.out_height + 1):
+            if rows > 1 and self.scratch_for(rows) > SCRATCH_BUDGET:
+                break
+            bands = -(-w.out_height // rows)
+            widening = ((rows - 1) * w.sy + w.kh) * self.columns * w.channels * 0.7
+            unpacking = self.pairs * (self.total_words * 3 + 40)
+            written = rows * w.out_width * self.out_channels
+            lines = written / 32
+            misses = lines * 4 if written <= 2048 else self.pairs * min(lines, rows * w.out_width) * 4
+            cost = bands * (widening + unpacking + misses)
+            if cost < best_cost:
+                best, best_cost = rows, cost
+        self.band = best
+        self.band_pixels = best * w.out_width
+
+    def band_rows(self, rows: int) -> int:
+        return (rows - 1) * self.window.sy + self.window.kh
+
+    def scratch_for(self, rows: int) -> int:
+        slack = round_up(max(self.pitch, 2 * self.second) + 64, 8)
+        return self.band_rows(rows) * self.pitch + slack + self.total_words * 8 + 16
+
+    # ---- constants -------------------------------------------------------------------------------------------
+
+    def channel_pairs(self) -> list[tuple[int, int]]:
+        """Pairs of output channels; with an odd count the last pair overlaps the one before it."""
+        n = self.out_channels
+        if n == 1:
+            return [(0, 0)]
+        return [(c, c + 1) for c in range(0, n - 1, 2)] + ([(n - 2, n - 1)] if n & 1 else [])
+
+    def weight_words(self) -> np.ndarray:
+        """Weights as halves [out][total_words][2] in the order in which the data lies in scratch."""
+        w, spec = self.window, self.spec
+        n = self.out_channels
+        segments = np.zeros((n, w.kh, self.segment_words * 2), np.int16)
+        flat = spec.weights.reshape(n, w.kh, w.kw * w.channels)
+        if self.quads:
+            flat = flat.reshape(n, w.kh, -1, 4)[..., [0, 2, 1, 3]].reshape(n, w.kh, -1)
+        segments[:, :, : flat.shape[2]] = flat
+        total = np.zeros((n, self.total_words, 2), np.int16)
+        total[:, : w.kh * self.segment_words] = segments.reshape(n, -1, 2)
+        return total
+
+    def constants(self) -> tuple[list[str], int]:
+        """C arrays of weights and per-pair constants, and their bytes."""
+        bias, multipliers = folded_bias(self.spec), self.spec.requantizer.multipliers
+        multipliers = np.broadcast_to(multipliers, (self.out_channels,))
+        pairs = self.channel_pairs()
+        table = np.array([[bias[a], bias[b], multipliers[a], multipliers[b]] for a, b in pairs], np.int64)
+        total = self.weight_words()
+        both = np.stack([np.stack([total[a], total[b]], axis=1) for a, b in pairs])  # [pair][word][2 ch][2]
+        lines = c_array(f"{self.name}_k", table, "int32_t", 8)
+        if self.wide_weights:
+            data = np.concatenate([halves(both), np.zeros(2, np.int32)])  # the loads run 8 bytes ahead
+            return [*lines, *c_array(f"{self.name}_w", data, "int32_t", 12)], 4 * data.size + 4 * table.size
+        # widen_pair takes 4 bytes of each channel: SXTB16 makes bytes 0, 2 the first word and 1, 3 the second.
+        steps_ = both.reshape(len(pairs), -1, 2, 2, 2)  # [pair][step][word in step][channel][half]
+        packed = steps_.transpose(0, 1, 3, 4, 2)  # [pair][step][channel][half][word]: bytes e0 e2' ...
+        data = packed.reshape(-1).astype(np.int8)
+        data = np.concatenate([data, np.zeros(8, np.int8)])
+        return [*lines, *c_array(f"{self.name}_w", data, "int8_t")], data.size + 4 * table.size
+
+    # ---- code ------------------------------------------------------------------------------------------------
+
+    def emit(self) -> Emitted:
+        w = self.window
+        constants, flash = self.constants()
+        buffer_bytes = self.scratch_for(self.band) - self.total_words * 8 - 16
+        buffer_bytes = round_up(buffer_bytes, 8)
+        unpack = not self.wide_weights
+        tail = [
+            f"const uint8_t *w = (const uint8_t *){self.name}_w, *k = (const uint8_t *){self.name}_k;",
+            f"int8_t *o = out + oy * {w.out_width * self.out_channels};",
+            f"for (int c = 0; c < {len(self.channel_pairs())}; c++, k += 16) {{",
+        ]
+        count = f"rows * {w.width}" if self.flat else "rows"
+        channel = f"(c == {self.pairs - 1} ? {self.out_channels - 2} : 2 * c)" if self.out_channels & 1 else "2 * c"
+        if self.out_channels == 1:
+            channel = "0"
+        if unpack:
+            tail += [
+                f"  widen_pair(scratch + {buffer_bytes}, w, {self.total_words // 2});",
+                "  KERNEL_BARRIER();",
+                f"  {self.name}_pair(scratch + {self.first}, scratch + {buffer_bytes}, k, o + {channel}, {count});",
+                f"  w += {self.total_words * 4};",
+            ]
+        else:
+            tail += [
+                f"  {self.name}_pair(scratch + {self.first}, w, k, o + {channel}, {count});",
+                f"  w += {self.total_words * 8};",
+            ]
+        tail += ["}"]
+        rows = (
+            f"const int rows = {w.out_height} - oy < {self.band} ? {w.out_height} - oy : {self.band};"
+            if w.out_height % self.band
+            else f"const int rows = {self.band};"
+        )
+        code = [
+            *self.pair_function(),
+            "",
+            f"static KERNEL void {self.name}(const int8_t *in, int8_t *out) {{",
+            "  uint8_t *const scratch = (uint8_t *)graph_scratch;",
+            f"  for (int oy = 0; oy < {w.out_height}; oy += {self.band}) {{",
+            *indent([rows, *self.widen_band(), "KERNEL_BARRIER();", *tail], 2),
+            "  }",
+            "}",
+        ]
+        return Emitted([*constants, *code], flash, buffer_bytes + self.total_words * 8 + 16)
+
+    def widen_band(self) -> list[str]:
+        w = self.window
+        row_bytes = w.width * w.channels
+        if self.flat:
+            source = f"(const uint8_t *)(in + oy * {row_bytes})"
+            return [f"widen_quads(scratch, {source}, rows * {row_bytes // 4});"]
+        first = f"oy * {w.sy} - {w.pt}" if w.pt else f"oy * {w.sy}"
+        lines = [
+            f"const int8_t *src = in + ({first}) * {row_bytes};",
+            "uint8_t *dst = scratch;",
+            f"for (int r = 0; r < (rows - 1) * {w.sy} + {w.kh}; r++, dst += {self.pitch}, src += {row_bytes}) {{",
+        ]
+        body = self.widen_row()
+        below = (w.out_height - 1) * w.sy + w.kh - w.pt > w.height
+        if w.pt or below:
+            lines += [
+                f"  const int y = {first} + r;",
+                f"  if (y < 0 || y >= {w.height}) {{",
+                f"    fill_words(dst, {words(self.spec.input_zero)}, {self.pitch // 4});",
+                "    continue;",
+                "  }",
+            ]
+        return [*lines, *indent(body), "}"]
+
+    def widen_row(self) -> list[str]:
+        """One row into its copies, with the padding left and right of it."""
+        w, zero = self.window, self.spec.input_zero
+        used = min(w.width, self.columns - w.pl)  # columns of the input that any window reaches
+        right = self.columns - w.pl - used
+        lines = []
+        if self.quads:
+            pixel = 2 * w.channels
+            if w.pl:
+                lines.append(f"fill_words(dst, {words(zero)}, {w.pl * pixel // 4});")
+            lines.append(f"widen_quads(dst + {w.pl * pixel}, (const uint8_t *)src, {used * w.channels // 4});")
+            if right:
+                at = (w.pl + used) * pixel
+                lines.append(f"fill_words(dst + {at}, {words(zero)}, {right * pixel // 4});")
+            return lines
+        count = used * w.channels
+        aligned = (w.width * w.channels) % 4 == 0 and count % 4 == 0
+        for number, parity in enumerate(self.copies):
+            at = 2 * (number * self.copy_halves + self.lead[parity])
+            start = at + 2 * w.pl * w.channels
+            if w.pl:
+                lines.append(f"fill_halves(dst + {at}, {zero}, {w.pl * w.channels});")
+            if not aligned:
+                lines.append(f"widen_bytes(dst + {start}, src, {count});")
+            elif start % 4 == 0:
+                lines.append(f"widen_even(dst + {start}, (const uint8_t *)src, {count});")
+            else:
+                lines.append(f"widen_odd(dst + {start - 2}, (const uint8_t *)src, {count}, {zero});")
+            if right:
+                lines.append(f"fill_halves(dst + {start + 2 * count}, {zero}, {right * w.channels});")
+        return lines
+
+    # ---- the inner product -----------------------------------------------------------------------------------
+
+    def pair_function(self) -> list[str]:
+        w = self.window
+        head = [
+            "/* Two output channels over the pixels of a band. x: widened data, w: weights, k: biases, multipliers. */",
+            f"static KERNEL void {self.name}_pair(const uint8_t *x, const uint8_t *w, const uint8_t *k, int8_t *out,",
+            f"                                   int {'pixels' if self.flat else 'rows'}) {{",
+        ]
+        two = self.block(2)
+        one = self.block(1)
+        step_two = self.pixel_step(2)
+        if self.flat:
+            lines = [
+                "const uint8_t *p = x;",
+                "for (int n = pixels >> 1; n > 0; n--) {",
+                *indent(two),
+                f"  p += {step_two};",
+                f"  out += {2 * self.out_channels};",
+                "}",
+                "if (pixels & 1) {",
+                *indent(one),
+                "}",
+            ]
+            return [*head, *indent(lines), "}"]
+        pairs = w.out_width // 2
+        lines = ["do {", "  const uint8_t *p = x;"]
+        if pairs:
+            lines += [
+                f"  for (int n = {pairs}; n > 0; n--) {{",
+                *indent(two, 2),
+                f"    p += {step_two};",
+                f"    out += {2 * self.out_channels};",
+                "  }",
+            ]
+        if w.out_width & 1:
+            lines += ["  {", *indent(one, 2), "  }", f"  out += {self.out_channels};"]
+        lines += [f"  x += {w.sy * self.pitch};", "} while (--rows > 0);"]
+        return [*head, *indent(lines), "}"]
+
+    def pixel_step(self, pixels: int) -> int:
+        w = self.window
+        return pixels * 2 * w.sx * w.channels - self.moved_p
+
+    def block(self, pixels: int) -> list[str]:
+        """One block: accumulators from the biases, the inner products, requantisation, stores."""
+        dot = Dot(pixels, self.second)
+        accumulators = ["a00", "a01", "a10", "a11"][: 2 * pixels]
+        lines = [
+            "uint32_t x0, x1, y0, y1, w0, w1;",
+            f"int32_t {', '.join(accumulators)}, m0, m1;",
+            "LDRD(a00, a01, k, 0);",
+        ]
+        copies = ["a10 = a00;", "a11 = a01;"] if pixels == 2 else []
+        lines += self.products(dot, copies)
+        return [*lines, "LDRD(m0, m1, k, 8);", *self.finish(pixels), "(void)x1, (void)y0, (void)y1;"]
+
+    def products(self, dot: Dot, copies: list[str]) -> list[str]:
+        """The inner products in one of three forms: unrolled, a loop over kernel rows, a loop over chunks."""
+        w, words_ = self.window, self.segment_words
+        self.moved_p = self.moved_w = 0
+        if w.kh * words_ <= UNROLL_WORDS:
+            run = steps([(ky * self.pitch, ky * words_ * 8) for ky in range(w.kh)], words_)
+            if run[-1].data + self.second + 8 <= 4000:
+                return [*dot.prologue(run[0]), *copies, *dot.body(run, None)]
+        if words_ <= UNROLL_WORDS and w.kh > 1:
+            return self.row_loop(dot, copies)
+        return self.chunk_loop(dot, copies)
+
+    def row_loop(self, dot: Dot, copies: list[str]) -> list[str]:
+        w, words_ = self.window, self.segment_words
+        run = steps([(0, 0)], words_)
+        self.moved_p, self.moved_w = w.kh * self.pitch, w.kh * words_ * 8
+        advance = (self.pitch, words_ * 8)
+        prologue = dot.prologue(run[0])
+        body = dot.body(run, run[0], advance)
+        if dot.swapped:  # the registers do not come back to where they were: load afresh each time round
+            prologue, body = [], [*dot.prologue(run[0]), *dot.body(run, None), f"p += {advance[0]};", f"w += {advance[1]};"]
+        return [
+            *prologue,
+            *copies,
+            f"for (int ky = {w.kh}; ky > 0; ky--) {{",
+            *indent(body),
+            "}",
+            f"w -= {self.moved_w};",
+        ]
+
+    def chunk_loop(self, dot: Dot, copies: list[str]) -> list[str]:
+        w, words_ = self.window, self.segment_words
+        chunks, rest = divmod(words_, CHUNK_WORDS)
+        run = steps([(0, 0)], CHUNK_WORDS)
+        advance = (CHUNK_WORDS * 4, CHUNK_WORDS * 8)
+        lines = dot.prologue(run[0])
+        body = dot.body(run, run[0], advance)
+        if dot.swapped:
+            raise AssertionError("a chunk is an even number of steps")
+        lines += [f"for (int n = {chunks}; n > 0; n--) {{", *indent(body), "}"]
+        if rest:
+            lines += dot.body(steps([(0, 0)], rest), None)
+        self.moved_p, self.moved_w = w.kh * self.pitch, w.kh * words_ * 8
+        step_p, step_w = self.pitch - chunks * advance[0], words_ * 8 - chunks * advance[1]
+        return [
+            *copies,
+            f"for (int ky = {w.kh}; ky > 0; ky--) {{",
+            *indent([*lines, f"p += {step_p};", f"w += {step_w};"]),
+            "}",
+            f"w -= {self.moved_w};",
+        ]
+
+    def finish(self, pixels: int) -> list[str]:
+        """Requantise and store, interleaved so that no result is waited for."""
+        q, spec = self.spec.requantizer, self.spec
+        names = ["a00", "a01", "a10", "a11"][: 2 * pixels]
+        channels = 1 if self.out_channels == 1 else 2
+        places = [f"{pixel * self.out_channels + channel}" for pixel in range(pixels) for channel in range(2)]
+        keep = [i for i in range(2 * pixels) if i % 2 < channels]
+        return finish(names, ["m0", "m1", "m0", "m1"], places, keep, q, spec.low, spec.high)
+
+
+def finish(
+    names: list[str],
+    multipliers: list[str],
+    places: list[str],
+    keep: list[int],
+    q: Requantizer,
+    low: int,
+    high: int,
+) -> list[str]:
+    """Requantise accumulators and store them at out + places, in an order that fills both issue slots."""
+    lines = []
+    if q.pre:
+        limit = (1 << (31 - q.pre)) - 1
+        lines += [f"{a} = saturate({a}, {limit}) * {1 << q.pre};" for a in names]
+    lines.append(f"const int32_t r = {c_int(q.addend)};")
+    multiply = [f"SMMLA({names[i]}, {names[i]}, {multipliers[i]}, r);" for i in keep]
+    shift = [f"SSAT8_ASR({names[i]}, {names[i]}, {q.shift});" for i in keep]
+    if (low, high) != (-128, 127):
+        shift = [f"{s} {names[i]} = clamp({names[i]}, {low}, {high});" for s, i in zip(shift, keep, strict=True)]
+    store = [f"STRB({names[i]}, out, {places[i]});" for i in keep]
+    lines += multiply[:2]
+    for at in range(len(keep)):
+        lines.append(shift[at])
+        lines += multiply[at + 2 : at + 3]
+        if at >= 1:
+            lines.append(store[at - 1])
+    return [*lines, store[-1]]
+
+
+__all__ = ["Conv", "ConvSpec", "Step", "finish", "folded_bias", "Layer"]

@@ -1,0 +1,346 @@
+"""DEPTHWISE_CONV_2D: channels are taken apart into planes of 16 bits in scratch memory, where neighbours in a row share
+a word; a 3x3 kernel then needs six multiplies an output, its weights stay in registers, two outputs at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .layer import Emitted
+from .quant import Requantizer
+from .shapes import Window
+from .source import c_array, c_int, halves, indent, round_up, words
+
+SCRATCH_BUDGET = 20 << 10
+
+
+@dataclass(frozen=True)
+class DepthwiseSpec:
+    """weights: int8 [kh, kw, out]; output channel o reads input channel o // multiplier; bias as in the file."""
+
+    window: Window
+    weights: np.ndarray
+    bias: np.ndarray
+    requantizer: Requantizer
+    input_zero: int
+    low: int
+    high: int
+    multiplier: int
+
+
+def folded_bias(spec: DepthwiseSpec) -> np.ndarray:
+    sums = spec.weights.astype(np.int64).sum((0, 1))
+    return spec.bias.astype(np.int64) - spec.input_zero * sums
+
+
+class Depthwise:
+    """Plans and emits one depthwise convolution with a 3x3 kernel and stride 1 or 2."""
+
+    def __init__(self, spec: DepthwiseSpec, name: str) -> None:
+        self.spec, self.name, self.window = spec, name, spec.window
+        w = self.window
+        self.group = 4 if w.channels % 4 == 0 and spec.multiplier == 1 else 1
+        self.columns = (w.out_width - 1) * w.sx + 3
+        self.row_words = round_up(self.columns, 2) // 2
+        self.row_bytes = 4 * self.row_words
+        self.pitch = self.row_bytes * self.group
+        self.plan_band()
+
+    @staticmethod
+    def fits(spec: DepthwiseSpec) -> bool:
+        w = spec.window
+        if (w.kh, w.kw) != (3, 3) or w.sx not in (1, 2) or w.sy not in (1, 2):
+            return False
+        return w.channels <= 2000 and ((w.out_width - 1) * w.sx + 5) * 2 * 4 * 3 < 4000
+
+    def plan_band(self) -> None:
+        w, channels = self.window, self.window.channels
+        best, best_cost = 1, float("inf")
+        for rows in range(1, w.out_height + 1):
+            taken = (rows - 1) * w.sy + 3
+            if rows > 1 and taken * self.pitch > SCRATCH_BUDGET:
+                break
+            bands = -(-w.out_height // rows)
+            extraction = taken * self.columns * channels * 1.2
+            setup = channels * 40
+            read, written = taken * w.width * channels, rows * w.out_width * channels * self.spec.multiplier
+            lines = (read + written) / 32
+            # Above the cache's size every channel's pass finds its lines gone.
+            passes = 1 if read + written <= 3500 else channels / 2
+            cost = bands * (extraction + setup + lines * 4 * passes)
+            if cost < best_cost:
+                best, best_cost = rows, cost
+        self.band = best
+
+    def constants(self) -> tuple[list[str], int]:
+        """Per output channel: (w0, w1), (w1, w2) of each kernel row, the bias twice, multiplier, rounding: 40 bytes."""
+        spec = self.spec
+        kernel = spec.weights.transpose(2, 0, 1).astype(np.int16)  # [out][ky][kx]
+        n = kernel.shape[0]
+        packed = halves(np.stack([kernel[:, :, 0:2], kernel[:, :, 1:3]], axis=2)).reshape(n, 6).astype(np.int64)
+        bias = folded_bias(spec)
+        multipliers = np.broadcast_to(spec.requantizer.multipliers, (n,))
+        rounding = np.full(n, spec.requantizer.addend, np.int64)
+        table = np.concatenate([packed, np.stack([bias, bias, multipliers, rounding], axis=1)], axis=1)
+        return c_array(f"{self.name}_k", table, "int32_t", 10), 4 * table.size
+
+    def emit(self) -> Emitted:
+        w, spec = self.window, self.spec
+        constants, flash = self.constants()
+        channels_out = w.channels * spec.multiplier
+        first = f"oy * {w.sy} - {w.pt}" if w.pt else f"oy * {w.sy}"
+        rows = (
+            f"const int rows = {w.out_height} - oy < {self.band} ? {w.out_height} - oy : {self.band};"
+            if w.out_height % self.band
+            else f"const int rows = {self.band};"
+        )
+        per_group = self.group * spec.multiplier
+        work = [
+            f"{self.name}_channel(scratch + {self.row_bytes * (i // spec.multiplier)}, k + {40 * i}, o + {i}, rows);"
+            for i in range(per_group)
+        ]
+        if spec.multiplier > 4:
+            work = [
+                f"for (int m = 0; m < {spec.multiplier}; m++) {self.name}_channel(scratch, k + 40 * m, o + m, rows);"
+            ]
+        body = [
+            rows,
+            f"const uint8_t *k = (const uint8_t *){self.name}_k;",
+            f"int8_t *o = out + oy * {w.out_width * channels_out};",
+            f"for (int c = 0; c < {w.channels}; c += {self.group}) {{",
+            f"  {self.name}_planes(scratch, in + c, {first}, (rows - 1) * {w.sy} + 3);",
+            *indent(work),
+            f"  k += {40 * per_group};",
+            f"  o += {per_group};",
+            "}",
+        ]
+        code = [
+            *self.planes_function(),
+            "",
+            *self.channel_function(),
+            "",
+            f"static KERNEL void {self.name}(const int8_t *in, int8_t *out) {{",
+            "  uint8_t *const scratch = (uint8_t *)graph_scratch;",
+            f"  for (int oy = 0; oy < {w.out_height}; oy += {self.band}) {{",
+            *indent(body, 2),
+            "  }",
+            "}",
+        ]
+        scratch = ((self.band - 1) * w.sy + 3) * self.pitch + 32
+        return Emitted([*constants, *code], flash, scratch)
+
+    # ---- taking channels apart -------------------------------------------------------------------------------
+
+    def planes_function(self) -> list[str]:
+        w, zero = self.window, self.spec.input_zero
+        row = self.four_channels() if self.group == 4 else self.one_channel()
+        outside = w.pt or (w.out_height - 1) * w.sy + 3 - w.pt > w.height
+        lines = [f"in += y * {w.width * w.channels};"]
+        loop = []
+        if outside:
+            loop += [
+                f"if (y < 0 || y >= {w.height}) {{",
+                f"  fill_words(dst, {words(zero)}, {self.pitch // 4});",
+                "  continue;",
+                "}",
+            ]
+        loop += row
+        lines += [
+            f"for (; rows > 0; rows--, y++, dst += {self.pitch}, in += {w.width * w.channels}) {{",
+            *indent(loop),
+            "}",
+            "KERNEL_BARRIER();",
+        ]
+        return [
+            f"/* `rows` input rows from row y of {self.group} channel(s) into planes. */",
+            f"static KERNEL void {self.name}_planes(uint8_t *dst, const int8_t *in, int y, int rows) {{",
+            *indent(lines),
+            "}",
+        ]
+
+    def one_channel(self) -> list[str]:
+        w, zero = self.window, self.spec.input_zero
+        used = min(w.width, self.columns - w.pl)
+        right = 2 * self.row_words - w.pl - used
+        lines = ["uint8_t *d = dst;", "const int8_t *s = in;"]
+        if w.pl:
+            lines += [f"fill_halves(d, {zero}, {w.pl});", f"d += {2 * w.pl};"]
+        lines += [f"for (int x = 0; x < {used}; x++, d += 2, s += {w.channels}) put_half(d, *s);"]
+        if right:
+            lines.append(f"fill_halves(d, {zero}, {right});")
+        return lines
+
+    def four_channels(self) -> list[str]:
+        """Words of two neighbouring pixels of each of four channels; at the edges one or both are padding."""
+        w = self.window
+        lines = [
+            "uint8_t *d = dst;",
+            "const uint8_t *s = (const uint8_t *)in;",
+            "uint32_t a, b, e, f, t, u;",
+        ]
+        kinds = []
+        for j in range(self.row_words):
+            left, right = 2 * j - w.pl, 2 * j + 1 - w.pl
+            kinds.append((0 <= left < w.width, 0 <= right < w.width))
+        j = 0
+        while j < self.row_words:
+            run = 1
+            while j + run < self.row_words and kinds[j + run] == kinds[j]:
+                run += 1
+            piece = self.pack(*kinds[j])
+            if run > 1:
+                lines += [f"for (int n = {run}; n > 0; n--) {{", *indent(piece), "}"]
+            else:
+                lines += piece
+            j += run
+        return lines
+
+    def pack(self, left: bool, right: bool) -> list[str]:
+        c, step = self.window.channels, self.row_bytes
+        byte = self.spec.input_zero & 0xFF
+        pad = f"0x{byte * 0x01010101:08X}u"
+        lines = ["LDR(a, s, 0);" if left else f"a = {pad};"]
+        if right:
+            lines.append(f"LDR(b, s, {c if left else 0});")
+        else:
+            lines.append(f"b = {pad};")
+        lines += ["SXTB16(e, a);"]
+        if left or right:
+            lines.append(f"ADDI(s, {c * (int(left) + int(right))});")
+        lines += [
+            "SXTB16(f, b);",
+            "PKHBT_LSL16(t, e, f);",
+            "PKHTB_ASR16(u, f, e);",
+            "STR(t, d, 0);",
+            "SXTB16_ROR8(e, a);",
+            f"STR(u, d, {2 * step});",
+            "SXTB16_ROR8(f, b);",
+            "PKHBT_LSL16(t, e, f);",
+            "PKHTB_ASR16(u, f, e);",
+            f"STR(t, d, {step});",
+            f"STR(u, d, {3 * step});",
+            "ADDI(d, 4);",
+        ]
+        return lines
+
+    # ---- one channel -----------------------------------------------------------------------------------------
+
+    def channel_function(self) -> list[str]:
+        w = self.window
+        out_step = w.channels * self.spec.multiplier
+        pairs = w.out_width // 2
+        advance = 4 if w.sx == 1 else 8
+        lines = [
+            "uint32_t u0, v0, u1, v1, u2, v2, x0, x1;",
+            "int32_t a0, a1;",
+            "LDRD(u0, v0, k, 0);",
+            "LDRD(u1, v1, k, 8);",
+            "LDRD(u2, v2, k, 16);",
+            "do {",
+            "  const uint8_t *p = x;",
+        ]
+        if pairs:
+            lines += [
+                "  LDRD(a0, a1, k, 24);",
+                *indent(self.load_first()),
+                f"  for (int n = {pairs}; n > 0; n--) {{",
+                *indent(self.two(out_step, advance), 2),
+                f"    out += {2 * out_step};",
+                "  }",
+            ]
+        if w.out_width & 1:
+            lines += [*indent(self.one()), f"  out += {out_step};"]
+        lines += [f"  x += {w.sy * self.pitch};", "} while (--rows > 0);"]
+        return [
+            "/* One output channel over the rows of a band. x: plane, k: weights, bias, multiplier, rounding. */",
+            f"static KERNEL void {self.name}_channel(const uint8_t *x, const uint8_t *k, int8_t *out, int rows) {{",
+            *indent(lines),
+            "}",
+        ]
+
+    def load_first(self) -> list[str]:
+        return ["LDRD(x0, x1, p, 0);"]
+
+    def two(self, out_step: int, advance: int) -> list[str]:
+        """Two outputs. The accumulators hold the bias and x0, x1 the first row's words; both are loaded again."""
+        lines = []
+        for ky in range(3):
+            u, v = f"u{ky}", f"v{ky}"
+            following = (ky + 1) * self.pitch
+            if self.window.sx == 1:
+                lines += [f"SMLAD(a0, x0, {u});", f"SMLATB(a1, x0, {u});"]
+                lines += [f"SMLABT(a0, x1, {v});", f"SMLAD(a1, x1, {v});"]
+                if ky < 2:
+                    lines.append(
+                        f"LDRD(x0, x1, p, {following});"
+                        if following <= 1020
+                        else f"LDR(x0, p, {following}); LDR(x1, p, {following + 4});"
+                    )
+            else:
+                lines += [f"SMLAD(a0, x0, {u});", f"LDR(x0, p, {ky * self.pitch + 8});", f"SMLAD(a1, x1, {u});"]
+                lines += [f"SMLABT(a0, x1, {v});"]
+                if ky < 2:
+                    lines.append(f"LDR(x1, p, {following + 4});")
+                lines.append(f"SMLABT(a1, x0, {v});")
+                if ky < 2:
+                    lines.append(f"LDR(x0, p, {following});")
+        return [*lines, *self.finish_two(out_step, advance)]
+
+    def finish_two(self, out_step: int, advance: int) -> list[str]:
+        q = self.spec.requantizer
+        lines = ["LDRD(x0, x1, k, 32);", f"ADDI(p, {advance});"]
+        if q.pre:
+            limit = (1 << (31 - q.pre)) - 1
+            lines += [f"{a} = saturate({a}, {limit}) * {1 << q.pre};" for a in ("a0", "a1")]
+        lines += ["SMMLA(a0, a0, (int32_t)x0, (int32_t)x1);", "SMMLA(a1, a1, (int32_t)x0, (int32_t)x1);"]
+        lines += ["LDRD(x0, x1, p, 0);"]
+        lines += [f"SSAT8_ASR(a0, a0, {q.shift});", *self.clamp("a0"), f"SSAT8_ASR(a1, a1, {q.shift});"]
+        lines += ["STRB(a0, out, 0);", *self.clamp("a1"), f"STRB(a1, out, {out_step});", "LDRD(a0, a1, k, 24);"]
+        return lines
+
+    def clamp(self, name: str) -> list[str]:
+        low, high = self.spec.low, self.spec.high
+        return [] if (low, high) == (-128, 127) else [f"{name} = clamp({name}, {c_int(low)}, {c_int(high)});"]
+
+    def one(self) -> list[str]:
+        """The last output of a row of odd length."""
+        q = self.spec.requantizer
+        lines = ["LDR(a0, k, 24);"]
+        for ky in range(3):
+            lines += [
+                f"LDR(x0, p, {ky * self.pitch});",
+                f"LDR(x1, p, {ky * self.pitch + 4});",
+                f"SMLAD(a0, x0, u{ky});",
+                f"SMLABT(a0, x1, v{ky});",
+            ]
+        lines.append("LDRD(x0, x1, k, 32);")
+        if q.pre:
+            lines.append(f"a0 = saturate(a0, {(1 << (31 - q.pre)) - 1}) * {1 << q.pre};")
+        lines += ["SMMLA(a0, a0, (int32_t)x0, (int32_t)x1);", f"SSAT8_ASR(a0, a0, {q.shift});"]
+        return [*lines, *self.clamp("a0"), "STRB(a0, out, 0);"]
+
+
+class PlainDepthwise:
+    """Any kernel and stride, tap by tap: correct, compact and slow."""
+
+    def __init__(self, spec: DepthwiseSpec, name: str) -> None:
+        self.spec, self.name = spec, name
+
+    def emit(self) -> Emitted:
+        spec, w, q = self.spec, self.spec.window, self.spec.requantizer
+        n = spec.weights.shape[2]
+        table = np.stack([folded_bias(spec), np.broadcast_to(q.multipliers, (n,))], axis=1)
+        lines = [
+            *c_array(f"{self.name}_k", table, "int32_t", 8),
+            *c_array(f"{self.name}_w", spec.weights, "int8_t"),
+            f"static KERNEL void {self.name}(const int8_t *in, int8_t *out) {{",
+            "  static const depthwise_t shape = {"
+            f"{w.height}, {w.width}, {w.channels}, {w.kh}, {w.kw}, {w.sy}, {w.sx}, {w.pt}, {w.pl}, "
+            f"{w.out_height}, {w.out_width}, {spec.multiplier}, {spec.input_zero}, {q.pre}, {q.shift}, "
+            f"{c_int(q.addend)}, {spec.low}, {spec.high}}};",
+            f"  depthwise_plain(in, out, {self.name}_w, {self.name}_k, &shape);",
+            "}",
+        ]
+        return Emitted(lines, 4 * table.size + spec.weights.size + 72)

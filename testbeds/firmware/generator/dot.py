@@ -1,0 +1,130 @@
+"""The inner product of two output channels by one or two pixels, unrolled and scheduled for the M7.
+
+One SMLAD (two products) starts a cycle; the other slot of the cycle takes a load. A step works on two words (four
+elements) of each pixel: eight SMLADs and at most six loads, so nothing but MACs is waited for. Each load is placed in the
+cycle after which its register is free, and its result is used one cycle later, which is when the M7 has it for a
+multiply. Registers: 4 accumulators, 4 of data, 2 of weights, 2 pointers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LDRD_REACH = 1020  # bytes
+LDR_REACH = 4095
+
+
+@dataclass(frozen=True)
+class Step:
+    """One or two consecutive words: byte offsets of the first from the data and the weight pointer."""
+
+    data: int
+    weights: int
+    words: int
+
+
+def steps(segments: list[tuple[int, int]], words: int) -> list[Step]:
+    """Steps through segments [(data offset, weight offset)] of `words` words each."""
+    return [
+        Step(data + 4 * at, weights + 8 * at, min(2, words - at))
+        for data, weights in segments
+        for at in range(0, words, 2)
+    ]
+
+
+class Dot:
+    """Emits the loads and MACs. `p` is the data pointer, `w` the weights', `second` the second pixel's distance."""
+
+    def __init__(self, pixels: int, second: int) -> None:
+        self.pixels, self.second = pixels, second
+        self.swapped = False
+
+    def registers(self) -> tuple[list[str], list[str]]:
+        """(first pixel's or current, second pixel's or next) register names."""
+        a, b = ["x0", "x1"], ["y0", "y1"]
+        return (b, a) if self.swapped and self.pixels == 1 else (a, b)
+
+    def prologue(self, first: Step) -> list[str]:
+        """Loads for the first step."""
+        self.swapped = False
+        x, y = self.registers()
+        lines = self.load_two(x, first)
+        if self.pixels == 2:
+            lines.append(f"LDR({y[0]}, p, {self.second + first.data});")
+        lines.append(f"LDRD(w0, w1, w, {first.weights});")
+        return lines
+
+    def load_two(self, x: list[str], step: Step) -> list[str]:
+        if step.words == 1:
+            return [f"LDR({x[0]}, p, {step.data});"]
+        if step.data <= LDRD_REACH:
+            return [f"LDRD({x[0]}, {x[1]}, p, {step.data});"]
+        return [f"LDR({x[0]}, p, {step.data});", f"LDR({x[1]}, p, {step.data + 4});"]
+
+    def body(self, run: list[Step], after: Step | None, advance: tuple[int, int] = (0, 0)) -> list[str]:
+        """MACs of all steps, with the loads of each next step in between.
+
+        Args:
+            run: the steps; the first is loaded already.
+            after: what to load at the end (the next round's first step), from the pointers as they then are.
+            advance: bytes by which p and w move on in this run, before `after` is loaded.
+        """
+        lines: list[str] = []
+        for at, step in enumerate(run):
+            last = at + 1 == len(run)
+            follows = after if last else run[at + 1]
+            move = advance if last else (0, 0)
+            lines += self.two_pixels(step, follows, move) if self.pixels == 2 else self.one_pixel(step, follows, move)
+        return lines
+
+    def moves(self, move: tuple[int, int]) -> tuple[list[str], list[str]]:
+        return (
+            [f"ADDI(p, {move[0]});" if move[0] <= LDR_REACH else f"p += {move[0]};"] if move[0] else [],
+            [f"ADDI(w, {move[1]});" if move[1] <= LDR_REACH else f"w += {move[1]};"] if move[1] else [],
+        )
+
+    def two_pixels(self, step: Step, follows: Step | None, move: tuple[int, int]) -> list[str]:
+        x, y = ["x0", "x1"], (["y1", "y0"] if self.swapped else ["y0", "y1"])
+        move_p, move_w = self.moves(move)
+        next_w = [f"LDRD(w0, w1, w, {follows.weights});"] if follows else []
+        out = []
+        if step.words == 2:
+            out += [f"SMLAD(a00, {x[0]}, w0);", f"LDR({y[1]}, p, {self.second + step.data + 4});"]
+            out += [f"SMLAD(a01, {x[0]}, w1);", *move_p]
+            out += [f"SMLAD(a10, {y[0]}, w0);"]
+            split = follows is not None and (follows.words == 1 or follows.data > LDRD_REACH)
+            if follows and split:
+                out += [f"LDR({x[0]}, p, {follows.data});"]
+            out += [f"SMLAD(a11, {y[0]}, w1);", f"LDRD(w0, w1, w, {step.weights + 8});"]
+            out += [f"SMLAD(a00, {x[1]}, w0);"]
+            if follows:
+                out += [f"LDR({y[0]}, p, {self.second + follows.data});"]
+            out += [f"SMLAD(a01, {x[1]}, w1);"]
+            if follows and not split:
+                out += self.load_two(x, follows)
+            elif follows and follows.words == 2:
+                out += [f"LDR({x[1]}, p, {follows.data + 4});"]
+            out += [f"SMLAD(a10, {y[1]}, w0);", *move_w]
+            out += [f"SMLAD(a11, {y[1]}, w1);", *next_w]
+            return out
+        out += [f"SMLAD(a00, {x[0]}, w0);", *move_p]
+        out += [f"SMLAD(a01, {x[0]}, w1);"]
+        if follows:
+            out += self.load_two(x, follows)
+        out += [f"SMLAD(a10, {y[0]}, w0);", *move_w]
+        if follows:
+            out += [f"LDR({y[1]}, p, {self.second + follows.data});"]
+        self.swapped = not self.swapped
+        return [*out, f"SMLAD(a11, {y[0]}, w1);", *next_w]
+
+    def one_pixel(self, step: Step, follows: Step | None, move: tuple[int, int]) -> list[str]:
+        x, other = self.registers()
+        move_p, move_w = self.moves(move)
+        next_x = self.load_two(other, follows) if follows else []
+        next_w = [f"LDRD(w0, w1, w, {follows.weights});"] if follows else []
+        self.swapped = not self.swapped
+        out = [*move_p, f"SMLAD(a00, {x[0]}, w0);", *next_x[:1], f"SMLAD(a01, {x[0]}, w1);"]
+        if step.words == 2:
+            out += [f"LDRD(w0, w1, w, {step.weights + 8});", f"SMLAD(a00, {x[1]}, w0);", *next_x[1:], *move_w]
+            return [*out, f"SMLAD(a01, {x[1]}, w1);", *next_w]
+        return [*out, *next_x[1:], *move_w, *next_w]

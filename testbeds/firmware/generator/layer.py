@@ -1,0 +1,34 @@
+"""What an operator becomes: a layer that can be emitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Emitted:
+    """C text of a layer, the bytes of its constants in flash, and the scratch memory it uses."""
+
+    lines: list[str]
+    constant_bytes: int
+    scratch_bytes: int = 0
+
+
+@dataclass
+class Layer:
+    """A layer to run.
+
+    Args:
+        name: C name of its function; starts with `layer_<n>_`.
+        kind: TensorFlow Lite's name of the operator.
+        call: C expression that runs it.
+        macs: multiply-accumulates of the operator as defined, padding included.
+    """
+
+    name: str
+    kind: str
+    call: str
+    macs: int
+    emitted: Emitted
+    inputs: list[int]
+    output: int

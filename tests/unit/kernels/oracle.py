@@ -1,0 +1,181 @@
+"""Plain numpy answers for every operator, written apart from the generator: exact integers, one rounding, half up."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+
+
+def constants(factors, zero_point):
+    """(multipliers, shift) for real factors: the largest shift up to 22 whose multipliers all stay below 2**31."""
+    factors = np.asarray(factors, np.float64)
+    shift = 22
+    while round(float(factors.max()) * 2.0 ** (32 + shift)) >= 2**31:
+        shift -= 1
+    return [floor(Fraction(float(f)) * Fraction(2) ** (32 + shift) + Fraction(1, 2)) for f in factors], shift
+
+
+def requantise(acc, factors, zero_point, low, high):
+    """acc: integers [..., channels] -> int8, rounded once: floor(acc * m / 2**(32 + s) + 1/2)."""
+    multipliers, shift = constants(factors, zero_point)
+    pre = max(0, 1 - shift)
+    acc = acc.astype(object)
+    if pre:
+        limit = 1 << (31 - pre)
+        acc = np.clip(acc, -limit, limit - 1)
+    m = np.array(multipliers, dtype=object)
+    total = 32 + shift
+    y = (acc * m + (1 << (total - 1))) >> total
+    return np.clip(y + zero_point, low, high).astype(np.int8)
+
+
+def act_range(kind, scale, zero):
+    low, high = -128, 127
+    if kind in ("RELU", "RELU6"):
+        low = max(low, zero)
+    if kind == "RELU6":
+        high = min(high, zero + floor(6.0 / scale + 0.5))
+    return low, high
+
+
+def windows(x, kh, kw, sy, sx, same, fill):
+    """[oh, ow, kh, kw, c] of an image [h, w, c], padded as TensorFlow pads."""
+    h, w, _ = x.shape
+    if same:
+        oh, ow = -(-h // sy), -(-w // sx)
+        ph, pw = max(0, (oh - 1) * sy + kh - h), max(0, (ow - 1) * sx + kw - w)
+        x = np.pad(x, ((ph // 2, ph - ph // 2), (pw // 2, pw - pw // 2), (0, 0)), constant_values=fill)
+    else:
+        oh, ow = (h - kh) // sy + 1, (w - kw) // sx + 1
+    rows = np.arange(oh)[:, None] * sy + np.arange(kh)
+    columns = np.arange(ow)[:, None] * sx + np.arange(kw)
+    return x[rows[:, None, :, None], columns[None, :, None, :]]
+
+
+class Oracle:
+    """Runs a parsed model."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def run(self, x):
+        values = {self.model.inputs[0]: np.asarray(x, np.int8)}
+        for op in self.model.operators:
+            t = self.model.tensors
+            ins = [values[i] if i in values else (t[i].data if i >= 0 else None) for i in op.inputs]
+            tensors = [t[i] if i >= 0 else None for i in op.inputs]
+            y = t[op.outputs[0]]
+            out = getattr(self, op.kind.lower())(op, ins, tensors, y)
+            values[op.outputs[0]] = np.asarray(out).astype(np.int8).reshape(y.shape)
+        return values
+
+    def limits(self, op, y):
+        return act_range(op.options.get("FusedActivationFunction", "NONE"), y.scale, y.zero_point)
+
+    def patches(self, op, image, kernel, fill):
+        o = op.options
+        return windows(image.astype(np.int64), *kernel, o["StrideH"], o["StrideW"], o["Padding"] == 0, fill)
+
+    def conv_2d(self, op, ins, ts, y):
+        x, w = ins[0][0], ins[1].astype(np.int64)
+        p = self.patches(op, x, w.shape[1:3], ts[0].zero_point) - ts[0].zero_point
+        acc = np.einsum("hwabc,oabc->hwo", p, w)
+        if len(ins) > 2 and ins[2] is not None:
+            acc = acc + ins[2].astype(np.int64)
+        factors = np.broadcast_to(ts[0].scale * ts[1].scales / y.scale, (w.shape[0],))
+        return requantise(acc, factors, y.zero_point, *self.limits(op, y))
+
+    def depthwise_conv_2d(self, op, ins, ts, y):
+        x, w = ins[0][0], ins[1][0].astype(np.int64)
+        multiplier = w.shape[2] // x.shape[2]
+        p = self.patches(op, x, w.shape[:2], ts[0].zero_point) - ts[0].zero_point
+        acc = np.einsum("hwabo,abo->hwo", np.repeat(p, multiplier, axis=4), w)
+        if len(ins) > 2 and ins[2] is not None:
+            acc = acc + ins[2].astype(np.int64)
+        factors = np.broadcast_to(ts[0].scale * ts[1].scales / y.scale, (w.shape[2],))
+        return requantise(acc, factors, y.zero_point, *self.limits(op, y))
+
+    def fully_connected(self, op, ins, ts, y):
+        w = ins[1].astype(np.int64)
+        x = ins[0].reshape(-1, w.shape[1]).astype(np.int64) - ts[0].zero_point
+        acc = x @ w.T
+        if len(ins) > 2 and ins[2] is not None:
+            acc = acc + ins[2].astype(np.int64)
+        factors = np.broadcast_to(ts[0].scale * ts[1].scales / y.scale, (w.shape[0],))
+        return requantise(acc, factors, y.zero_point, *self.limits(op, y))
+
+    def add(self, op, ins, ts, y):
+        a, b = ts[0].scale / y.scale, ts[1].scale / y.scale
+        shift = 22
+        while round(max(a, b) * 2.0**shift) >= 2**21:
+            shift -= 1
+        ma, mb = (floor(Fraction(v) * 2**shift + Fraction(1, 2)) for v in (a, b))
+        acc = (ins[0].astype(np.int64) - ts[0].zero_point) * ma + (ins[1].astype(np.int64) - ts[1].zero_point) * mb
+        low, high = self.limits(op, y)
+        return np.clip(((acc + (1 << (shift - 1))) >> shift) + y.zero_point, low, high)
+
+    def pooled(self, x, ts, y, kernel, stride, same, limits):
+        marked = windows(np.ones_like(x, np.int64), *kernel, *stride, same, 0)
+        count = marked.sum((2, 3))
+        acc = (windows(x.astype(np.int64) - ts[0].zero_point, *kernel, *stride, same, 0) * marked).sum((2, 3))
+        counts = np.arange(1, min(kernel[0], x.shape[0]) * min(kernel[1], x.shape[1]) + 1)
+        multipliers, shift = constants(ts[0].scale / y.scale / counts, 0)
+        out = np.zeros_like(acc)
+        for n in np.unique(count):
+            factor = np.array([multipliers[n - 1]], dtype=object)
+            pre = max(0, 1 - shift)
+            limit = 1 << (31 - pre) if pre else 1 << 40
+            scaled = (np.clip(acc, -limit, limit - 1).astype(object) * factor + (1 << (31 + shift))) >> (32 + shift)
+            out = np.where(count == n, np.clip(scaled + y.zero_point, *limits), out)
+        return out
+
+    def average_pool_2d(self, op, ins, ts, y):
+        o = op.options
+        kernel, stride = (o["FilterHeight"], o["FilterWidth"]), (o["StrideH"], o["StrideW"])
+        return self.pooled(ins[0][0], ts, y, kernel, stride, o["Padding"] == 0, self.limits(op, y))
+
+    def mean(self, op, ins, ts, y):
+        x = ins[0][0]
+        return self.pooled(x, ts, y, x.shape[:2], (1, 1), False, (-128, 127))
+
+    def pad(self, op, ins, ts, y):
+        return np.pad(ins[0], ins[1], constant_values=ts[0].zero_point)
+
+    def strided_slice(self, op, ins, ts, y):
+        o, index = op.options, []
+        for i, (b, e, s) in enumerate(zip(*(v.tolist() for v in ins[1:4]), strict=True)):
+            if o["ShrinkAxisMask"] >> i & 1:
+                index.append(b)
+            else:
+                index.append(slice(None if o["BeginMask"] >> i & 1 else b, None if o["EndMask"] >> i & 1 else e, s))
+        return ins[0][tuple(index)]
+
+    def reshape(self, op, ins, ts, y):
+        return ins[0]
+
+    def softmax(self, op, ins, ts, y):
+        x = ins[0].reshape(-1, ins[0].shape[-1]).astype(np.int64)
+        n = x.shape[1]
+        bits = 22
+        while bits > 8 and (n << bits) + (256 << bits) >= 1 << 32:
+            bits -= 1
+        d = x.max(1, keepdims=True) - x
+        e = np.floor(np.exp(-op.options["Beta"] * ts[0].scale * d) * 2.0**bits + 0.5).astype(np.int64)
+        total = e.sum(1, keepdims=True)
+        return np.clip((256 * e + total // 2) // total - 128, -128, 127)
+
+    def scaled(self, ins, ts, y, kind):
+        limits = act_range(kind, y.scale, y.zero_point)
+        acc = ins[0].astype(np.int64)[..., None] - ts[0].zero_point
+        return requantise(acc, [ts[0].scale / y.scale], y.zero_point, *limits)
+
+    def relu(self, op, ins, ts, y):
+        return self.scaled(ins, ts, y, "RELU")
+
+    def relu6(self, op, ins, ts, y):
+        return self.scaled(ins, ts, y, "RELU6")
+
+    def quantize(self, op, ins, ts, y):
+        return self.scaled(ins, ts, y, "NONE")
