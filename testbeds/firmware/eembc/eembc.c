@@ -273,10 +273,14 @@ static verb_t verb_of(const char *word) {
     return UNKNOWN;
 }
 
-/* The host's way of finding out where it is: a word that nobody knows, quoted in the refusal. */
-static int asks_for_sync(const char *word) {
+/* Words that open a conversation although foreign bytes came before: the questions a host begins with, and its way of
+ * finding out where it is, an unknown word that begins with "sync". Picture data never spell these between two '%'. */
+static int opens(verb_t verb, const char *word) {
     static const char sync[] = "sync";
-    for (unsigned i = 0; i < 4u; i++) {
+    if (verb == DB || verb == INFER) {
+        return 0;
+    }
+    for (unsigned i = 0; verb == UNKNOWN && i < 4u; i++) {
         if (word[i] != sync[i]) {
             return 0;
         }
@@ -289,7 +293,7 @@ static int run(eembc_t *e) {
     char *end = e->command + e->length;
     const char *word = next_word(&words, end);
     verb_t verb = verb_of(word);
-    if (verb == UNKNOWN && e->foreign && !asks_for_sync(word)) {
+    if (e->foreign && !opens(verb, word)) {
         return 0; /* more likely a piece of a frame than a command */
     }
     e->foreign = 0;

@@ -1,7 +1,7 @@
 /* The EEMBC/MLPerf Tiny text dialect, device side: commands that end in '%', answers that end in "m-ready".
  *
  * Freestanding, no heap, no global state, bounded whatever is received. It may share a console with COBS frames that
- * end in 0x00: feed it every byte; bytes that can't be text silence it up to the next 0x00 or known command.
+ * end in 0x00: feed it every byte; bytes that can't be text silence it up to the next 0x00 or question (name, sync...).
  * The dialect's behaviour is that of the public reference harness; what differs is listed in docs/mlperf.md.
  */
 #ifndef EEMBC_H
