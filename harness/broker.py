@@ -32,9 +32,12 @@ _START_ATTEMPTS = 3  # a free port may be taken between asking for it and using 
 class Broker:
     """A running broker; `close` stops it and waits."""
 
-    def __init__(self, process: subprocess.Popen[bytes], said: IO[bytes], address: BrokerAddress, title: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], said: IO[bytes], folder: str, *, address: BrokerAddress, title: str
+    ) -> None:
         self._process = process
         self._said = said
+        self._folder = folder
         self.address = address
         self.title = title
 
@@ -71,6 +74,7 @@ class Broker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
         self._said.close()
 
 
@@ -118,6 +122,7 @@ def _start(program: str, clock: Clock) -> Broker:
 
 def _spawn(program: str, address: BrokerAddress) -> Broker:
     said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the Broker
+    folder = tempfile.mkdtemp(prefix="agilenn-broker-")  # 0700
     process = subprocess.Popen(
         [sys.executable, "-m", "harness.broker_process"],
         stdin=subprocess.PIPE,
@@ -126,14 +131,14 @@ def _spawn(program: str, address: BrokerAddress) -> Broker:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
     )
     orders = {"program": program, "host": address.host, "port": address.port}
-    orders |= {"user": address.user, "password": address.password}
+    orders |= {"user": address.user, "password": address.password, "folder": folder}
     orders_pipe = process.stdin
     if orders_pipe is None:
         raise BenchError("the broker's process has no input")
     with contextlib.suppress(BrokenPipeError):  # died at once: _wait_until_up tells
         orders_pipe.write(json.dumps(orders).encode() + b"\n")
         orders_pipe.flush()
-    return Broker(process, said, address, _title(program))
+    return Broker(process, said, folder, address=address, title=_title(program))
 
 
 def _title(program: str) -> str:

@@ -18,10 +18,10 @@ import logging
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Orders:
     port: int
     user: str
     password: str
+    folder: str  # private to us; removed here too, in case the parent can't
 
 
 def main() -> int:
@@ -45,8 +46,10 @@ def main() -> int:
     orders = Orders(**json.loads(sys.stdin.readline()))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: our parent decides
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory(prefix="agilenn-broker-") as folder:
-        return _mosquitto(orders, Path(folder)) if orders.program else _amqtt(orders)
+    try:
+        return _mosquitto(orders, Path(orders.folder)) if orders.program else _amqtt(orders)
+    finally:
+        shutil.rmtree(orders.folder, ignore_errors=True)
 
 
 def mosquitto_config(orders: Orders, folder: Path) -> str:

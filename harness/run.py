@@ -28,7 +28,7 @@ def parser() -> cli.Parser:
     """The command line."""
     p = cli.Parser(prog="python -m harness.run", description=__doc__)
     p.add_argument("--scheme", required=True, metavar="S")
-    p.add_argument("--image", type=cli.whole(0, 10**6, "--image"), default=0, metavar="N", help="number in the test set")
+    p.add_argument("--image", type=cli.whole(0, 10**6, "--image"), default=0, metavar="N", help="its number")
     p.add_argument("--rate", type=cli.rate, default="6M", metavar="R", help="link rate, default: %(default)s")
     p.add_argument("--testbed", default="virtual", metavar="T")
     p.add_argument("--dataset", default="cifar10", metavar="D")

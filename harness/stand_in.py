@@ -86,27 +86,27 @@ class StandInDevice:
 
     def _answer(self, frame: Frame) -> bytes:
         d = self.artefact.description
+        answer = b""
         match frame.kind:
             case protocol.HELLO:
                 head = (1, self.artefact.u32, CLOCK_HZ, d.image_bytes, d.classes, 1024, 100_000)
-                return struct.pack("<BIIIHHI", *head) + d.label.encode()
+                answer = struct.pack("<BIIIHHI", *head) + d.label.encode()
             case protocol.CONFIG:
                 self.config = _tlvs(frame.payload)
-                return b""
             case protocol.CONNECT:
-                return b"\x00associated"
+                answer = b"\x00associated"
             case protocol.LOAD:
                 (offset,) = struct.unpack_from("<I", frame.payload)
                 self._image[offset:] = frame.payload[4:]
-                return struct.pack("<I", len(self._image))
+                answer = struct.pack("<I", len(self._image))
             case protocol.INFER:
-                return self._infer(*struct.unpack("<H", frame.payload))
+                answer = self._infer(*struct.unpack("<H", frame.payload))
             case protocol.STATS:
-                return struct.pack("<7I", 3000, 16_384, 100_000, 0, 0, 0, 0)
+                answer = struct.pack("<7I", 3000, 16_384, 100_000, 0, 0, 0, 0)
             case protocol.READ:
                 _, offset, size = struct.unpack("<BIH", frame.payload)
-                return bytes((offset + i) % 256 for i in range(size))
-        return b""
+                answer = bytes((offset + i) % 256 for i in range(size))
+        return answer
 
     def _infer(self, sequence: int) -> bytes:
         d = self.artefact.description

@@ -9,6 +9,7 @@ import pytest
 
 from harness import device as protocol
 from harness.artefacts import Artefact
+from harness.bringup import Board, State
 from harness.contracts.clock import Clock
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network
@@ -123,11 +124,8 @@ def test_config_that_is_too_long_is_refused(network: Network) -> None:
         config_tlvs(long, module_baud=1, clock_hz=1, reply_timeout_ms=1)
 
 
-def test_a_board_comes_up_step_by_step(make_board: Callable[..., object], remote_artefact: Artefact) -> None:
-    from harness.bringup import Board, State
-
+def test_a_board_comes_up_step_by_step(make_board: Callable[..., Board], remote_artefact: Artefact) -> None:
     board = make_board(remote_artefact)
-    assert isinstance(board, Board)
     assert board.to(State.READY).state is State.READY
     assert board.testbed.steps == ["flash image.elf", "reset", "open", "ready"]  # type: ignore[attr-defined]
     board.recover()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +33,6 @@ def test_the_interval_holds_the_median_and_is_deterministic(data: list[float]) -
 
 
 def test_the_interval_covers_the_true_median_about_as_often_as_it_says() -> None:
-    import numpy as np
-
     rng = np.random.default_rng(1)
     hits = 0
     for i in range(200):

@@ -1,0 +1,36 @@
+"""Accuracy of the whole test set by the host library, which is what the board computes on a sample.
+
+pytest --testbed X -m accuracy
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness import accuracy
+from harness.hil import Hil
+from harness.sweep import prepare
+
+pytestmark = [pytest.mark.hil, pytest.mark.accuracy]
+
+
+def test_the_board_answers_as_the_host_library_does(
+    hil: Hil, hil_scheme: str, record_property: pytest.RecordProperty
+) -> None:
+    """Same local class and same payload: then the accuracy that the host library has is the board's."""
+    artefact = hil.artefact(hil_scheme)
+    library = prepare.library(artefact)
+    found = accuracy.cached(artefact, library, hil.data) or accuracy.measured_apart(artefact, library, hil.data)
+    assert found.n == len(hil.data)
+    assert 0 < found.right <= found.n
+    record_property("accuracy", found.share)
+    record_property("accuracy_n", found.n)
+    host = hil.host(hil_scheme)
+    for image in hil.images:
+        seen = hil.see(hil_scheme, image)
+        mine = host.run(hil.data.picture(image), sequence=int.from_bytes(seen.payload[2:4], "little"))
+        assert seen.payload == (b"" if mine.exited else mine.payload)
+        assert np.frombuffer(seen.local_logits, np.int8).tolist() == mine.local_logits.tolist()
+        if not seen.payload:
+            assert seen.row["predicted"] == host.answer(mine.local_logits, None).label

@@ -1,0 +1,120 @@
+"""Stages of an inference against what the testbed itself saw, predictions against the host library, limits.
+
+pytest --testbed X -m latency
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.hil import Hil, Seen
+from harness.measurements import STAGES
+
+pytestmark = [pytest.mark.hil, pytest.mark.latency]
+
+# The marker pins change a few instructions away from where the cycle counter is read.
+_MARKER_MS = 0.002
+# What the device adds around the messages: printing the AT command, parsing the answers. Stated, not measured here.
+_DIALOGUE_MS = 2.0
+
+
+def _all(hil: Hil, scheme: str) -> list[Seen]:
+    return [hil.see(scheme, image) for image in hil.images]
+
+
+def _told(value: float | None, what: str) -> float:
+    if value is None:
+        pytest.skip(f"this testbed can't tell {what}")
+    return value
+
+
+def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str) -> None:
+    for seen in _all(hil, hil_scheme):
+        stages = [seen.row[f"{stage}_ms"] for stage in STAGES]
+        assert all(value >= 0 for value in stages)
+        assert sum(stages) == pytest.approx(seen.row["total_ms"], abs=1e-5)
+
+
+def test_stages_agree_with_the_marker_pins(hil: Hil, hil_scheme: str) -> None:
+    for seen in _all(hil, hil_scheme):
+        if not seen.log.markers_ms:
+            pytest.skip("this testbed does not watch the marker pins")
+        waited = seen.row["network_ms"] + seen.row["remote_ms"]
+        by_stage = {"local": "local_ms", "encode": "encode_ms", "combine": "combine_ms"}
+        for stage, column in by_stage.items():
+            assert seen.log.markers_ms.get(stage, 0.0) == pytest.approx(seen.row[column], abs=_MARKER_MS), stage
+        assert seen.log.markers_ms.get("network", 0.0) == pytest.approx(waited, abs=_MARKER_MS)
+
+
+def test_device_cycles_are_the_stages_at_the_core_clock(hil: Hil, hil_scheme: str) -> None:
+    for seen in _all(hil, hil_scheme):
+        own_ms = sum(seen.row[f"{stage}_ms"] for stage in ("local", "encode", "combine"))
+        assert seen.row["device_cycles"] / hil.board(hil_scheme).clock_hz * 1e3 == pytest.approx(own_ms, abs=1e-5)
+
+
+def test_serial_time_is_ten_bits_a_byte(hil: Hil, hil_scheme: str) -> None:
+    for seen in _all(hil, hil_scheme):
+        if not seen.payload:
+            continue
+        baud = hil.description.module_baud
+        for size, ms, what in (
+            (seen.log.serial_up_bytes, seen.log.serial_up_ms, "serial_up"),
+            (seen.log.serial_down_bytes, seen.log.serial_down_ms, "serial_down"),
+        ):
+            assert _told(ms, f"{what}_ms") == pytest.approx(_told(size, f"{what}_bytes") * 10 / baud * 1e3, rel=1e-6)
+
+
+def test_link_time_is_eight_bits_a_byte_on_the_wire(hil: Hil, hil_scheme: str) -> None:
+    for seen in _all(hil, hil_scheme):
+        if not seen.payload:
+            continue
+        up = _told(seen.log.wire_up_bytes, "wire_up_bytes")
+        mqtt = _told(seen.log.mqtt_up_bytes, "mqtt_up_bytes")
+        assert up == seen.link.wire_bytes(int(mqtt))
+        assert mqtt > len(seen.payload)
+        assert _told(seen.log.link_up_ms, "link_up_ms") == pytest.approx(up * 8e3 / seen.link.up.rate_bps, rel=1e-6)
+        down = _told(seen.log.wire_down_bytes, "wire_down_bytes")
+        assert _told(seen.log.link_down_ms, "link_down_ms") == pytest.approx(
+            down * 8e3 / seen.link.down.rate_bps, rel=1e-6
+        )
+
+
+def test_network_time_is_its_parts_and_little_more(hil: Hil, hil_scheme: str) -> None:
+    for seen in _all(hil, hil_scheme):
+        if not seen.payload:
+            assert seen.row["network_ms"] == 0.0
+            continue
+        log = seen.log
+        parts = (log.serial_up_ms, log.link_up_ms, log.link_down_ms, log.serial_down_ms, log.module_ms)
+        known = sum(_told(part, "the parts of the network stage") for part in parts)
+        assert known - _MARKER_MS <= seen.row["network_ms"] <= known + _DIALOGUE_MS
+
+
+def test_the_device_computes_what_the_host_library_does(hil: Hil, hil_scheme: str) -> None:
+    """Local logits and payload bit for bit; the answer from the device's own local and remote logits."""
+    host = hil.host(hil_scheme)
+    for seen in _all(hil, hil_scheme):
+        expected = host.run(hil.data.picture(seen.row["image"]), sequence=_sequence(seen))
+        if seen.local_logits:
+            assert seen.local_logits == expected.local_logits.astype(np.int8).tobytes()
+            assert seen.row["local_predicted"] == int(np.argmax(expected.local_logits))
+        assert seen.row["exited"] == expected.exited
+        assert seen.payload == (b"" if expected.exited else expected.payload)
+        logits = np.frombuffer(seen.combined_logits, dtype="<f4")
+        assert seen.row["predicted"] == int(np.argmax(logits))
+
+
+def test_latency_is_within_the_limits_of_the_bench_file(hil: Hil, hil_scheme: str) -> None:
+    for key, limit in hil.description.limits.items():
+        if not key.endswith("_ms"):
+            continue
+        scheme, _, column = key.rpartition(".")
+        if scheme not in ("", hil_scheme):
+            continue
+        for seen in _all(hil, hil_scheme):
+            assert seen.row[column] <= limit, key
+
+
+def _sequence(seen: Seen) -> int:
+    return int.from_bytes(seen.payload[2:4], "little") if seen.payload else 1

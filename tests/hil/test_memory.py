@@ -1,0 +1,40 @@
+"""Flash and static RAM from the image, the stack as painted, within the chip.
+
+pytest --testbed X -m memory
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.hil import Hil
+from harness.memory import footprint
+
+pytestmark = [pytest.mark.hil, pytest.mark.memory]
+
+_FLASH = 0x0800_0000
+_RAM = 0x2000_0000
+_TARGETS = ("stm32f746",)  # whose image is an ELF at the chip's own addresses
+
+
+def test_the_image_and_its_stack_fit_the_chip(
+    hil: Hil, hil_scheme: str, record_property: pytest.RecordProperty
+) -> None:
+    if hil.description.target not in _TARGETS:
+        pytest.skip(f"an image for {hil.description.target} has no addresses of its own")
+    board = hil.board(hil_scheme)
+    hil.see(hil_scheme, hil.images[0])
+    flash, ram = hil.description.flash_bytes, hil.description.ram_bytes
+    found = footprint(hil.firmware[hil_scheme], flash=(_FLASH, flash), ram=(_RAM, ram))
+    stats = board.device.stats()
+    record_property("flash_bytes", found.flash_bytes)
+    record_property("ram_bytes", found.ram_bytes + stats.stack_used_bytes)
+    assert 0 < found.flash_bytes <= min(flash, hil.description.limits.get("flash_bytes", flash))
+    assert 0 < stats.stack_used_bytes < stats.stack_total_bytes
+    assert found.ram_bytes + stats.stack_used_bytes <= min(ram, hil.description.limits.get("ram_bytes", ram))
+
+
+def test_nothing_was_lost_on_the_lines(hil: Hil, hil_scheme: str) -> None:
+    seen = hil.see(hil_scheme, hil.images[0])
+    assert seen.stats.console_overruns == 0
+    assert seen.stats.module_overruns == 0

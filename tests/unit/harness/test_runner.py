@@ -1,0 +1,165 @@
+"""Samples are taken, failures kept, and rows do not depend on the number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.artefacts import Artefact
+from harness.bringup import BoardSettings
+from harness.contracts.errors import BenchError
+from harness.contracts.link import LinkSpec
+from harness.images import Images
+from harness.lab import BoardKind, Lab
+from harness.mqtt import BrokerAddress
+from harness.sample import COLUMNS, Planned, Point
+from harness.services import Services
+from harness.stand_in import StandInTestbed
+from harness.sweep.plan import make
+from harness.sweep.runner import Bench, Job, run
+
+
+class StubBroker:
+    """Alive until told otherwise."""
+
+    address = BrokerAddress("127.0.0.1", 1883, "bench", "hush")
+    title = "stub"
+    dead = False
+
+    def check(self) -> None:
+        if self.dead:
+            raise BenchError("the broker (stub) died")
+
+
+@pytest.fixture
+def data() -> Images:
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 3), dtype=np.uint8)
+    return Images("tiny", pictures, np.arange(12, dtype=np.uint8) % 4, 4, "0" * 64)
+
+
+@pytest.fixture
+def make_bench(
+    make_artefact: Callable[..., Artefact], data: Images, tmp_path: Path
+) -> Callable[..., tuple[Bench, list[StandInTestbed]]]:
+    def make_it(prepare: Callable[[StandInTestbed], None] = lambda _: None) -> tuple[Bench, list[StandInTestbed]]:
+        artefacts = {"near": make_artefact("near", offloads=False), "far": make_artefact("far", offloads=True)}
+        services = Services()
+        made: list[StandInTestbed] = []
+        # Boards is handed a factory that makes a stand-in for whichever image is flashed.
+        order = {artefacts[name].folder.name: artefacts[name] for name in artefacts}
+
+        class Any_(StandInTestbed):
+            def __init__(self) -> None:
+                super().__init__(order["near"])
+                made.append(self)
+
+            def flash(self, image: Path) -> None:
+                super().flash(image)
+                self.device.artefact = order[image.stem]
+                self.device.inferred = lambda prefix, sequence: services.hear(
+                    f"{prefix}/service", b'{"seq": %d, "service_us": 1234, "status": 0}' % sequence
+                )
+                prepare(self)
+
+        firmware = {name: tmp_path / f"{name}.elf" for name in artefacts}
+        lab = Lab(StubBroker(), None, services, "agile/00000000")  # type: ignore[arg-type]
+        return Bench(lab, Any_, artefacts, firmware, data), made
+
+    return make_it
+
+
+def _jobs(images: list[int]) -> list[Job]:
+    points = [Point(s, "tiny", "compact", "stand_in", r) for s in ("near", "far") for r in (1e6, 6e6)]
+    plan = make(points, images, [11], 0, free=True)
+
+    def job(p: Planned) -> Job:
+        pinned = 2.5 if p.point.scheme == "far" else None
+        return Job(p, BoardKind(p.point.scheme, BoardSettings()), LinkSpec.symmetric(p.point.rate_bps), pinned)
+
+    return [job(p) for p in plan.samples]
+
+
+def _rows(bench: Bench, jobs: list[Job], workers: int) -> list[dict[str, Any]]:
+    return sorted((row for _, row in run(bench, jobs, workers, lambda _: None)), key=lambda r: r["order"])
+
+
+def test_rows_are_the_same_with_one_worker_and_with_three(make_bench: Callable[..., Any]) -> None:
+    bench, made = make_bench()
+    one = _rows(bench, _jobs([0, 1, 2, 3]), 1)
+    assert len(made) == 2
+    three = _rows(bench, _jobs([0, 1, 2, 3]), 3)
+    assert one == three
+    assert all(testbed.steps[-1] == "close" for testbed in made)
+
+
+def test_a_row_tells_stages_bytes_and_sources(make_bench: Callable[..., Any]) -> None:
+    bench, _ = make_bench()
+    rows = _rows(bench, _jobs([0]), 1)
+    far = next(r for r in rows if r["scheme"] == "far" and not r["warmup"])
+    near = next(r for r in rows if r["scheme"] == "near" and not r["warmup"])
+    assert tuple(far) == COLUMNS
+    assert far["remote_ms"] == 2.5
+    assert far["remote_ms_source"] == "modelled"
+    assert far["remote_wall_ms"] == pytest.approx(1.234)
+    assert far["remote_wall_ms_source"] == "measured"
+    assert far["wire_bytes"] == far["mqtt_bytes"] + 66
+    link_ms = far["wire_bytes"] * 8e3 / far["rate_bps"]
+    serial_ms = (far["payload_bytes"] + 40) * 1e4 / 4e6
+    assert far["network_ms"] == pytest.approx(link_ms + serial_ms, abs=1e-4)
+    stages = ("local_ms", "encode_ms", "network_ms", "remote_ms", "combine_ms")
+    assert far["total_ms"] == pytest.approx(sum(far[s] for s in stages), abs=1e-5)
+    assert (near["network_ms"], near["payload_bytes"], near["remote_wall_ms"], near["codec"]) == (0.0, 0, None, None)
+    assert near["remote_wall_ms_source"] is None
+
+
+def test_a_failed_sample_is_kept_and_the_next_one_works(make_bench: Callable[..., Any]) -> None:
+    spoiled: list[StandInTestbed] = []
+
+    def prepare(testbed: StandInTestbed) -> None:
+        if testbed.device.artefact.description.scheme == "far" and not spoiled:
+            spoiled.append(testbed)
+            testbed.device.faults.extend([None] * 4 + ["nak"])  # HELLO CONFIG CONNECT STATS, then LOAD fails
+
+    bench, _ = make_bench(prepare)
+    rows = [r for r in _rows(bench, _jobs([0, 1]), 1) if r["scheme"] == "far"]
+    assert [r["status"] for r in rows].count("failed") == 1
+    failed = next(r for r in rows if r["status"] == "failed")
+    assert "refused" in failed["error"]
+    assert failed["total_ms"] is None
+    assert spoiled[0].steps.count("reset") == 2
+
+
+def test_a_board_that_never_comes_up_ends_the_run(make_bench: Callable[..., Any]) -> None:
+    def prepare(testbed: StandInTestbed) -> None:
+        testbed.device.faults.extend([None, "nak"])
+
+    bench, made = make_bench(prepare)
+    with pytest.raises(BenchError, match="refused request 0x02"):
+        _rows(bench, _jobs([0]), 1)
+    assert all(testbed.steps[-1] == "close" for testbed in made)
+
+
+def test_a_dead_broker_is_the_error_that_is_told(make_bench: Callable[..., Any]) -> None:
+    def prepare(testbed: StandInTestbed) -> None:
+        testbed.device.faults.extend([None, "nak"])
+        StubBroker.dead = True
+
+    bench, _ = make_bench(prepare)
+    try:
+        with pytest.raises(BenchError, match=r"the broker .stub. died"):
+            _rows(bench, _jobs([0]), 1)
+    finally:
+        StubBroker.dead = False
+
+
+def test_boards_are_given_back_when_the_caller_stops(make_bench: Callable[..., Any]) -> None:
+    bench, made = make_bench()
+    samples = run(bench, _jobs([0, 1, 2, 3, 4, 5]), 2, lambda _: None)
+    next(samples)
+    samples.close()
+    assert made
+    assert all(testbed.steps[-1] == "close" for testbed in made)
