@@ -109,8 +109,14 @@ class WordDecoder:
             if held and not broken[keep:].any():
                 keep = len(words)
             return self._take(words[:keep], steps[:keep]) and keep < len(words) and last
+        # The word before the first that doesn't follow may hold the place where bytes are missing: it goes too.
         first = int(slipped[0])
-        self._take(words[:first], steps[:first])
+        if self._last_counter is None and first < _STEP_WINDOW:
+            pass  # a stream that begins out of step: none of its words can be trusted
+        elif first:
+            self._take(words[: first - 1], steps[: first - 1])
+        else:
+            self._give_back_one()
         return self._realign(last=last)
 
     def _take(self, words: Words, steps: npt.NDArray[np.int64]) -> bool:
@@ -122,13 +128,24 @@ class WordDecoder:
             self._rest = self._rest[len(words) * WORD_BYTES :]
         return bool(len(words))
 
+    def _give_back_one(self) -> None:
+        """Declare the last word taken lost."""
+        if self._words:
+            counter = int(counters(self._words[-1][-1:])[0])
+            self._words[-1] = self._words[-1][:-1]
+            if not len(self._words[-1]):
+                self._words.pop()
+            self.received -= 1
+            self._last_counter = (counter - 1) % COUNTER_MODULUS if self._words else None
+
     def _realign(self, *, last: bool) -> bool:
         """The head is out of step: find the byte where words follow each other again."""
         needed = WORD_BYTES * (_STEP_WINDOW + 1)
         for offset in range(1, max(0, len(self._rest) - needed) + 1):
             words = np.frombuffer(self._rest, dtype="<u4", count=_STEP_WINDOW, offset=offset)
-            if np.count_nonzero(_gaps(counters(words)) == 0) >= _IN_STEP:
-                self._rest = self._rest[offset:]
+            if not _gaps(counters(words)).any():
+                # Of the first of these the counter is right, yet its other bytes may be from before the loss.
+                self._rest = self._rest[offset + WORD_BYTES :]
                 self.realigned += 1
                 return True
         self._rest = self._rest[-needed:] if not last else b""

@@ -1,0 +1,212 @@
+"""Driver of ST's X-NUCLEO-LPM01A (PowerShield) over its USB serial port.
+
+A text dialogue: `htc` takes control, `volt 3300m`, `freq 5k`, `acqtime inf`, `output current|energy`,
+`format ascii_dec|bin_hexa`, `start`, `stop`, `hrc` gives control back; each is answered by `ack` and the command behind
+the prompt, or `error`. Facts from the board's own command help. The board has no inputs for three marker pins: stages
+can't be told with it, only windows (`energy.window_energy_uj`) from the edges of D7 or from time stamps.
+Not yet run against the instrument itself, only against `standins.lpm01a`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Literal
+
+import numpy as np
+import serial
+from pydantic import Field, model_validator
+
+from harness.contracts.errors import BenchError
+from harness.contracts.probe import PowerProbe, Source, Trace
+from harness.contracts.toml import Strict
+from harness.power.lpm01a_format import AsciiParser, BinaryParser, Parser, with_gaps
+from harness.power.serial_line import gone, open_port
+from harness.power.stream import StreamReader
+
+log = logging.getLogger(__name__)
+
+INSTRUMENT = "X-NUCLEO-LPM01A"
+PROMPT = "PowerShield > "
+BAUD = 3_686_400
+FREQUENCIES_HZ = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
+_ASCII_MAX_HZ = 5000  # beyond it the line is too slow for an endless recording
+_ENERGY_MAX_HZ = 10_000
+_MAX_ANSWER_BYTES = 1 << 16
+
+
+class Lpm01aOptions(Strict):
+    """How the LPM01A is set."""
+
+    volt_mv: int = Field(default=3300, ge=1800, le=3300)
+    freq_hz: int = 1000
+    output: Literal["current", "energy"] = "current"
+    format: Literal["ascii_dec", "bin_hexa"] = "bin_hexa"
+    rail: str = "the target's supply out of the LPM01A"
+    answer_s: float = Field(default=2.0, gt=0, le=60)
+    quiet_s: float = Field(default=2.0, gt=0, le=60)
+    longest_s: float = Field(default=3600.0, gt=0, le=36_000)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Lpm01aOptions:
+        if self.freq_hz not in FREQUENCIES_HZ:
+            raise ValueError(f"freq_hz must be one of {', '.join(map(str, FREQUENCIES_HZ))}")
+        if self.format == "ascii_dec" and self.freq_hz > _ASCII_MAX_HZ:
+            raise ValueError(f"ascii_dec streams without end only up to {_ASCII_MAX_HZ} Hz: use bin_hexa")
+        if self.output == "energy" and self.freq_hz > _ENERGY_MAX_HZ:
+            raise ValueError(f"the board integrates energy only up to {_ENERGY_MAX_HZ} Hz")
+        return self
+
+
+class Lpm01aProbe(PowerProbe):
+    """One LPM01A at one port.
+
+    Raises:
+        BenchError: no port, no LPM01A behind it, or a command that it refuses.
+    """
+
+    name = INSTRUMENT
+
+    def __init__(self, path: str, options: Lpm01aOptions | None = None, source: Source = "measured") -> None:
+        self._path = path
+        self._options = options or Lpm01aOptions()
+        self.source = source
+        self.rate_hz = float(self._options.freq_hz)
+        self._port = open_port(path, BAUD, INSTRUMENT)
+        self._reader: StreamReader | None = None
+        self._parser: Parser = AsciiParser()
+        self.event_s: list[tuple[float, str]] = []  # edges of D7 in the last recording, on its sample clock
+        try:
+            self._configure()
+        except BaseException:
+            self._port.close()
+            raise
+
+    def start(self) -> None:
+        if self._reader is not None:
+            raise BenchError("the LPM01A is recording already", cure="stop it first")
+        rest = self._command("start")
+        self._parser = AsciiParser() if self._options.format == "ascii_dec" else BinaryParser()
+        self._parser.feed(rest)
+        self._reader = StreamReader(self._port, self._take)
+        self._reader.start()
+
+    def wait_for(self, samples: int, quiet_s: float | None = None) -> bool:
+        """Wait until `samples` samples came; False when the stream dries up first."""
+        if self._reader is None:
+            raise BenchError("the LPM01A is not recording", cure="start it first")
+        return self._reader.wait_until(lambda: self._parser.stream.count >= samples, quiet_s or self._options.quiet_s)
+
+    def stop(self) -> Trace:
+        reader = self._reader
+        if reader is None:
+            raise BenchError("the LPM01A is not recording", cure="start it first")
+        self._reader = None
+        try:
+            if reader.error is None:
+                self._write("stop")
+                reader.wait_until(lambda: self._parser.stream.done, self._options.quiet_s)
+        finally:
+            reader.stop()
+        if isinstance(reader.error, BenchError):
+            raise reader.error
+        if reader.error is not None:
+            raise gone(INSTRUMENT, self._path, reader.error)
+        return self._trace()
+
+    def close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
+        if not self._port.is_open:
+            return
+        try:
+            if reader is not None:
+                self._port.write(b"stop\n")
+            self._port.write(b"hrc\n")
+        except (OSError, serial.SerialException) as e:
+            log.warning("the LPM01A at %s was gone at close (%s)", self._path, e)
+        finally:
+            self._port.close()
+
+    def _trace(self) -> Trace:
+        stream = self._parser.stream
+        if stream.errors:
+            raise BenchError(
+                f"the LPM01A reported: {stream.errors[0][:100]}", cure="its limit is 50 mA; an F746 runs above it"
+            )
+        if not stream.count:
+            raise BenchError(f"the LPM01A at {self._path} sent no samples", cure="is the target's jumper set?")
+        values, lost = with_gaps(stream, self.rate_hz)
+        if stream.bad_lines:  # nobody can tell which samples were in them
+            lost = np.ones(len(values), dtype=np.bool_)
+        self.event_s = [(count / self.rate_hz, edge) for count, edge in stream.events]
+        volts = self._options.volt_mv / 1e3
+        energy = self._options.output == "energy"
+        return Trace(
+            rate_hz=self.rate_hz,
+            source=self.source,
+            probe=INSTRUMENT,
+            rail=self._options.rail,
+            current_a=None if energy else values,
+            voltage_v=None if energy else np.full(len(values), volts),
+            energy_uj=values * 1e6 if energy else None,
+            lost=lost,
+            info={"volt_mv": str(self._options.volt_mv), "bad_lines": str(stream.bad_lines)},
+        )
+
+    def _configure(self) -> None:
+        self._write("stop")  # a killed run may have left it streaming
+        deadline = time.monotonic() + self._options.answer_s
+        while self._read():
+            if time.monotonic() > deadline:
+                raise BenchError(f"the LPM01A at {self._path} doesn't stop streaming", cure="unplug it and plug it in")
+        options = self._options
+        freq = f"{options.freq_hz // 1000}k" if options.freq_hz >= 1000 else str(options.freq_hz)
+        for command in (
+            "htc",
+            f"volt {options.volt_mv}m",
+            f"freq {freq}",
+            "acqtime inf",
+            "trigsrc sw",
+            f"output {options.output}",
+            f"format {options.format}",
+            "pwr on",
+        ):
+            self._command(command)
+
+    def _command(self, command: str) -> bytes:
+        """Send `command` and wait for its ack; what came after that line."""
+        self._write(command)
+        answer = b""
+        deadline = time.monotonic() + self._options.answer_s
+        while time.monotonic() < deadline and len(answer) < _MAX_ANSWER_BYTES:
+            answer += self._read()
+            *lines, rest = answer.split(b"\n")
+            for at, raw in enumerate(lines):
+                line = raw.decode("ascii", "replace").replace(PROMPT.strip(), "").strip()
+                if line == f"ack {command}":
+                    return b"\n".join([*lines[at + 1 :], rest])
+                if line.startswith(("error", "err ")) and command in line:
+                    raise BenchError(f"the LPM01A refuses {command!r} ({line[:80]})", cure="mend the probe's settings")
+        raise BenchError(f"no LPM01A answers {command!r} at {self._path}", cure="is the port an LPM01A's? see --list")
+
+    def _take(self, data: bytes, host_s: float) -> None:
+        self._parser.feed(data)
+        if self._parser.stream.count > self._options.longest_s * self.rate_hz:
+            raise BenchError(
+                f"a recording is longer than {self._options.longest_s:g} s", cure="stop it earlier, or raise longest_s"
+            )
+
+    def _read(self) -> bytes:
+        try:
+            data: bytes = self._port.read(max(1, self._port.in_waiting))
+        except (OSError, serial.SerialException) as e:
+            raise gone(INSTRUMENT, self._path, e) from e
+        return data
+
+    def _write(self, command: str) -> None:
+        try:
+            self._port.write(command.encode("ascii") + b"\n")
+        except (OSError, serial.SerialException) as e:
+            raise gone(INSTRUMENT, self._path, e) from e
