@@ -76,6 +76,12 @@ static uint8_t exchange(const settings_t *settings, uint16_t seq)
     return RESULT_TIMEOUT;
 }
 
+/* The cycle counter wraps (after 19.9 s at 216 MHz): a wait that long reads as the largest count, not as a short one. */
+static uint32_t waited(uint32_t cycles, uint32_t us)
+{
+    return us >= UINT32_MAX / (port_clock_hz() / 1000000u + 1u) ? UINT32_MAX : cycles;
+}
+
 static void decide(const settings_t *settings, bool has_local, bool has_remote, result_t *result)
 {
     if (has_remote) {
@@ -128,10 +134,11 @@ void flow_infer(const settings_t *settings, uint16_t seq, result_t *result)
         now = port_cycles();
         result->cycles_encode = now - before;
         before = now;
+        uint32_t sent_us = port_time_us();
         result->status = exchange(settings, seq);
         port_marker(MARKER_COMBINE);
         now = port_cycles();
-        result->cycles_wait = now - before;
+        result->cycles_wait = waited(now - before, port_time_us() - sent_us);
         before = now;
     } else {
         port_marker(MARKER_COMBINE);

@@ -37,10 +37,9 @@ const int8_t *local_logits_raw(void)
     return scheme.local_logits_output < 0 ? NULL : arena + graph_outputs[scheme.local_logits_output].offset;
 }
 
-bool local_logits(float out[SCHEME_CLASSES])
+bool local_dequantise(const int8_t *raw, float out[SCHEME_CLASSES])
 {
-    const int8_t *raw = local_logits_raw();
-    if (raw == NULL) {
+    if (scheme.local_logits_output < 0) {
         return false;
     }
     const graph_output_t *output = &graph_outputs[scheme.local_logits_output];
@@ -60,8 +59,9 @@ void local_run(void) {}
 
 const int8_t *local_logits_raw(void) { return NULL; }
 
-bool local_logits(float out[SCHEME_CLASSES])
+bool local_dequantise(const int8_t *raw, float out[SCHEME_CLASSES])
 {
+    (void)raw;
     (void)out;
     return false;
 }
@@ -74,9 +74,11 @@ const int8_t *local_features(size_t *bytes)
 
 #endif
 
+bool local_logits(float out[SCHEME_CLASSES]) { return local_dequantise(local_logits_raw(), out); }
+
 static codec_work_t FAST_BSS work;
 
-static symbols_t offloaded(void)
+symbols_t local_offloaded(void)
 {
     symbols_t s = {local_image, scheme_symbol_of_byte, 1, SCHEME_IMAGE_BYTES, 0, SCHEME_N_SYMBOLS};
 #if SCHEME_HAS_GRAPH
@@ -93,7 +95,7 @@ static symbols_t offloaded(void)
 
 size_t local_encode(uint16_t seq, uint8_t *message, size_t room, uint8_t *codec)
 {
-    symbols_t symbols = offloaded();
+    symbols_t symbols = local_offloaded();
     if (room < SCHEME_MESSAGE_BYTES) {
         return 0;
     }

@@ -16,10 +16,14 @@ void local_run(void);
 
 /* Float logits of the local head, or false when the scheme has none. */
 bool local_logits(float out[SCHEME_CLASSES]);
+bool local_dequantise(const int8_t *raw, float out[SCHEME_CLASSES]); /* of any raw logits of that head */
 
 /* Raw int8 outputs of the last local_run; NULL where the scheme has none. */
 const int8_t *local_logits_raw(void);
 const int8_t *local_features(size_t *bytes);
+
+/* Where the symbols of what is sent come from. */
+symbols_t local_offloaded(void);
 
 /* Quantises and encodes what the scheme offloads into a sealed message. Returns its bytes. */
 size_t local_encode(uint16_t seq, uint8_t *message, size_t room, uint8_t *codec);

@@ -105,7 +105,7 @@ static const char *take(settings_t *s, uint32_t *clock_hz, unsigned tag, const u
     case TAG_CLIENT:
         return take_name(s->client, sizeof s->client, value, length) ? NULL : "bad client id";
     case TAG_REPLY_TIMEOUT_MS:
-        return take_u32(&s->reply_timeout_ms, 1, 15000, value, length) ? NULL : "bad reply timeout";
+        return take_u32(&s->reply_timeout_ms, 1, 600000, value, length) ? NULL : "bad reply timeout";
     case TAG_ALPHA:
         return take_f32(&s->alpha, 0.0f, 1.0f, value, length) ? NULL : "bad alpha";
     case TAG_EXIT_THRESHOLD:
