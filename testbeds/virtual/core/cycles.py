@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE, UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, Uc
@@ -29,6 +29,7 @@ class CycleModel:
     def __init__(self, uc: Uc, *, fills: bool = True) -> None:
         self._uc, self._lib = uc, library.load()
         self.failure: Exception | None = None
+        self.on_decode: Callable[[set[str], int], None] = lambda _kinds, _address: None  # may raise
         self._decode_callback = library.DECODE_CALLBACK(self._decode)
         ids = (ctypes.c_int * 16)(*_GENERAL)
         stop, read = (ctypes.cast(f, ctypes.c_void_p) for f in (uclib.uc_emu_stop, uclib.uc_reg_read))
@@ -67,6 +68,7 @@ class CycleModel:
     def _decode(self, _m: int, address: int, size: int) -> int:
         try:
             instructions, accesses = decode(bytes(self._uc.mem_read(address, size)), address)
+            self.on_decode({i.kind for i in instructions}, address)
             self._define(address, size, instructions, accesses)
         except Exception as e:  # crosses C: kept, and raised by who runs the machine
             self.failure = e

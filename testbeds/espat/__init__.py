@@ -1,0 +1,1 @@
+"""A Wi-Fi module with Espressif's AT firmware: the protocol, and hosts for it in virtual and in host time."""

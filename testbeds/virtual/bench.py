@@ -1,0 +1,47 @@
+"""What testbeds/virtual/bench.toml may say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.contracts.toml import Strict
+from testbeds.espat.module import ModuleTiming
+
+
+class ModuleBench(Strict):
+    """The Wi-Fi module's own times, assumed."""
+
+    command_us: float = Field(ge=0, le=1e6)
+    publish_us: float = Field(ge=0, le=1e6)
+    receive_us: float = Field(ge=0, le=1e6)
+    join_ms: float = Field(ge=0, le=60_000)
+    max_publish_bytes: int = Field(ge=1, le=1 << 20)
+
+    def timing(self) -> ModuleTiming:
+        return ModuleTiming(**self.model_dump())
+
+
+class WatchdogBench(Strict):
+    """Wall time, against hangs."""
+
+    reply_s: float = Field(gt=0, le=3600)
+    command_s: float = Field(gt=0, le=3600)
+
+
+class VirtualBench(Strict):
+    """The emulated board's bench file."""
+
+    title: str
+    target: Literal["stm32f746"]
+    clock_hz: int = Field(ge=1_000_000, le=216_000_000)
+    ram_bytes: int = Field(ge=1)
+    flash_bytes: int = Field(ge=1)
+    console_baud: int = Field(ge=300, le=6_750_000)
+    module_baud: int = Field(ge=9600, le=5_000_000)
+    time_source: Literal["modelled"]
+    remarks: str = ""
+    module: ModuleBench
+    watchdog: WatchdogBench
+    limits: dict[str, float] = {}

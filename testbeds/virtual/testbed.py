@@ -1,0 +1,217 @@
+"""The emulated board as a testbed."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import serial
+
+from harness.contracts.clock import Clock
+from harness.contracts.errors import BenchError, SampleFailed
+from harness.contracts.link import Link, LinkSpec
+from harness.contracts.testbed import SampleLog, SerialPort, Testbed, TestbedDescription
+from harness.contracts.toml import read_toml
+from testbeds.virtual.bench import VirtualBench
+from testbeds.virtual.client import Emulator
+from testbeds.virtual.link import check_spec
+
+BENCH = Path(__file__).with_name("bench.toml")
+POLL_S = 0.5  # how often a silent port is asked whether its board still lives
+
+
+class VirtualClock(Clock):
+    """The board's own time."""
+
+    kind: Literal["virtual", "host"] = "virtual"
+
+    def __init__(self, testbed: VirtualTestbed) -> None:
+        self._testbed = testbed
+
+    def now_ms(self) -> float:
+        return float(self._testbed.emulator.ask("status")["now_ms"])
+
+
+class VirtualLinkControl(Link):
+    """The emulated board's link: kept for a board that is flashed again."""
+
+    def __init__(self, testbed: VirtualTestbed) -> None:
+        self._testbed = testbed
+        self.spec: LinkSpec | None = None
+
+    def apply(self, spec: LinkSpec) -> None:
+        check_spec(spec)
+        self._set(spec)
+
+    def clear(self) -> None:
+        self._set(None)
+
+    def _set(self, spec: LinkSpec | None) -> None:
+        self.spec = spec
+        if self._testbed.running:
+            self._testbed.emulator.ask("link", spec=None if spec is None else spec.model_dump(mode="json"))
+
+    def read_back(self) -> LinkSpec | None:
+        if not self._testbed.running:
+            return self.spec
+        spec = self._testbed.emulator.ask("log")["log"]["link"]
+        return None if spec is None else LinkSpec.model_validate(spec)
+
+
+class ConsolePort:
+    """The board's console: a pyserial port that tells of a fault or a dead emulator instead of staying silent."""
+
+    def __init__(self, emulator: Emulator, baud: int) -> None:
+        self._emulator = emulator
+        self._port = serial.Serial(emulator.pty, baud, timeout=POLL_S)
+        self.timeout: float | None = None
+
+    def read(self, size: int = 1) -> bytes:
+        deadline = None if self.timeout is None else time.monotonic() + self.timeout
+        while True:
+            left = POLL_S if deadline is None else max(0.0, deadline - time.monotonic())
+            self._port.timeout = min(POLL_S, left)
+            waiting = self._port.in_waiting
+            data = self._port.read(max(1, min(size, waiting)))
+            if data or left == 0.0:
+                return bytes(data)
+            if not self._emulator.alive:
+                raise SampleFailed("the emulator has ended")
+            if left > POLL_S / 2 and (fault := self._emulator.ask("status")["fault"]):
+                raise SampleFailed(f"the firmware faulted: {' '.join(fault[:2])}")
+
+    def write(self, data: bytes) -> int | None:
+        return self._port.write(data)
+
+    def reset_input_buffer(self) -> None:
+        self._port.reset_input_buffer()
+
+    def close(self) -> None:
+        self._port.close()
+
+
+class VirtualTestbed(Testbed):
+    """STM32F746 in Unicorn with a cycle model, an ESP-AT module and a link in virtual time; one process a board."""
+
+    name = "virtual"
+
+    def __init__(self, *, fills: bool = True) -> None:
+        bench = read_toml(BENCH, VirtualBench)
+        self._bench = bench
+        self._options = () if fills else ("--no-fills",)
+        self.description = TestbedDescription(
+            name=self.name,
+            title=bench.title,
+            target=bench.target,
+            clock_hz=bench.clock_hz,
+            ram_bytes=bench.ram_bytes,
+            flash_bytes=bench.flash_bytes,
+            console_baud=bench.console_baud,
+            module_baud=bench.module_baud,
+            time_source=bench.time_source,
+            remarks=bench.remarks,
+            limits=dict(bench.limits),
+            extra={"module": bench.module.model_dump()},
+        )
+        self.clock = VirtualClock(self)
+        self.link = VirtualLinkControl(self)
+        self._emulator: Emulator | None = None
+        self._image: Path | None = None
+        self._port: ConsolePort | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._emulator is not None and self._emulator.alive
+
+    @property
+    def emulator(self) -> Emulator:
+        if self._emulator is None:
+            raise BenchError("the emulated board has no image yet", cure="flash one first")
+        return self._emulator
+
+    @property
+    def pins_remote(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        """An emulated board is always there."""
+
+    def flash(self, image: Path) -> None:
+        if self.running and self._image == image:
+            return
+        self.close()
+        self._emulator = Emulator(image, self._options, self._bench.watchdog.command_s)
+        self._image = image
+        self._emulator.ask("watchdog_s", value=self._bench.watchdog.reply_s)
+        if self.link.spec is not None:
+            self.link.apply(self.link.spec)
+
+    def reset(self) -> None:
+        self.emulator.ask("reset")
+
+    def open(self) -> SerialPort:
+        if self._port is not None:
+            self._port.close()
+        try:
+            self._port = ConsolePort(self.emulator, self.description.console_baud)
+        except serial.SerialException as e:
+            raise BenchError(f"the emulated board's console can't be opened ({e})", cure="start it again") from e
+        return self._port
+
+    def ready(self) -> None:
+        """Take the snapshot that every sample starts from."""
+        self.emulator.ask("snapshot")
+
+    def before_sample(self, seed: int, remote_ms: float | None) -> None:
+        """Back to the snapshot. The board has no randomness of its own: `seed` changes nothing here."""
+        self.emulator.ask("remote_ms", value=remote_ms)
+        self.emulator.ask("restore")
+
+    def status(self) -> dict[str, Any]:
+        """The emulator's own account: fault, time, registers touched that are not modelled."""
+        return self.emulator.ask("status")
+
+    def sample_log(self) -> SampleLog:
+        return to_sample_log(self.emulator.ask("log")["log"])
+
+    def close(self) -> None:
+        if self._port is not None:
+            with contextlib.suppress(OSError, serial.SerialException):
+                self._port.close()
+            self._port = None
+        if self._emulator is not None:
+            self._emulator.close()
+            self._emulator = None
+
+
+def to_sample_log(log: dict[str, Any]) -> SampleLog:
+    """The emulator's log as the harness keeps it. What did not happen (no message up or down) is None, never 0."""
+    messages = log["wifi"]["messages"]
+    up = [m for m in messages if m["way"] == "up"]
+    down = [m for m in messages if m["way"] == "down"]
+    wifi, timing = log["wifi"], log["wifi"]["timing"]
+    commands = 1 if up else 0
+    module_ms = commands * timing["command_us"] + len(up) * timing["publish_us"] + len(down) * timing["receive_us"]
+    return SampleLog(
+        mqtt_up_bytes=_total(up, "mqtt_bytes"),
+        mqtt_down_bytes=_total(down, "mqtt_bytes"),
+        wire_up_bytes=_total(up, "wire_bytes"),
+        wire_down_bytes=_total(down, "wire_bytes"),
+        link_up_ms=_total(up, "link_ms"),
+        link_down_ms=_total(down, "link_ms"),
+        serial_up_bytes=wifi["serial_up_bytes"] if up else None,
+        serial_down_bytes=wifi["serial_down_bytes"] if up else None,
+        serial_up_ms=wifi["serial_up_ms"] if up else None,
+        serial_down_ms=wifi["serial_down_ms"] if up else None,
+        module_ms=module_ms / 1e3 if up else None,
+        remote_ms=log["remote_ms"] if down else None,
+        markers_ms=log["stages_ms"],
+        extra={k: log[k] for k in ("markers", "counters", "overruns", "clock_hz")}
+        | {"messages": messages, "failure": wifi["failure"]},
+    )
+
+
+def _total(messages: list[dict[str, Any]], key: str) -> Any:
+    return sum(m[key] for m in messages) if messages else None

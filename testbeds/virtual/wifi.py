@@ -1,0 +1,210 @@
+"""The ESP-AT module on USART6 in virtual time: serial pacing, the virtual link, and the real broker behind it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from testbeds.espat.module import FACTORY_BAUD, AtModule, ModuleHost, ModuleTiming
+from testbeds.espat.mqtt import MqttClient, publish_bytes
+from testbeds.virtual.devices.usart import Usart
+from testbeds.virtual.link import Passage, VirtualLink
+from testbeds.virtual.vtime import PS, VirtualTime
+
+log = logging.getLogger(__name__)
+
+BAUD_TOLERANCE = 0.04  # a receiver of 10-bit frames loses the stop bit beyond about 4 %
+FRAME_BITS = 10
+
+
+@dataclass
+class WifiLog:
+    """What passed since the log was last cleared. Times in ms of virtual time."""
+
+    serial_up_bytes: int = 0
+    serial_down_bytes: int = 0
+    serial_up_ms: float = 0.0  # time that the line was busy
+    serial_down_ms: float = 0.0
+    garbled: int = 0
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    failure: str = ""
+
+
+class VirtualModule(ModuleHost):
+    """Hosts the module between USART6 and the broker.
+
+    Args:
+        wait_host: called as `wait_host(fd, seconds)`; waits in host time until `fd` can be read, while control commands
+            are served. Returns when readable or over time.
+    """
+
+    def __init__(
+        self,
+        usart: Usart,
+        clock: VirtualTime,
+        link: VirtualLink,
+        timing: ModuleTiming,
+        wait_host: Callable[[int | None, float], None],
+    ) -> None:
+        self._usart, self._time, self.link = usart, clock, link
+        self._wait_host = wait_host
+        self.module = AtModule(self, timing)
+        self.mqtt = MqttClient()
+        self.remote_ms: float | None = None  # pinned service time; None: the host's own waiting time is charged
+        self.watchdog_s = 20.0  # host time that a reply may take
+        self.log = WifiLog()
+        self._baud = FACTORY_BAUD
+        self._pending: list[tuple[str, bytes]] = []  # messages on their way down the link
+        usart.on_byte = self._from_device
+
+    # --- serial line ---
+    def _frame_ps(self) -> int:
+        return FRAME_BITS * PS // self._baud
+
+    def _from_device(self, byte: int, start: int, end: int) -> None:
+        if abs((end - start) / self._frame_ps() - 1) > BAUD_TOLERANCE:
+            self.log.garbled += 1
+            return
+        self.log.serial_up_bytes += 1
+        self.log.serial_up_ms += (end - start) / 1e9
+        self.module.feed(bytes([byte]), end)
+
+    def send(self, data: bytes, at: int) -> int:
+        """ModuleHost: bytes to USART6 at the module's baud rate."""
+        device = self._usart.baud
+        if not device or abs(device / self._baud - 1) > BAUD_TOLERANCE:
+            self.log.garbled += len(data)
+            return at + len(data) * self._frame_ps()
+        self.log.serial_down_bytes += len(data)
+        self.log.serial_down_ms += len(data) * self._frame_ps() / 1e9
+        return self._usart.deliver(data, at, self._frame_ps())
+
+    def set_baud(self, baud: int, at: int) -> None:
+        self._next_baud = baud
+        self._time.at(at, self._switch_baud)
+
+    _next_baud = FACTORY_BAUD
+
+    def _switch_baud(self, _ps: int) -> None:
+        self._baud = self._next_baud
+
+    # --- broker ---
+    def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:
+        return self.mqtt.connect(host, port, client, user, password)
+
+    def subscribe(self, at: int, topic: str) -> bool:
+        return self.mqtt.subscribe(topic)
+
+    def disconnect(self, at: int) -> None:
+        self.mqtt.close()
+
+    def publish(self, at: int, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
+        """Publish for real now; in virtual time the packet starts at `at`, and the edge's answer is waited for."""
+        self.service(at)
+        started = time.monotonic()
+        if not self.mqtt.publish(topic, payload, qos, retain):
+            self.log.failure = "the broker has gone away"
+            self._time.at(at, self._lost)
+            return False
+        passage = self.link.send("up", publish_bytes(topic, len(payload)), at)
+        self._note("up", topic, payload, passage)
+        if self.module.subscribed:
+            self._published_wall = started
+            wait = 0 if self.remote_ms is None else round(self.remote_ms * PS / 1000)
+            self._time.at(passage.arrived + wait, self._answer_due)
+        return True
+
+    _published_wall = 0.0
+
+    def _answer_due(self, ps: int) -> None:
+        """The edge is done at `ps` of virtual time: stand still until its answer is here in host time."""
+        deadline = time.monotonic() + self.watchdog_s
+        self.mqtt.service()
+        while not self.mqtt.messages:
+            left = deadline - time.monotonic()
+            if not self.mqtt.connected:
+                self.log.failure = "the broker closed the connection while a reply was awaited"
+                self._lost(ps)
+                return
+            if left <= 0:
+                self.log.failure = f"no reply from the edge within {self.watchdog_s:g} s of wall time"
+                return
+            self._wait_host(self.mqtt.fileno(), min(left, 1.0))
+            self.mqtt.service()
+        wall_ms = (time.monotonic() - self._published_wall) * 1e3
+        self._note_remote(wall_ms)
+        topic, payload = self.mqtt.messages.popleft()
+        charged = ps if self.remote_ms is not None else ps + round(wall_ms * PS / 1000)
+        self._come_down(topic, payload, charged)
+
+    def _come_down(self, topic: str, payload: bytes, at: int) -> None:
+        passage = self.link.send("down", publish_bytes(topic, len(payload)), at)
+        self._note("down", topic, payload, passage)
+        self._pending.append((topic, payload))
+        self._time.at(passage.arrived, self._arrived)
+
+    def _arrived(self, ps: int) -> None:
+        topic, payload = self._pending.pop(0)
+        self.module.message(topic, payload, ps)
+
+    def _lost(self, ps: int) -> None:
+        self.module.lost(ps)
+
+    def service(self, now: int) -> bool:
+        """Messages that nobody awaited come in now. Returns whether there were any."""
+        self.mqtt.service()
+        any_came = bool(self.mqtt.messages)
+        while self.mqtt.messages:
+            self._come_down(*self.mqtt.messages.popleft(), now)
+        if self.module.connected and not self.mqtt.connected:
+            self.log.failure = self.log.failure or "the broker closed the connection"
+            self._lost(now)
+            any_came = True
+        return any_came
+
+    # --- log ---
+    def _note(self, way: str, topic: str, payload: bytes, passage: Passage) -> None:
+        self.log.messages.append(
+            {
+                "way": way,
+                "topic": topic,
+                "payload_bytes": len(payload),
+                "mqtt_bytes": publish_bytes(topic, len(payload)),
+                "wire_bytes": passage.wire_bytes,
+                "sent_ms": passage.sent / 1e9,
+                "arrived_ms": passage.arrived / 1e9,
+                "link_ms": (passage.arrived - passage.sent) / 1e9,
+            }
+        )
+
+    def _note_remote(self, wall_ms: float) -> None:
+        self.log.messages[-1]["remote_wall_ms"] = wall_ms
+
+    def read_log(self) -> dict[str, Any]:
+        return asdict(self.log) | {"timing": asdict(self.module.timing), "baud": self._baud}
+
+    def clear_log(self) -> None:
+        self.log = WifiLog()
+
+    # --- snapshot: the connection itself lives on ---
+    def state(self) -> dict[str, Any]:
+        return {
+            "module": self.module.state(), "baud": self._baud, "next": self._next_baud,
+            "pending": list(self._pending), "link": self.link.state(),
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Back to a snapshot. Messages that came for an earlier sample are dropped: that sample is over."""
+        self.module.restore(state["module"])
+        self._baud, self._next_baud = state["baud"], state["next"]
+        self._pending = list(state["pending"])
+        self.link.restore(state["link"])
+        self.mqtt.service()
+        self.mqtt.messages.clear()
+        self.clear_log()
+
+    def close(self) -> None:
+        self.mqtt.close()
