@@ -1,13 +1,12 @@
 /* The firmware as a process: console and module are two file descriptors given on the command line, time is the host's.
  *     agile-native CONSOLE_FD MODULE_FD
- * It ends when either peer has closed its end, or with the parent. */
-#define _GNU_SOURCE
+ * It ends when either peer has closed its end, so also when the parent is gone. */
+#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,7 +120,6 @@ int main(int argc, char **argv)
     if (argc != 3) {
         return 2;
     }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     console.fd = descriptor(argv[1]);
     module.fd = descriptor(argv[2]);

@@ -1,0 +1,56 @@
+"""`bench.toml`: what a testbed is, as data beside its code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from harness.contracts.testbed import Source, TestbedDescription
+from harness.contracts.toml import Strict, read_toml
+
+
+class UsbIdentity(Strict):
+    """A USB serial converter that such a board is known to carry."""
+
+    vid: int = Field(ge=0, le=0xFFFF)
+    pid: int = Field(ge=0, le=0xFFFF)
+    what: str
+
+
+class BenchFile(Strict):
+    """The keys of a bench file; units are in their names. A limit is what `pytest -m latency|memory` holds against."""
+
+    title: str
+    target: str
+    clock_hz: int = Field(gt=0)
+    ram_bytes: int = Field(ge=0)
+    flash_bytes: int = Field(ge=0)
+    console_baud: int = Field(gt=0)
+    module_baud: int = Field(ge=9600, le=5_000_000)
+    time_source: Source
+    remarks: str = ""
+    limits: dict[str, float] = Field(default_factory=dict)
+    usb: list[UsbIdentity] = Field(default_factory=list)
+
+
+def read_bench_file(path: Path) -> BenchFile:
+    """Read and check a bench file. Raises BenchError naming file and key."""
+    return read_toml(path, BenchFile)
+
+
+def describe(name: str, bench: BenchFile) -> TestbedDescription:
+    """The description that tables and the manifest show."""
+    return TestbedDescription(
+        name=name,
+        title=bench.title,
+        target=bench.target,
+        clock_hz=bench.clock_hz,
+        ram_bytes=bench.ram_bytes,
+        flash_bytes=bench.flash_bytes,
+        console_baud=bench.console_baud,
+        module_baud=bench.module_baud,
+        time_source=bench.time_source,
+        remarks=bench.remarks,
+        limits=dict(bench.limits),
+    )

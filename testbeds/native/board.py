@@ -1,0 +1,128 @@
+"""`--testbed native`: the same firmware sources as a process, in host time, against the real broker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import tty
+from pathlib import Path
+
+import serial
+
+from harness.contracts.clock import HostClock
+from harness.contracts.errors import BenchError
+from harness.contracts.link import Link, LinkSpec
+from harness.contracts.testbed import SampleLog, SerialPort, Testbed
+from testbeds.benchfile import describe, read_bench_file
+from testbeds.native.module import HostTimeModule
+
+_STOP_S = 5.0
+
+
+class UnshapedLink(Link):
+    """The loopback as it is: nothing here can shape it."""
+
+    def apply(self, spec: LinkSpec) -> None:
+        raise BenchError(
+            "testbed native has no shaped link", cure="use --testbed virtual for link sweeps, or run without a rate"
+        )
+
+    def read_back(self) -> LinkSpec | None:
+        return None
+
+    def clear(self) -> None:
+        pass
+
+
+class NativeTestbed(Testbed):
+    """A process on a pty. `reset` starts it anew, as power-cycling board and module would."""
+
+    name = "native"
+
+    def __init__(self) -> None:
+        self.description = describe(self.name, read_bench_file(Path(__file__).with_name("bench.toml")))
+        self.clock = HostClock()
+        self.link = UnshapedLink()
+        self._image: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._module: HostTimeModule | None = None
+        self._pty: tuple[int, int] | None = None  # master, slave
+        self._port: serial.Serial | None = None
+
+    def check(self) -> None:
+        if not hasattr(os, "openpty"):
+            raise BenchError("testbed native needs pseudo terminals", cure="run it on Linux")
+
+    def flash(self, image: Path) -> None:
+        if not os.access(image, os.X_OK):
+            raise BenchError(f"{image} is no executable", cure="build it for target native")
+        self._image = image
+
+    def reset(self) -> None:
+        if self._image is None:
+            raise BenchError("testbed native has no firmware", cure="flash an image first")
+        self.close()
+        master, slave = os.openpty()
+        self._pty = (master, slave)
+        tty.setraw(slave)
+        ours, theirs = socket.socketpair()
+        self._module = HostTimeModule(ours)
+        try:
+            self._process = subprocess.Popen(
+                [str(self._image), str(master), str(theirs.fileno())],
+                pass_fds=(master, theirs.fileno()),
+                stdin=subprocess.DEVNULL,
+            )
+        except OSError as e:
+            self.close()
+            raise BenchError(f"{self._image} does not start ({e.strerror})", cure="remove it: it is built again") from e
+        finally:
+            theirs.close()
+
+    def open(self) -> SerialPort:
+        if self._pty is None or self._process is None or self._process.poll() is not None:
+            raise BenchError("the native board is not running", cure="reset it first")
+        self._close_port()
+        self._port = serial.Serial(os.ttyname(self._pty[1]), self.description.console_baud, timeout=0.1)
+        return self._port
+
+    def before_sample(self, seed: int, remote_ms: float | None) -> None:
+        if self._module is not None:
+            self._module.reset_traffic()
+
+    def sample_log(self) -> SampleLog:
+        if self._module is None:
+            return SampleLog()
+        traffic = self._module.traffic
+        return SampleLog(
+            mqtt_up_bytes=traffic.mqtt_up,
+            mqtt_down_bytes=traffic.mqtt_down,
+            serial_up_bytes=traffic.serial_up,
+            serial_down_bytes=traffic.serial_down,
+        )
+
+    def close(self) -> None:
+        self._close_port()
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._module is not None:
+            self._module.close()
+            self._module = None
+        if self._pty is not None:
+            for number in self._pty:
+                with contextlib.suppress(OSError):
+                    os.close(number)
+            self._pty = None
+
+    def _close_port(self) -> None:
+        if self._port is not None:
+            self._port.close()
+            self._port = None

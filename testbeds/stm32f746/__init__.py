@@ -1,0 +1,13 @@
+"""The STM32F746G Discovery board with an ESP-AT module: the image that the emulated board runs, on the real chip."""
+
+from pathlib import Path
+
+from testbeds.absent import HardwareTestbed
+
+
+class Stm32F746Testbed(HardwareTestbed):
+    """Found by its ST-Link."""
+
+    name = "stm32f746"
+    folder = Path(__file__).parent
+    needs = "a 32F746GDISCOVERY by its ST-Link socket"
