@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .dot import Dot, Step, steps
-from .layer import Emitted, Layer
+from .layer import Emitted
 from .quant import Requantizer
 from .shapes import Window
 from .source import c_array, c_int, halves, indent, round_up, words
@@ -103,7 +103,7 @@ class Conv:
 
     def scratch_for(self, rows: int) -> int:
         slack = round_up(max(self.pitch, 2 * self.second) + 64, 8)
-        return self.band_rows(rows) * self.pitch + slack + self.total_words * 8 + 16
+        return self.band_rows(rows) * self.pitch + slack + self.total_words * 8 + 32
 
     # ---- constants -------------------------------------------------------------------------------------------
 
@@ -135,10 +135,12 @@ class Conv:
         table = np.array([[bias[a], bias[b], multipliers[a], multipliers[b]] for a, b in pairs], np.int64)
         total = self.weight_words()
         both = np.stack([np.stack([total[a], total[b]], axis=1) for a, b in pairs])  # [pair][word][2 ch][2]
-        lines = c_array(f"{self.name}_k", table, "int32_t", 8)
         if self.wide_weights:
-            data = np.concatenate([halves(both), np.zeros(2, np.int32)])  # the loads run 8 bytes ahead
-            return [*lines, *c_array(f"{self.name}_w", data, "int32_t", 12)], 4 * data.size + 4 * table.size
+            weights = halves(both).reshape(len(pairs), -1)
+            data = np.concatenate([table, weights], axis=1).reshape(-1)
+            data = np.concatenate([data, np.zeros(4, np.int64)])  # the loads run ahead
+            return c_array(f"{self.name}_w", data, "int32_t", 12), 4 * data.size
+        lines = c_array(f"{self.name}_k", table, "int32_t", 8)
         # widen_pair takes 4 bytes of each channel: SXTB16 makes bytes 0, 2 the first word and 1, 3 the second.
         steps_ = both.reshape(len(pairs), -1, 2, 2, 2)  # [pair][step][word in step][channel][half]
         packed = steps_.transpose(0, 1, 3, 4, 2)  # [pair][step][channel][half][word]: bytes e0 e2' ...
@@ -151,29 +153,31 @@ class Conv:
     def emit(self) -> Emitted:
         w = self.window
         constants, flash = self.constants()
-        buffer_bytes = self.scratch_for(self.band) - self.total_words * 8 - 16
+        buffer_bytes = self.scratch_for(self.band) - self.total_words * 8 - 32
         buffer_bytes = round_up(buffer_bytes, 8)
-        unpack = not self.wide_weights
-        tail = [
-            f"const uint8_t *w = (const uint8_t *){self.name}_w, *k = (const uint8_t *){self.name}_k;",
-            f"int8_t *o = out + oy * {w.out_width * self.out_channels};",
-            f"for (int c = 0; c < {len(self.channel_pairs())}; c++, k += 16) {{",
-        ]
         count = f"rows * {w.width}" if self.flat else "rows"
         channel = f"(c == {self.pairs - 1} ? {self.out_channels - 2} : 2 * c)" if self.out_channels & 1 else "2 * c"
         if self.out_channels == 1:
             channel = "0"
-        if unpack:
+        constants_ = f"*k = (const uint8_t *){self.name}_k" if not self.wide_weights else "*unused = 0"
+        tail = [
+            f"const uint8_t *w = (const uint8_t *){self.name}_w, {constants_};",
+            f"int8_t *o = out + oy * {w.out_width * self.out_channels};",
+            f"for (int c = 0; c < {len(self.channel_pairs())}; c++) {{",
+        ]
+        if self.wide_weights:
+            tail = [line.replace(", *unused = 0", "") for line in tail]
             tail += [
-                f"  widen_pair(scratch + {buffer_bytes}, w, {self.total_words // 2});",
-                "  KERNEL_BARRIER();",
-                f"  {self.name}_pair(scratch + {self.first}, scratch + {buffer_bytes}, k, o + {channel}, {count});",
-                f"  w += {self.total_words * 4};",
+                f"  {self.name}_pair(scratch + {self.first}, w + 16, o + {channel}, {count});",
+                f"  w += {self.total_words * 8 + 16};",
             ]
         else:
             tail += [
-                f"  {self.name}_pair(scratch + {self.first}, w, k, o + {channel}, {count});",
-                f"  w += {self.total_words * 8};",
+                f"  widen_pair(scratch + {buffer_bytes}, k, w, {self.total_words // 2});",
+                "  KERNEL_BARRIER();",
+                f"  {self.name}_pair(scratch + {self.first}, scratch + {buffer_bytes + 16}, o + {channel}, {count});",
+                f"  w += {self.total_words * 4};",
+                "  k += 16;",
             ]
         tail += ["}"]
         rows = (
@@ -191,7 +195,7 @@ class Conv:
             "  }",
             "}",
         ]
-        return Emitted([*constants, *code], flash, buffer_bytes + self.total_words * 8 + 16)
+        return Emitted([*constants, *code], flash, buffer_bytes + self.total_words * 8 + 32)
 
     def widen_band(self) -> list[str]:
         w = self.window
@@ -254,118 +258,150 @@ class Conv:
     def pair_function(self) -> list[str]:
         w = self.window
         head = [
-            "/* Two output channels over the pixels of a band. x: widened data, w: weights, k: biases, multipliers. */",
-            f"static KERNEL void {self.name}_pair(const uint8_t *x, const uint8_t *w, const uint8_t *k, int8_t *out,",
-            f"                                   int {'pixels' if self.flat else 'rows'}) {{",
+            "/* Two output channels over the pixels of a band. x: widened data; w: weights, with\n"
+            " * two biases and two multipliers before them. */",
+            f"static KERNEL void {self.name}_pair(const uint8_t *x, const uint8_t *w, int8_t *out, "
+            f"int {'pixels' if self.flat else 'rows'}) {{",
         ]
-        two = self.block(2)
-        one = self.block(1)
-        step_two = self.pixel_step(2)
+        step = 2 * self.out_channels
+        pairs = self.loop("pixels >> 1" if self.flat else str(w.out_width // 2), step)
+        single = ["{", *indent(self.single()), "}"]
         if self.flat:
-            lines = [
-                "const uint8_t *p = x;",
-                "for (int n = pixels >> 1; n > 0; n--) {",
-                *indent(two),
-                f"  p += {step_two};",
-                f"  out += {2 * self.out_channels};",
-                "}",
-                "if (pixels & 1) {",
-                *indent(one),
-                "}",
-            ]
+            lines = ["const uint8_t *p = x;", *pairs, "if (pixels & 1)", *single]
             return [*head, *indent(lines), "}"]
-        pairs = w.out_width // 2
         lines = ["do {", "  const uint8_t *p = x;"]
-        if pairs:
-            lines += [
-                f"  for (int n = {pairs}; n > 0; n--) {{",
-                *indent(two, 2),
-                f"    p += {step_two};",
-                f"    out += {2 * self.out_channels};",
-                "  }",
-            ]
+        if w.out_width > 1:
+            lines += indent(pairs)
         if w.out_width & 1:
-            lines += ["  {", *indent(one, 2), "  }", f"  out += {self.out_channels};"]
+            lines += [*indent(single), f"  out += {self.out_channels};"]
         lines += [f"  x += {w.sy * self.pitch};", "} while (--rows > 0);"]
         return [*head, *indent(lines), "}"]
 
-    def pixel_step(self, pixels: int) -> int:
-        w = self.window
-        return pixels * 2 * w.sx * w.channels - self.moved_p
+    def ending(self) -> tuple[str, ...]:
+        """The constants of the requantisation, loaded while the last products are made."""
+        addend = self.spec.requantizer.addend
+        return "LDRD(m0, m1, w, -8);", f"CONST_LOW(r, {c_int(addend)});", f"CONST_HIGH(r, {c_int(addend)});"
 
-    def block(self, pixels: int) -> list[str]:
-        """One block: accumulators from the biases, the inner products, requantisation, stores."""
-        dot = Dot(pixels, self.second)
-        accumulators = ["a00", "a01", "a10", "a11"][: 2 * pixels]
-        lines = [
-            "uint32_t x0, x1, y0, y1, w0, w1;",
-            f"int32_t {', '.join(accumulators)}, m0, m1;",
-            "LDRD(a00, a01, k, 0);",
+    def loop(self, count: str, step: int) -> list[str]:
+        """Blocks of two pixels. The next block's first operands are loaded while this one's results are stored."""
+        dot = Dot(2, self.second)
+        first, middle, moved_p = self.products(dot)
+        move = 4 * self.window.sx * self.window.channels - moved_p
+        advance = [f"p += {move};"] if move else []
+        loads = [*dot.first_loads(first), "LDRD(b0, b1, w, -16);"]
+        finish_ = finish(
+            ["a00", "a01", "a10", "a11"],
+            ["m0", "m1", "m0", "m1"],
+            ["0", "1", str(self.out_channels), str(self.out_channels + 1)],
+            self.kept(2),
+            self.spec.requantizer,
+            self.spec.low,
+            self.spec.high,
+            [*advance, *loads],
+        )
+        return [
+            "uint32_t x0, x1, y0, w0, w1;",
+            "int32_t b0, b1;",
+            *loads,
+            f"for (int n = {count}; n > 0; n--) {{",
+            *indent(["uint32_t y1;", "int32_t a00, a01, a10, a11, m0, m1, r;"]),
+            *indent(middle),
+            *indent(finish_),
+            f"  out += {step};",
+            "  (void)x1, (void)y1;",
+            "}",
         ]
-        copies = ["a10 = a00;", "a11 = a01;"] if pixels == 2 else []
-        lines += self.products(dot, copies)
-        return [*lines, "LDRD(m0, m1, k, 8);", *self.finish(pixels), "(void)x1, (void)y0, (void)y1;"]
 
-    def products(self, dot: Dot, copies: list[str]) -> list[str]:
-        """The inner products in one of three forms: unrolled, a loop over kernel rows, a loop over chunks."""
+    def single(self) -> list[str]:
+        """A block of the last pixel of an odd row."""
+        dot = Dot(1, self.second)
+        first, middle, _ = self.products(dot)
+        return [
+            "uint32_t x0, x1, y0, y1, w0, w1;",
+            "int32_t a00, a01, b0, b1, m0, m1, r;",
+            *dot.first_loads(first),
+            "LDRD(b0, b1, w, -16);",
+            *middle,
+            *finish(
+                ["a00", "a01"],
+                ["m0", "m1"],
+                ["0", "1"],
+                self.kept(1),
+                self.spec.requantizer,
+                self.spec.low,
+                self.spec.high,
+                [],
+            ),
+            "(void)x1, (void)y0, (void)y1;",
+        ]
+
+    def kept(self, pixels: int) -> list[int]:
+        """Which of the block's results are stored: with one output channel every other is a copy."""
+        return [i for i in range(2 * pixels) if self.out_channels > 1 or i % 2 == 0]
+
+    def products(self, dot: Dot) -> tuple[Step, list[str], int]:
+        """The inner products as (first step, code, bytes that p has moved), in one of three forms:
+
+        unrolled; a loop over kernel rows, each unrolled; a loop over kernel rows and chunks of a row.
+        """
         w, words_ = self.window, self.segment_words
-        self.moved_p = self.moved_w = 0
         if w.kh * words_ <= UNROLL_WORDS:
             run = steps([(ky * self.pitch, ky * words_ * 8) for ky in range(w.kh)], words_)
             if run[-1].data + self.second + 8 <= 4000:
-                return [*dot.prologue(run[0]), *copies, *dot.body(run, None)]
+                dot.fresh = True
+                return run[0], dot.body(run, None, ending=self.ending()), 0
         if words_ <= UNROLL_WORDS and w.kh > 1:
-            return self.row_loop(dot, copies)
-        return self.chunk_loop(dot, copies)
+            return self.row_loop(dot)
+        return self.chunk_loop(dot)
 
-    def row_loop(self, dot: Dot, copies: list[str]) -> list[str]:
+    def start(self, dot: Dot) -> list[str]:
+        return ["a00 = b0;", "a01 = b1;", *(["a10 = b0;", "a11 = b1;"] if dot.pixels == 2 else [])]
+
+    def row_loop(self, dot: Dot) -> tuple[Step, list[str], int]:
         w, words_ = self.window, self.segment_words
         run = steps([(0, 0)], words_)
-        self.moved_p, self.moved_w = w.kh * self.pitch, w.kh * words_ * 8
         advance = (self.pitch, words_ * 8)
-        prologue = dot.prologue(run[0])
+        dot.swapped = False
         body = dot.body(run, run[0], advance)
         if dot.swapped:  # the registers do not come back to where they were: load afresh each time round
-            prologue, body = [], [*dot.prologue(run[0]), *dot.body(run, None), f"p += {advance[0]};", f"w += {advance[1]};"]
-        return [
-            *prologue,
-            *copies,
+            dot.swapped = False
+            body = [*dot.prologue(run[0]), *dot.body(run, None), f"p += {advance[0]};", f"w += {advance[1]};"]
+        lines = [
+            *self.start(dot),
             f"for (int ky = {w.kh}; ky > 0; ky--) {{",
             *indent(body),
             "}",
-            f"w -= {self.moved_w};",
+            f"w -= {w.kh * advance[1]};",
+            *self.ending(),
         ]
+        return run[0], lines, w.kh * self.pitch
 
-    def chunk_loop(self, dot: Dot, copies: list[str]) -> list[str]:
+    def chunk_loop(self, dot: Dot) -> tuple[Step, list[str], int]:
         w, words_ = self.window, self.segment_words
         chunks, rest = divmod(words_, CHUNK_WORDS)
         run = steps([(0, 0)], CHUNK_WORDS)
         advance = (CHUNK_WORDS * 4, CHUNK_WORDS * 8)
-        lines = dot.prologue(run[0])
+        dot.swapped = False
         body = dot.body(run, run[0], advance)
         if dot.swapped:
-            raise AssertionError("a chunk is an even number of steps")
-        lines += [f"for (int n = {chunks}; n > 0; n--) {{", *indent(body), "}"]
+            raise ValueError("CHUNK_WORDS must be an even number of steps")
+        lines = [f"for (int n = {chunks}; n > 0; n--) {{", *indent(body), "}"]
         if rest:
             lines += dot.body(steps([(0, 0)], rest), None)
-        self.moved_p, self.moved_w = w.kh * self.pitch, w.kh * words_ * 8
         step_p, step_w = self.pitch - chunks * advance[0], words_ * 8 - chunks * advance[1]
-        return [
-            *copies,
+        if w.kh == 1:
+            lines = [*self.start(dot), *lines, f"w -= {chunks * advance[1]};", *self.ending()]
+            return run[0], lines, chunks * advance[0]
+        again = dot.prologue(run[0])
+        lines = [
+            *self.start(dot),
             f"for (int ky = {w.kh}; ky > 0; ky--) {{",
-            *indent([*lines, f"p += {step_p};", f"w += {step_w};"]),
+            *indent([*again, *lines, f"p += {step_p};", f"w += {step_w};"]),
             "}",
-            f"w -= {self.moved_w};",
+            f"w -= {w.kh * words_ * 8};",
+            *self.ending(),
         ]
-
-    def finish(self, pixels: int) -> list[str]:
-        """Requantise and store, interleaved so that no result is waited for."""
-        q, spec = self.spec.requantizer, self.spec
-        names = ["a00", "a01", "a10", "a11"][: 2 * pixels]
-        channels = 1 if self.out_channels == 1 else 2
-        places = [f"{pixel * self.out_channels + channel}" for pixel in range(pixels) for channel in range(2)]
-        keep = [i for i in range(2 * pixels) if i % 2 < channels]
-        return finish(names, ["m0", "m1", "m0", "m1"], places, keep, q, spec.low, spec.high)
+        return run[0], lines, w.kh * self.pitch
 
 
 def finish(
@@ -376,25 +412,35 @@ def finish(
     q: Requantizer,
     low: int,
     high: int,
+    following: list[str],
 ) -> list[str]:
-    """Requantise accumulators and store them at out + places, in an order that fills both issue slots."""
+    """Requantise accumulators and store them at out + places, in an order that fills both issue slots.
+
+    r holds the rounding constant; `following` are instructions to put in behind the last multiply.
+    """
     lines = []
     if q.pre:
         limit = (1 << (31 - q.pre)) - 1
-        lines += [f"{a} = saturate({a}, {limit}) * {1 << q.pre};" for a in names]
-    lines.append(f"const int32_t r = {c_int(q.addend)};")
+        lines += [f"{names[i]} = saturate({names[i]}, {limit}) * {1 << q.pre};" for i in keep]
     multiply = [f"SMMLA({names[i]}, {names[i]}, {multipliers[i]}, r);" for i in keep]
     shift = [f"SSAT8_ASR({names[i]}, {names[i]}, {q.shift});" for i in keep]
     if (low, high) != (-128, 127):
         shift = [f"{s} {names[i]} = clamp({names[i]}, {low}, {high});" for s, i in zip(shift, keep, strict=True)]
     store = [f"STRB({names[i]}, out, {places[i]});" for i in keep]
+    rest = list(following)
     lines += multiply[:2]
     for at in range(len(keep)):
         lines.append(shift[at])
         lines += multiply[at + 2 : at + 3]
-        if at >= 1:
-            lines.append(store[at - 1])
-    return [*lines, store[-1]]
+        if at >= 2:
+            lines.append(store[at - 2])
+    for line in store[-2:] if len(keep) > 1 else store:
+        lines.append(line)
+        if rest and not rest[0].startswith("LDR"):
+            lines.append(rest.pop(0))
+        lines += rest[:1]
+        rest = rest[1:]
+    return [*lines, *rest]
 
 
-__all__ = ["Conv", "ConvSpec", "Step", "finish", "folded_bias", "Layer"]
+__all__ = ["Conv", "ConvSpec", "Step", "finish", "folded_bias"]

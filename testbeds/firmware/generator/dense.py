@@ -9,7 +9,7 @@ import numpy as np
 from .conv import finish
 from .layer import Emitted
 from .quant import Requantizer
-from .source import c_array, indent, round_up
+from .source import c_array, c_int, indent, round_up
 
 UNROLL = 4  # steps of four inputs
 
@@ -100,7 +100,7 @@ class Dense:
         raw = [f"w{i}" for i in range(n)]
         lines = [
             f"uint32_t x0, x1, t, {', '.join(raw)};",
-            f"int32_t {', '.join(accumulators)}, {', '.join(f'm{i}' for i in range(n))};",
+            f"int32_t {', '.join(accumulators)}, {', '.join(f'm{i}' for i in range(n))}, r;",
             *[f"LDR({a}, k, {8 * i});" for i, a in enumerate(accumulators)],
             *self.load("w", raw, 0, 0),
             "LDRD(x0, x1, x, 0);",
@@ -110,8 +110,10 @@ class Dense:
             lines += [f"for (int n = {steps}; n > 0; n--) {{", *indent(loop), "}"]
         for i in range(rest):
             lines += self.step(n, i, False, 0, last=i + 1 == rest)
-        lines += [f"LDR(m{i}, k, {8 * i + 4});" for i in range(n)]
         spec = self.spec
+        addend = c_int(spec.requantizer.addend)
+        lines += [f"LDR(m{i}, k, {8 * i + 4});" for i in range(n)]
+        lines += [f"CONST_LOW(r, {addend});", f"CONST_HIGH(r, {addend});"]
         lines += finish(
             accumulators,
             [f"m{i}" for i in range(n)],
@@ -120,6 +122,7 @@ class Dense:
             spec.requantizer,
             spec.low,
             spec.high,
+            [],
         )
         return [
             f"/* {n} output(s): x the widened input, w the weights, k biases and multipliers. */",

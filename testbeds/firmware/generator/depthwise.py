@@ -14,6 +14,7 @@ from .shapes import Window
 from .source import c_array, c_int, halves, indent, round_up, words
 
 SCRATCH_BUDGET = 20 << 10
+UNROLL_PAIRS = 12  # of outputs in a row: 110 bytes of code each
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Depthwise:
         w = spec.window
         if (w.kh, w.kw) != (3, 3) or w.sx not in (1, 2) or w.sy not in (1, 2):
             return False
-        return w.channels <= 2000 and ((w.out_width - 1) * w.sx + 5) * 2 * 4 * 3 < 4000
+        return w.channels <= 2000 and ((w.out_width - 1) * w.sx + 5) * 2 * 4 * 4 < 4000 and 24 * w.channels * spec.multiplier < 4000
 
     def plan_band(self) -> None:
         w, channels = self.window, self.window.channels
@@ -231,28 +232,41 @@ class Depthwise:
         w = self.window
         out_step = w.channels * self.spec.multiplier
         pairs = w.out_width // 2
-        advance = 4 if w.sx == 1 else 8
+        unroll = max(u for u in range(1, UNROLL_PAIRS + 1) if pairs % u == 0) if pairs else 0
+        step = 4 * w.sx  # bytes of a plane's row that two outputs move on by
         lines = [
             "uint32_t u0, v0, u1, v1, u2, v2, x0, x1;",
             "int32_t a0, a1;",
             "LDRD(u0, v0, k, 0);",
             "LDRD(u1, v1, k, 8);",
             "LDRD(u2, v2, k, 16);",
-            "do {",
-            "  const uint8_t *p = x;",
         ]
-        if pairs:
-            lines += [
-                "  LDRD(a0, a1, k, 24);",
-                *indent(self.load_first()),
-                f"  for (int n = {pairs}; n > 0; n--) {{",
-                *indent(self.two(out_step, advance), 2),
-                f"    out += {2 * out_step};",
-                "  }",
+        first = ["LDRD(x0, x1, x, 0);", "LDRD(a0, a1, k, 24);"]
+        if pairs == 0:
+            row = ["const uint8_t *p = x;", *self.one(0), f"out += {out_step};"]
+        elif pairs == unroll and not w.out_width & 1:
+            # Whole rows in a line: the last two outputs load the next row's first operands.
+            lines += first
+            blocks = [
+                self.two(out_step, i, i * step, (i + 1) * step if i + 1 < unroll else w.sy * self.pitch)
+                for i in range(unroll)
             ]
-        if w.out_width & 1:
-            lines += [*indent(self.one()), f"  out += {out_step};"]
-        lines += [f"  x += {w.sy * self.pitch};", "} while (--rows > 0);"]
+            row = ["const uint8_t *p = x;", *[line for block in blocks for line in block]]
+            row.append(f"out += {w.out_width * out_step};")
+        else:
+            blocks = [self.two(out_step, i, i * step, (i + 1) * step) for i in range(unroll)]
+            row = [
+                "const uint8_t *p = x;",
+                *first,
+                f"for (int n = {pairs // unroll}; n > 0; n--) {{",
+                *indent([line for block in blocks for line in block]),
+                f"  p += {unroll * step};",
+                f"  out += {2 * unroll * out_step};",
+                "}",
+            ]
+            if w.out_width & 1:
+                row += [*self.one(0), f"out += {out_step};"]
+        lines += ["do {", *indent(row), f"  x += {w.sy * self.pitch};", "} while (--rows > 0);"]
         return [
             "/* One output channel over the rows of a band. x: plane, k: weights, bias, multiplier, rounding. */",
             f"static KERNEL void {self.name}_channel(const uint8_t *x, const uint8_t *k, int8_t *out, int rows) {{",
@@ -260,58 +274,51 @@ class Depthwise:
             "}",
         ]
 
-    def load_first(self) -> list[str]:
-        return ["LDRD(x0, x1, p, 0);"]
+    def words(self, at: int) -> list[str]:
+        if at <= 1020:
+            return [f"LDRD(x0, x1, p, {at});"]
+        return [f"LDR(x0, p, {at});", f"LDR(x1, p, {at + 4});"]
 
-    def two(self, out_step: int, advance: int) -> list[str]:
-        """Two outputs. The accumulators hold the bias and x0, x1 the first row's words; both are loaded again."""
+    def two(self, out_step: int, index: int, at: int, following: int) -> list[str]:
+        """Two outputs from byte `at` of the row on. The accumulators hold the bias and x0, x1 the first row's words;
+        both are loaded again, the words from `following`.
+        """
         lines = []
         for ky in range(3):
-            u, v = f"u{ky}", f"v{ky}"
-            following = (ky + 1) * self.pitch
+            u, v, last = f"u{ky}", f"v{ky}", ky == 2
+            below = at + (ky + 1) * self.pitch
             if self.window.sx == 1:
                 lines += [f"SMLAD(a0, x0, {u});", f"SMLATB(a1, x0, {u});"]
+                lines += ["LDR(x0, k, 36);"] if last else []
                 lines += [f"SMLABT(a0, x1, {v});", f"SMLAD(a1, x1, {v});"]
-                if ky < 2:
-                    lines.append(
-                        f"LDRD(x0, x1, p, {following});"
-                        if following <= 1020
-                        else f"LDR(x0, p, {following}); LDR(x1, p, {following + 4});"
-                    )
+                lines += ["LDR(x1, k, 32);"] if last else self.words(below)
             else:
-                lines += [f"SMLAD(a0, x0, {u});", f"LDR(x0, p, {ky * self.pitch + 8});", f"SMLAD(a1, x1, {u});"]
-                lines += [f"SMLABT(a0, x1, {v});"]
-                if ky < 2:
-                    lines.append(f"LDR(x1, p, {following + 4});")
-                lines.append(f"SMLABT(a1, x0, {v});")
-                if ky < 2:
-                    lines.append(f"LDR(x0, p, {following});")
-        return [*lines, *self.finish_two(out_step, advance)]
-
-    def finish_two(self, out_step: int, advance: int) -> list[str]:
+                lines += [f"SMLAD(a0, x0, {u});", f"LDR(x0, p, {at + ky * self.pitch + 8});", f"SMLAD(a1, x1, {u});"]
+                lines += [f"SMLABT(a0, x1, {v});", "LDR(x1, k, 32);" if last else f"LDR(x1, p, {below + 4});"]
+                lines += [f"SMLABT(a1, x0, {v});", "LDR(x0, k, 36);" if last else f"LDR(x0, p, {below});"]
         q = self.spec.requantizer
-        lines = ["LDRD(x0, x1, k, 32);", f"ADDI(p, {advance});"]
         if q.pre:
             limit = (1 << (31 - q.pre)) - 1
             lines += [f"{a} = saturate({a}, {limit}) * {1 << q.pre};" for a in ("a0", "a1")]
-        lines += ["SMMLA(a0, a0, (int32_t)x0, (int32_t)x1);", "SMMLA(a1, a1, (int32_t)x0, (int32_t)x1);"]
-        lines += ["LDRD(x0, x1, p, 0);"]
+        lines += ["SMMLA(a0, a0, (int32_t)x1, (int32_t)x0);", "SMMLA(a1, a1, (int32_t)x1, (int32_t)x0);"]
+        lines += self.words(following)
         lines += [f"SSAT8_ASR(a0, a0, {q.shift});", *self.clamp("a0"), f"SSAT8_ASR(a1, a1, {q.shift});"]
-        lines += ["STRB(a0, out, 0);", *self.clamp("a1"), f"STRB(a1, out, {out_step});", "LDRD(a0, a1, k, 24);"]
-        return lines
+        place = 2 * index * out_step
+        lines += [f"STRB(a0, out, {place});", *self.clamp("a1"), f"STRB(a1, out, {place + out_step});"]
+        return [*lines, "LDRD(a0, a1, k, 24);"]
 
     def clamp(self, name: str) -> list[str]:
         low, high = self.spec.low, self.spec.high
         return [] if (low, high) == (-128, 127) else [f"{name} = clamp({name}, {c_int(low)}, {c_int(high)});"]
 
-    def one(self) -> list[str]:
+    def one(self, at: int) -> list[str]:
         """The last output of a row of odd length."""
         q = self.spec.requantizer
         lines = ["LDR(a0, k, 24);"]
         for ky in range(3):
             lines += [
-                f"LDR(x0, p, {ky * self.pitch});",
-                f"LDR(x1, p, {ky * self.pitch + 4});",
+                f"LDR(x0, p, {at + ky * self.pitch});",
+                f"LDR(x1, p, {at + ky * self.pitch + 4});",
                 f"SMLAD(a0, x0, u{ky});",
                 f"SMLABT(a0, x1, v{ky});",
             ]

@@ -38,21 +38,29 @@ class Dot:
     def __init__(self, pixels: int, second: int) -> None:
         self.pixels, self.second = pixels, second
         self.swapped = False
+        self.fresh = False  # the next MACs start from the biases b0, b1
+
+    def mac(self, accumulator: str, x: str, w: str) -> str:
+        if self.fresh:
+            return f"SMLAD_FROM({accumulator}, {x}, {w}, b{accumulator[-1]});"
+        return f"SMLAD({accumulator}, {x}, {w});"
 
     def registers(self) -> tuple[list[str], list[str]]:
         """(first pixel's or current, second pixel's or next) register names."""
         a, b = ["x0", "x1"], ["y0", "y1"]
         return (b, a) if self.swapped and self.pixels == 1 else (a, b)
 
-    def prologue(self, first: Step) -> list[str]:
-        """Loads for the first step."""
-        self.swapped = False
-        x, y = self.registers()
-        lines = self.load_two(x, first)
+    def first_loads(self, first: Step) -> list[str]:
+        """Loads for the first step; what is used last is loaded last."""
+        lines = [f"LDRD(w0, w1, w, {first.weights});", *self.load_two(["x0", "x1"], first)]
         if self.pixels == 2:
-            lines.append(f"LDR({y[0]}, p, {self.second + first.data});")
-        lines.append(f"LDRD(w0, w1, w, {first.weights});")
+            lines.append(f"LDR(y0, p, {self.second + first.data});")
         return lines
+
+    def prologue(self, first: Step) -> list[str]:
+        """The same where a round starts in the middle of a block."""
+        self.swapped = False
+        return self.first_loads(first)
 
     def load_two(self, x: list[str], step: Step) -> list[str]:
         if step.words == 1:
@@ -61,20 +69,29 @@ class Dot:
             return [f"LDRD({x[0]}, {x[1]}, p, {step.data});"]
         return [f"LDR({x[0]}, p, {step.data});", f"LDR({x[1]}, p, {step.data + 4});"]
 
-    def body(self, run: list[Step], after: Step | None, advance: tuple[int, int] = (0, 0)) -> list[str]:
+    def body(
+        self,
+        run: list[Step],
+        after: Step | None,
+        advance: tuple[int, int] = (0, 0),
+        ending: tuple[str, ...] = (),
+    ) -> list[str]:
         """MACs of all steps, with the loads of each next step in between.
 
         Args:
             run: the steps; the first is loaded already.
             after: what to load at the end (the next round's first step), from the pointers as they then are.
             advance: bytes by which p and w move on in this run, before `after` is loaded.
+            ending: up to three instructions for the last step's free slots, where two registers have come free.
         """
         lines: list[str] = []
         for at, step in enumerate(run):
             last = at + 1 == len(run)
             follows = after if last else run[at + 1]
             move = advance if last else (0, 0)
-            lines += self.two_pixels(step, follows, move) if self.pixels == 2 else self.one_pixel(step, follows, move)
+            tail = ending if last else ()
+            lines += (self.two_pixels if self.pixels == 2 else self.one_pixel)(step, follows, move, tail)
+            self.fresh = False
         return lines
 
     def moves(self, move: tuple[int, int]) -> tuple[list[str], list[str]]:
@@ -83,48 +100,50 @@ class Dot:
             [f"ADDI(w, {move[1]});" if move[1] <= LDR_REACH else f"w += {move[1]};"] if move[1] else [],
         )
 
-    def two_pixels(self, step: Step, follows: Step | None, move: tuple[int, int]) -> list[str]:
+    def two_pixels(
+        self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]
+    ) -> list[str]:
         x, y = ["x0", "x1"], (["y1", "y0"] if self.swapped else ["y0", "y1"])
         move_p, move_w = self.moves(move)
         next_w = [f"LDRD(w0, w1, w, {follows.weights});"] if follows else []
-        out = []
+        split = follows is not None and (follows.words == 1 or follows.data > LDRD_REACH)
         if step.words == 2:
-            out += [f"SMLAD(a00, {x[0]}, w0);", f"LDR({y[1]}, p, {self.second + step.data + 4});"]
-            out += [f"SMLAD(a01, {x[0]}, w1);", *move_p]
-            out += [f"SMLAD(a10, {y[0]}, w0);"]
-            split = follows is not None and (follows.words == 1 or follows.data > LDRD_REACH)
+            out = [self.mac("a00", x[0], "w0"), f"LDR({y[1]}, p, {self.second + step.data + 4});"]
+            out += [self.mac("a01", x[0], "w1"), *move_p, self.mac("a10", y[0], "w0")]
             if follows and split:
                 out += [f"LDR({x[0]}, p, {follows.data});"]
-            out += [f"SMLAD(a11, {y[0]}, w1);", f"LDRD(w0, w1, w, {step.weights + 8});"]
-            out += [f"SMLAD(a00, {x[1]}, w0);"]
+            out += [self.mac("a11", y[0], "w1"), f"LDRD(w0, w1, w, {step.weights + 8});"]
+            self.fresh = False
+            out += [self.mac("a00", x[1], "w0"), *ending[:1]]
             if follows:
                 out += [f"LDR({y[0]}, p, {self.second + follows.data});"]
-            out += [f"SMLAD(a01, {x[1]}, w1);"]
+            out += [self.mac("a01", x[1], "w1"), *ending[1:2]]
             if follows and not split:
                 out += self.load_two(x, follows)
             elif follows and follows.words == 2:
                 out += [f"LDR({x[1]}, p, {follows.data + 4});"]
-            out += [f"SMLAD(a10, {y[1]}, w0);", *move_w]
-            out += [f"SMLAD(a11, {y[1]}, w1);", *next_w]
-            return out
-        out += [f"SMLAD(a00, {x[0]}, w0);", *move_p]
-        out += [f"SMLAD(a01, {x[0]}, w1);"]
+            out += [self.mac("a10", y[1], "w0"), *ending[2:], *move_w]
+            return [*out, self.mac("a11", y[1], "w1"), *next_w]
+        out = [self.mac("a00", x[0], "w0"), *move_p, *ending[:1], self.mac("a01", x[0], "w1"), *ending[1:2]]
         if follows:
             out += self.load_two(x, follows)
-        out += [f"SMLAD(a10, {y[0]}, w0);", *move_w]
+        out += [self.mac("a10", y[0], "w0"), *ending[2:], *move_w]
         if follows:
             out += [f"LDR({y[1]}, p, {self.second + follows.data});"]
         self.swapped = not self.swapped
-        return [*out, f"SMLAD(a11, {y[0]}, w1);", *next_w]
+        return [*out, self.mac("a11", y[0], "w1"), *next_w]
 
-    def one_pixel(self, step: Step, follows: Step | None, move: tuple[int, int]) -> list[str]:
+    def one_pixel(
+        self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]
+    ) -> list[str]:
         x, other = self.registers()
         move_p, move_w = self.moves(move)
         next_x = self.load_two(other, follows) if follows else []
         next_w = [f"LDRD(w0, w1, w, {follows.weights});"] if follows else []
         self.swapped = not self.swapped
-        out = [*move_p, f"SMLAD(a00, {x[0]}, w0);", *next_x[:1], f"SMLAD(a01, {x[0]}, w1);"]
+        out = [*move_p, self.mac("a00", x[0], "w0"), *next_x[:1], self.mac("a01", x[0], "w1")]
+        self.fresh = False
         if step.words == 2:
-            out += [f"LDRD(w0, w1, w, {step.weights + 8});", f"SMLAD(a00, {x[1]}, w0);", *next_x[1:], *move_w]
-            return [*out, f"SMLAD(a01, {x[1]}, w1);", *next_w]
-        return [*out, *next_x[1:], *move_w, *next_w]
+            out += [f"LDRD(w0, w1, w, {step.weights + 8});", self.mac("a00", x[1], "w0"), *next_x[1:], *ending, *move_w]
+            return [*out, self.mac("a01", x[1], "w1"), *next_w]
+        return [*out, *next_x[1:], *ending, *move_w, *next_w]

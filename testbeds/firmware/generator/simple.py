@@ -35,16 +35,11 @@ def add_constants(scales: tuple[float, float, float], zeros: tuple[int, int, int
 
 def emit_add(name: str, count: int, constants: tuple[int, int, int, int], low: int, high: int) -> Emitted:
     ma, mb, constant, shift = constants
-    clamped = [] if (low, high) == (-128, 127) else [f"y = clamp(y, {c_int(low)}, {c_int(high)});"]
-    body = [
-        f"for (int i = 0; i < {count}; i++) {{",
-        f"  int32_t y = a[i] * {ma} + (b[i] * {mb} + {c_int(constant)});",
-        f"  SSAT8_ASR(y, y, {shift});",
-        *indent(clamped),
-        "  out[i] = (int8_t)y;",
-        "}",
-    ]
-    return Emitted(function(name, "const int8_t *a, const int8_t *b, int8_t *out", body), 0)
+    plain = (low, high) == (-128, 127)
+    last = "ADD_PLAIN" if plain else f"{name.upper()}_CLAMP"
+    define = [] if plain else [f"#define {last}(y) ((y) = clamp(y, {c_int(low)}, {c_int(high)}))"]
+    body = [f"ADD_LOOP(a, b, out, {count}, {ma}, {mb}, {c_int(constant)}, {shift}, {last});"]
+    return Emitted([*define, *function(name, "const int8_t *a, const int8_t *b, int8_t *out", body)], 0)
 
 
 def emit_scale(name: str, count: int, zero: int, q: Requantizer, low: int, high: int) -> Emitted:

@@ -29,12 +29,22 @@
 
 /* acc += lo(x) * lo(w) + hi(x) * hi(w), and one product of two halves (B: low, T: high). */
 #define SMLAD(acc, x, w) __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(acc) : "r"(x), "r"(w))
+/* d = acc + the same: the first of a chain, which leaves the bias where it is. */
+#define SMLAD_FROM(d, x, w, acc) __asm__ volatile("smlad %0, %1, %2, %3" : "=r"(d) : "r"(x), "r"(w), "r"(acc))
+#define SMLATB_FROM(d, x, w, acc) __asm__ volatile("smlatb %0, %1, %2, %3" : "=r"(d) : "r"(x), "r"(w), "r"(acc))
 #define SMLABB(acc, x, w) __asm__ volatile("smlabb %0, %1, %2, %0" : "+r"(acc) : "r"(x), "r"(w))
 #define SMLABT(acc, x, w) __asm__ volatile("smlabt %0, %1, %2, %0" : "+r"(acc) : "r"(x), "r"(w))
 #define SMLATB(acc, x, w) __asm__ volatile("smlatb %0, %1, %2, %0" : "+r"(acc) : "r"(x), "r"(w))
 #define SMLATT(acc, x, w) __asm__ volatile("smlatt %0, %1, %2, %0" : "+r"(acc) : "r"(x), "r"(w))
 /* t = r + upper word of x * m, rounded down. */
 #define SMMLA(t, x, m, r) __asm__ volatile("smmla %0, %1, %2, %3" : "=r"(t) : "r"(x), "r"(m), "r"(r))
+/* y = acc + x * m in 32 bits, and byte number ror / 8 of x as a signed word. */
+#define MLA(y, x, m, acc) __asm__ volatile("mla %0, %1, %2, %3" : "=r"(y) : "r"(x), "r"(m), "r"(acc))
+#define SXTB_ROR(y, x, bits) __asm__ volatile("sxtb %0, %1, ror %2" : "=r"(y) : "r"(x), "i"(bits))
+#define SXTB(y, x) __asm__ volatile("sxtb %0, %1" : "=r"(y) : "r"(x))
+/* A 32-bit constant in two halves, low first. */
+#define CONST_LOW(r, v) __asm__ volatile("movw %0, %1" : "=r"(r) : "i"((v) & 0xFFFF))
+#define CONST_HIGH(r, v) __asm__ volatile("movt %0, %1" : "+r"(r) : "i"(((v) >> 16) & 0xFFFF))
 /* y = t >> s (s = 1..31), saturated to 8 signed bits. */
 #define SSAT8_ASR(y, t, s) __asm__ volatile("ssat %0, #8, %1, asr %2" : "=r"(y) : "r"(t), "i"(s))
 /* Bytes 0 and 2, or 1 and 3, of x as two signed halves. */
@@ -79,6 +89,13 @@ static inline int32_t m7_ssat8(int32_t v) { return v < -128 ? -128 : v > 127 ? 1
 #define SMLATB(acc, x, w) ((acc) = m7_mla(acc, m7_half(x, 1), m7_half(w, 0)))
 #define SMLATT(acc, x, w) ((acc) = m7_mla(acc, m7_half(x, 1), m7_half(w, 1)))
 #define SMLAD(acc, x, w) (SMLABB(acc, x, w), SMLATT(acc, x, w))
+#define SMLAD_FROM(d, x, w, acc) ((d) = m7_mla(m7_mla(acc, m7_half(x, 0), m7_half(w, 0)), m7_half(x, 1), m7_half(w, 1)))
+#define SMLATB_FROM(d, x, w, acc) ((d) = m7_mla(acc, m7_half(x, 1), m7_half(w, 0)))
+#define MLA(y, x, m, acc) ((y) = (int32_t)((uint32_t)(acc) + (uint32_t)(x) * (uint32_t)(m)))
+#define SXTB_ROR(y, x, bits) ((y) = (int8_t)((x) >> (bits)))
+#define SXTB(y, x) ((y) = (int8_t)(x))
+#define CONST_LOW(r, v) ((r) = (int32_t)((v) & 0xFFFF))
+#define CONST_HIGH(r, v) ((r) = (int32_t)(v))
 #define SMMLA(t, x, m, r) ((t) = (int32_t)((uint32_t)(r) + (uint32_t)(((int64_t)(x) * (m)) >> 32)))
 #define SSAT8_ASR(y, t, s) ((y) = m7_ssat8((int32_t)(t) >> (s)))
 #define SXTB16(y, x) ((y) = m7_halves((int8_t)(x), (int8_t)((x) >> 16)))

@@ -72,6 +72,55 @@ MAYBE_UNUSED static KERNEL void pool_average(const int8_t *in, int8_t *out, cons
     }
 }
 
+/* y = (a * ma + b * mb + c) >> s for count elements, four at a time (all at word addresses). */
+#define ADD_LOOP(a, b, out, count, ma_, mb_, c_, s, FINISH)             \
+  do {                                                                  \
+    const int32_t ma = ma_, mb = mb_, c = c_;                           \
+    uint32_t x, z;                                                      \
+    int32_t t, u, y0, y1, y2, y3;                                       \
+    for (int n = (count) / 4; n > 0; n--) {                             \
+      LDR_INC(x, a, 4);                                                 \
+      LDR_INC(z, b, 4);                                                 \
+      SXTB(t, z);                                                       \
+      SXTB(u, x);                                                       \
+      MLA(t, t, mb, c);                                                 \
+      SXTB_ROR(y1, z, 8);                                               \
+      MLA(y0, u, ma, t);                                                \
+      SXTB_ROR(u, x, 8);                                                \
+      MLA(t, y1, mb, c);                                                \
+      SXTB_ROR(y2, z, 16);                                              \
+      MLA(y1, u, ma, t);                                                \
+      SXTB_ROR(u, x, 16);                                               \
+      MLA(t, y2, mb, c);                                                \
+      SXTB_ROR(y3, z, 24);                                              \
+      MLA(y2, u, ma, t);                                                \
+      SXTB_ROR(u, x, 24);                                               \
+      MLA(t, y3, mb, c);                                                \
+      SSAT8_ASR(y0, y0, s);                                             \
+      MLA(y3, u, ma, t);                                                \
+      SSAT8_ASR(y1, y1, s);                                             \
+      FINISH(y0);                                                       \
+      STRB(y0, out, 0);                                                 \
+      SSAT8_ASR(y2, y2, s);                                             \
+      FINISH(y1);                                                       \
+      STRB(y1, out, 1);                                                 \
+      SSAT8_ASR(y3, y3, s);                                             \
+      FINISH(y2);                                                       \
+      STRB(y2, out, 2);                                                 \
+      FINISH(y3);                                                       \
+      STRB(y3, out, 3);                                                 \
+      ADDI(out, 4);                                                     \
+    }                                                                   \
+    for (int n = (count) % 4; n > 0; n--) {                             \
+      MLA(t, *b++, mb, c);                                              \
+      MLA(y0, *a++, ma, t);                                             \
+      SSAT8_ASR(y0, y0, s);                                             \
+      FINISH(y0);                                                       \
+      *out++ = (int8_t)y0;                                              \
+    }                                                                   \
+  } while (0)
+#define ADD_PLAIN(y) ((void)0)
+
 typedef struct {
   int32_t in_stride[4], begin[4], step[4], count[4];
 } slice_t;

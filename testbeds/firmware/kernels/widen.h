@@ -48,9 +48,14 @@ static inline void widen_quads(uint8_t *dst, const uint8_t *src, int quads) {
   STRD(y2, y3, dst, 0);
 }
 
-/* Weights of two channels, 4 + 4 bytes a step, as two steps of (channel 0, channel 1) words. */
-static inline void widen_pair(uint8_t *dst, const uint8_t *src, int steps) {
+/* Two channels for the inner product: their biases and multipliers (16 bytes), then the weights, 4 + 4 bytes a step, as
+ * two steps of (channel 0, channel 1) words. */
+static inline void widen_pair(uint8_t *dst, const uint8_t *k, const uint8_t *src, int steps) {
   uint32_t a, b, y0, y1, y2, y3;
+  LDRD(y0, y1, k, 0);
+  LDRD(y2, y3, k, 8);
+  STRD_INC(y0, y1, dst, 8);
+  STRD_INC(y2, y3, dst, 8);
   LDRD_INC(a, b, src, 8);
   for (; steps > 1; steps--) {
     SXTB16(y0, a);
