@@ -11,18 +11,32 @@ typedef struct {
     unsigned held;
 } bit_writer_t;
 
-/* False when the bytes no longer fit. At most 7 + 12 bits are ever held. */
+/* False when the bytes no longer fit. Two bytes leave at a time: at most 15 + 12 bits are ever held. */
 static inline bool put_code(bit_writer_t *w, uint32_t code, unsigned width)
 {
     w->buffer |= code << w->held;
     w->held += width;
-    while (w->held >= 8) {
+    if (w->held >= 16) {
+        if (w->end - w->at < 2) {
+            return false;
+        }
+        w->at[0] = (uint8_t)w->buffer;
+        w->at[1] = (uint8_t)(w->buffer >> 8);
+        w->at += 2;
+        w->buffer >>= 16;
+        w->held -= 16;
+    }
+    return true;
+}
+
+static bool put_rest(bit_writer_t *w)
+{
+    for (; w->held != 0; w->held -= w->held < 8 ? w->held : 8) {
         if (w->at == w->end) {
             return false;
         }
         *w->at++ = (uint8_t)w->buffer;
         w->buffer >>= 8;
-        w->held -= 8;
     }
     return true;
 }
@@ -71,14 +85,8 @@ size_t lzw_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void 
         }
         first = 0;
     }
-    if (!put_code(&writer, prefix, width)) {
+    if (!put_code(&writer, prefix, width) || !put_rest(&writer)) {
         return 0;
-    }
-    if (writer.held != 0) {
-        if (writer.at == writer.end) {
-            return 0;
-        }
-        *writer.at++ = (uint8_t)writer.buffer;
     }
     return (size_t)(writer.at - out);
 }

@@ -29,17 +29,21 @@ size_t stored_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, vo
     }
     for (uint32_t r = symbols->runs; r != 0; r--, from += symbols->stride) {
         for (uint32_t i = 0; i < symbols->run; i++) {
-            buffer |= (uint32_t)table[from[i]] << held;
+            buffer |= (uint32_t)table[from[i]] << held; /* below 24 + 7 bits */
             held += bits;
-            if (held >= 8) {
-                *out++ = (uint8_t)buffer;
-                buffer >>= 8;
-                held -= 8;
+            if (held >= 24) {
+                out[0] = (uint8_t)buffer;
+                out[1] = (uint8_t)(buffer >> 8);
+                out[2] = (uint8_t)(buffer >> 16);
+                out += 3;
+                buffer >>= 24;
+                held -= 24;
             }
         }
     }
-    if (held != 0) {
-        *out = (uint8_t)buffer;
+    for (; held != 0; held -= held < 8 ? held : 8) {
+        *out++ = (uint8_t)buffer;
+        buffer >>= 8;
     }
     return size;
 }
