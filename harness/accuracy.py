@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.provenance import file_sha256
 from harness.sample import content_hash
+from testbeds.firmware.build import build
+from testbeds.firmware.hostlib import Batch, HostLibrary
 
 if TYPE_CHECKING:
     from harness.images import Images
@@ -119,8 +121,6 @@ def main(argv: list[str]) -> int:
     name = options.dataset or artefact.description.dataset
     images.check_name(name)
     data = images.load(name)
-    from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
-
     library = build(artefact.folder, "host")
     found = cached(artefact, library, data) or measure(artefact, library, data, options.jobs)
     out = cli.console()
@@ -132,55 +132,31 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class _Halves:
-    symbols: npt.NDArray[np.uint8]  # [n, symbols]
-    local: npt.NDArray[np.int8]  # [n, classes]; [n, 0] where there is none
-    exited: npt.NDArray[np.bool_]  # [n]
-    payload_bytes: npt.NDArray[np.int64]  # [n]
-
-
-def _device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> _Halves:
+def _device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> Batch:
     """The C code's part, in processes: a library works in static buffers, as on the device."""
     parts = np.array_split(pictures, min(workers, max(1, len(pictures) // 100)))
     if len(parts) == 1:
-        done = [_device_part(artefact.folder, library, parts[0])]
-    else:
-        with ProcessPoolExecutor(len(parts), mp_context=get_context("spawn")) as pool:
-            futures = [pool.submit(_device_part, artefact.folder, library, part) for part in parts]
-            done = [future.result() for future in futures]
-    return _Halves(*(np.concatenate(column) for column in zip(*done, strict=True)))
+        return _device_part(library, parts[0])
+    with ProcessPoolExecutor(len(parts), mp_context=get_context("spawn")) as pool:
+        done = [future.result() for future in [pool.submit(_device_part, library, part) for part in parts]]
+    return Batch(*(np.concatenate([getattr(one, f.name) for one in done]) for f in fields(Batch)))
 
 
-def _device_part(folder: Path, library: Path, pictures: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[Any], ...]:
-    from harness.hosthalf import HostHalf  # noqa: PLC0415 - the C code
-
-    half = HostHalf(load(folder), library)
-    done = [half.run(picture) for picture in pictures]
-    return (
-        np.stack([d.symbols for d in done]),
-        np.stack([d.local_logits for d in done]),
-        np.array([d.exited for d in done], dtype=np.bool_),
-        np.array([len(d.payload) for d in done], dtype=np.int64),
-    )
+def _device_part(library: Path, pictures: npt.NDArray[np.uint8]) -> Batch:
+    return HostLibrary(library).run_many(pictures)
 
 
 def _judge(
     artefact: Artefact,
     library: Path,
-    halves: _Halves,
+    halves: Batch,
     remote: npt.NDArray[np.float32] | None,
     labels: npt.NDArray[np.uint8],
 ) -> Measured:
-    from harness.hosthalf import HostHalf  # noqa: PLC0415
-
-    half = HostHalf(artefact, library)
-    has_local = halves.local.shape[1] > 0
-    local = np.argmax(halves.local, axis=1) if has_local else None
+    host = HostLibrary(library)
+    local = np.argmax(halves.local_logits, axis=1) if halves.local_logits.shape[1] else None
     answers = [
-        half.answer(
-            halves.local[i] if has_local else None, None if remote is None or halves.exited[i] else remote[i]
-        ).label
+        host.combine(halves.local_logits[i], None if remote is None or halves.exited[i] else remote[i])[1]
         for i in range(len(labels))
     ]
     sent = halves.payload_bytes[~halves.exited]

@@ -16,7 +16,6 @@ from harness.bringup import Board, BoardSettings, State
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, TestbedDescription
 from harness.device import Stats
-from harness.hosthalf import HostHalf
 from harness.images import Images
 from harness.inference import measure
 from harness.lab import BoardKind, Boards, Lab
@@ -24,6 +23,7 @@ from harness.sample import Planned, Point
 from harness.sweep import prepare
 from harness.sweep.axes import Bandwidth, Setting
 from harness.sweep.plan import MOST_IMAGES, choose_images
+from testbeds.firmware.hostlib import HostLibrary
 
 _REMOTE_LIMIT_MS = 1000.0
 
@@ -77,7 +77,7 @@ class Hil:
     pinned: pinned.Pinned | None
     images: list[int]
     _seen: dict[tuple[str, int, float], Seen] = field(default_factory=dict)
-    _halves: dict[str, HostHalf] = field(default_factory=dict)
+    _hosts: dict[str, HostLibrary] = field(default_factory=dict)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -89,12 +89,11 @@ class Hil:
         """The trained scheme."""
         return self.ground.artefacts[scheme]
 
-    def host(self, scheme: str) -> HostHalf:
+    def host(self, scheme: str) -> HostLibrary:
         """The device's half on this host, from the same C sources."""
-        if scheme not in self._halves:
-            artefact = self.artefact(scheme)
-            self._halves[scheme] = HostHalf(artefact, prepare.library(artefact))
-        return self._halves[scheme]
+        if scheme not in self._hosts:
+            self._hosts[scheme] = HostLibrary(prepare.library(self.artefact(scheme)))
+        return self._hosts[scheme]
 
     def board(self, scheme: str) -> Board:
         """A ready board with the scheme's image."""

@@ -34,10 +34,9 @@ class Store:
         Raises:
             BenchError: it can't be made or written, or holds something.
         """
+        cls.check_new(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
-                raise BenchError(f"{folder} is not empty", cure="give a new folder by --out, or go on with --resume")
             probe = folder / ".writable"
             probe.touch()
             probe.unlink()
@@ -46,6 +45,26 @@ class Store:
                 f"output folder {folder} can't be written ({e.strerror})", cure="give another one by --out"
             ) from e
         return cls(folder)
+
+    @classmethod
+    def check_new(cls, folder: Path) -> None:
+        """Could a run go there, as far as can be told without making anything?
+
+        Raises:
+            BenchError: no.
+        """
+        there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+        try:
+            if not there.is_dir():
+                raise BenchError(
+                    f"output folder {folder} can't be written ({there} is a file)", cure="give another one"
+                )
+            if there == folder.absolute() and any(folder.iterdir()):
+                raise BenchError(f"{folder} is not empty", cure="give a new folder by --out, or go on with --resume")
+            if not os.access(there, os.W_OK | os.X_OK):
+                raise BenchError(f"output folder {folder} can't be written", cure="give another one by --out")
+        except OSError as e:
+            raise BenchError(f"output folder {folder} can't be used ({e.strerror})", cure="give another one") from e
 
     @classmethod
     def reopen(cls, folder: Path) -> Store:

@@ -67,13 +67,13 @@ def _address(options: argparse.Namespace) -> mqtt.BrokerAddress:
 
 
 def _prepare(folders: list[Path]) -> tuple[EdgeServer, list[dict[str, Any]]]:
-    from harness.edge.codec import HostCodec  # noqa: PLC0415 - compiles the C codecs at first use
+    from testbeds.firmware.hostlib import codec_library  # noqa: PLC0415 - compiles the C codecs at first use
 
     served: list[Served] = []
     for folder in folders:
         if one := load(folder, registry.scheme(load_description(folder).scheme)):
             served.append(one)
-    server = EdgeServer(served, HostCodec())
+    server = EdgeServer(served, codec_library())
     ready = [
         {"scheme": one.description.scheme, "weights": f"{one.weights:08x}", "service_us": server.calibrate(one)}
         for one in served

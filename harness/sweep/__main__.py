@@ -106,10 +106,11 @@ def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
 
 def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     said = cli.console(stderr=True)
+    folder = _folder(options, axis)
     ground = prepare.ground(_request(options, axis))
-    store = _store(options, axis)
     pinned_path = _pinned_path(options, ground)
     known = _known_times(options, pinned_path, ground)
+    store = Store(folder) if options.resume else Store.create(folder)
     with ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values())))
@@ -141,11 +142,14 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     return _finish(options, ground, store, data, said)
 
 
-def _store(options: argparse.Namespace, axis: Axis) -> Store:
+def _folder(options: argparse.Namespace, axis: Axis) -> Path:
+    """Where the run goes, checked before anything takes time."""
     if options.resume:
-        return Store.reopen(options.resume)
+        return Store.reopen(options.resume).folder
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return Store.create(options.out or Path("results") / "runs" / f"{stamp}-{axis.name}")
+    folder: Path = options.out or Path("results") / "runs" / f"{stamp}-{axis.name}"
+    Store.check_new(folder)
+    return folder
 
 
 def _pinned_path(options: argparse.Namespace, ground: prepare.Ground) -> Path:

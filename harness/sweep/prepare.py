@@ -104,6 +104,17 @@ def firmware(ground_: Ground) -> dict[str, Path]:
     return {name: build(a.folder, ground_.testbed.target) for name, a in ground_.artefacts.items()}
 
 
+def firmware_facts(image: Path) -> dict[str, Any]:
+    """What the manifest says of an image: its hash, compiler, kernel variant and sizes."""
+    from testbeds.firmware.build import read_record  # noqa: PLC0415
+
+    record = read_record(image)
+    kept: dict[str, Any] = {
+        key: record[key] for key in ("target", "compiler", "variant", "flags", "sizes") if key in record
+    }
+    return {"file": image.name, "sha256": file_sha256(image), **kept}
+
+
 def library(artefact: Artefact) -> Path:
     """The host build of an artefact's firmware. Raises as `firmware`."""
     from testbeds.firmware.build import build  # noqa: PLC0415
@@ -179,7 +190,7 @@ def manifest(
             name: {
                 "title": ground_.schemes[name].title,
                 "weights": artefact.weights,
-                "firmware": {"file": firmware_[name].name, "sha256": file_sha256(firmware_[name])},
+                "firmware": firmware_facts(firmware_[name]),
                 "codec": artefact.description.codec,
                 "alpha": artefact.description.alpha,
                 "exit_threshold": artefact.description.exit_threshold,
