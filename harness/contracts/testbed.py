@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Literal, Protocol
 
 from harness.contracts.clock import Clock
-from harness.contracts.link import Link
+from harness.contracts.link import Link, LinkSpec
+from harness.contracts.probe import PowerTimeline
 
 Source = Literal["measured", "modelled", "assumed", "published"]
 
@@ -117,6 +118,10 @@ class Testbed(ABC):
     def sample_log(self) -> SampleLog:
         """What the testbed saw of the last sample."""
         return SampleLog()
+
+    def power_timeline(self, log: SampleLog, link: LinkSpec) -> PowerTimeline | None:
+        """What a modelled board drew in the sample of `log`; None on a real one, whose probe alone can tell."""
+        return None
 
     @property
     def pins_remote(self) -> bool:

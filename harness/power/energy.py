@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.contracts.probe import Floats, Source, Trace
+from harness.contracts.probe import STAGE_CODES, Floats, Source, Trace
 from harness.power.markers import Excursion, excursions
 
 MIN_STAGE_SAMPLES = 10  # fewer: the two edges alone may be off by a tenth of the stage
@@ -43,6 +43,14 @@ class StageEnergy:
         """Mean power over the inference, W."""
         ms = sum(self.stage_ms.values())
         return None if self.total_uj is None or ms <= 0 else self.total_uj / ms / 1e3
+
+    def columns(self) -> dict[str, float | None]:
+        """`energy_uj` and `energy_<stage>_uj` of every stage of the path: a row's values, null where not measured.
+
+        A stage that the scheme does not have is null too: nothing was measured there.
+        """
+        stages = {f"energy_{stage}_uj": self.stages_uj.get(stage) for stage in STAGE_CODES if stage != "idle"}
+        return {"energy_uj": self.total_uj, **stages}
 
 
 def inference_energies(trace: Trace, *, subtract_idle: bool = False) -> list[StageEnergy]:

@@ -142,7 +142,7 @@ def power_timeline(
         raise BenchError("the stages of a power timeline must ascend to its end", cure="report this: a board's log")
     if not pad_ms > 0:
         raise BenchError(f"idle padding must be above 0 ms (got {pad_ms:g})", cure=f"e.g. {DEFAULT_PAD_MS:g}")
-    first, last = at[0] - pad_ms, end_ms + pad_ms
+    first, last = _rounded(at[0] - pad_ms), _rounded(end_ms + pad_ms)
     radio = table.wifi[wifi]
     sending, receiving, sleeping = (_clean(i, first, last) for i in (tx, rx, sleep))
     edges: Floats = np.unique(
@@ -166,9 +166,14 @@ def power_timeline(
     )
 
 
+def _rounded(ms: float) -> float:
+    """To the nanosecond, so that two edges are the same or clearly apart."""
+    return round(ms, 6)
+
+
 def _clean(intervals: Iterable[Interval], first: float, last: float) -> list[Interval]:
     """The intervals cut to [first, last]; empty ones left out."""
-    cut = [(max(a, first), min(b, last)) for a, b in intervals]
+    cut = [(max(_rounded(a), first), min(_rounded(b), last)) for a, b in intervals]
     return [(a, b) for a, b in cut if b > a]
 
 

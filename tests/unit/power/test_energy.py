@@ -54,6 +54,18 @@ def test_stages_add_up_to_the_total() -> None:
     assert found.shortest_stage_us == 10_000.0
 
 
+def test_a_rows_columns_hold_nulls_for_what_was_not_measured() -> None:
+    found = sample_energy(trace(levels(["idle", "local", "idle"])))
+    assert found.columns() == {
+        "energy_uj": pytest.approx(4000.0),
+        "energy_local_uj": pytest.approx(4000.0),
+        "energy_encode_uj": None,
+        "energy_network_uj": None,
+        "energy_combine_uj": None,
+    }
+    assert set(sample_energy(trace(levels(["idle"]))).columns().values()) == {None}
+
+
 def test_idle_is_subtracted_only_when_asked_and_that_is_stated() -> None:
     current = [0.1] * 20 + [0.3] * 80 + [0.1] * 20
     gross, net = (sample_energy(trace(levels(FULL), current), subtract_idle=s) for s in (False, True))
