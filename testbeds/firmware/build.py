@@ -7,7 +7,6 @@ import json
 import logging
 import platform
 import re
-import shutil
 import tempfile
 import tomllib
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from harness.contracts.description import GRAPH, DeviceDescription, load_description, weights_hash
+from harness.contracts.description import GRAPH, load_description, weights_hash
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from testbeds.firmware.describe import write_description
@@ -30,12 +29,19 @@ HERE = Path(__file__).resolve().parent
 CORE = HERE / "core"
 PORTS = HERE / "ports"
 KERNELS = HERE / "kernels"
+EEMBC = HERE / "eembc"  # the second console protocol
+_DIALECT = ("console.c", "eembc.c")
 STACK_BYTES = 12 * 1024
 DTCM_BYTES = 64 * 1024
-DTCM_OTHERS = STACK_BYTES + 24 * 1024 + 4 * 1024  # stack, encoder, tables: what is left may hold the arena
+DTCM_OTHERS = (
+    STACK_BYTES + 24 * 1024 + 4 * 1024
+)  # stack, encoder, tables; the kernels' scratch comes first, then the arena
 SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so"}
 _HOST_PORT = "host"
-_CORE_CODECS = ("crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c", "at.c", "combine.c")
+_CORE_CODECS = (
+    "crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c", "at.c",
+    "combine.c",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def build_codec_library(*, cc: str = "zig", flags: tuple[str, ...] = (), link_fl
     """The host library of codecs, payload, frames and AT parser alone: what the edge server decodes with."""
     options = BuildOptions("host", cc, "", flags, link_flags)
     compiler = find_compiler(cc)
-    out = cache_dir() / "firmware" / f"codecs-host-{_key(options, compiler, 'codecs')}.so"
+    out = cache_dir() / "firmware" / f"codecs-host-{_key(options, compiler, 'codecs', (CORE, PORTS / _HOST_PORT))}.so"
     sources: list[tuple[Path, tuple[str, ...]]] = [(CORE / name, flags) for name in _CORE_CODECS]
     sources.append((PORTS / _HOST_PORT / "codec_api.c", flags))
 
@@ -120,7 +126,8 @@ def _once(out: Path, make: Any) -> Path:
                 (work / out.name).replace(out)
     except OSError as e:
         raise BenchError(
-            f"firmware can't be built in {out.parent} ({e.strerror or e})", cure="set AGILENN_CACHE_DIR to a folder you own"
+            f"firmware can't be built in {out.parent} ({e.strerror or e})",
+            cure="set AGILENN_CACHE_DIR to a folder you own",
         ) from e
     return out
 
@@ -136,7 +143,7 @@ def _build_scheme(
     if description.graph:
         report = _generate(artefact_dir / GRAPH, work, options.variant)
         details["graph"] = report
-        if target == "stm32f746" and report["arena_bytes"] <= DTCM_BYTES - DTCM_OTHERS:
+        if target == "stm32f746" and report["arena_bytes"] + report["scratch_bytes"] <= DTCM_BYTES - DTCM_OTHERS:
             extra = (*extra, "-DFW_ARENA_IN_DTCM")
         sources += [(path, extra) for path in sorted(work.glob("*.c")) if path.name != "scheme_desc.c"]
     sources.append((work / "scheme_desc.c", extra))
@@ -146,7 +153,7 @@ def _build_scheme(
     sources += [(path, extra) for path in _scheme_sources(target)]
     sources = [(p, (*e, "-fno-builtin") if p.name == "memory.c" else e) for p, e in sources]
     port = PORTS / target
-    objects = compile_all(compiler, target, sources, [work, CORE, KERNELS, port], work)
+    objects = compile_all(compiler, target, sources, [work, CORE, KERNELS, EEMBC, port], work)
     _link(options, compiler, objects, work, name)
     if target == "stm32f746":
         sizes = image_sizes(work / name)
@@ -159,14 +166,15 @@ def _scheme_sources(target: str) -> list[Path]:
     """Core and port: the board needs no decoders, the host library all of it."""
     leave_out = {"codec_decoders.c"} if target != "host" else set()
     core = [path for path in sorted(CORE.glob("*.c")) if path.name not in leave_out]
-    return core + sorted((PORTS / target).glob("*.c"))
+    return core + [EEMBC / name for name in _DIALECT] + sorted((PORTS / target).glob("*.c"))
 
 
 def _generate(graph: Path, work: Path, variant: str) -> dict[str, Any]:
     from testbeds.firmware.generator import generate  # noqa: PLC0415 - only schemes with a graph need it
 
     report = generate(graph, work, variant=variant)
-    return {"arena_bytes": int(report.arena_bytes), "report": json.loads(json.dumps(report, default=_plain))}
+    as_json: dict[str, Any] = json.loads(json.dumps(report, default=_plain))
+    return as_json
 
 
 def _plain(value: Any) -> Any:
@@ -209,19 +217,25 @@ def console_baud() -> int:
 
 
 @cache
-def _sources_hash() -> str:
+def _sources_hash(folders: tuple[Path, ...]) -> str:
     """SHA-256 over everything of ours that an image is made from."""
     digest = hashlib.sha256(str(console_baud()).encode())
-    for path in sorted(HERE.rglob("*")):
-        if path.suffix in {".c", ".h", ".ld", ".py", ".in", ".S"} and path.is_file():
+    paths = [path for folder in folders for path in folder.rglob("*")]
+    for path in sorted([*paths, *(HERE / name for name in ("build.py", "describe.py", "toolchain.py"))]):
+        if path.suffix in {".c", ".h", ".ld", ".py"} and path.is_file():
             digest.update(f"{path.relative_to(HERE).as_posix()}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _key(options: BuildOptions, compiler: Compiler, weights: str) -> str:
+def _key(
+    options: BuildOptions,
+    compiler: Compiler,
+    weights: str,
+    folders: tuple[Path, ...] = (CORE, PORTS, KERNELS, HERE / "generator"),
+) -> str:
     machine = "" if options.target == "stm32f746" else f"{platform.machine()} {_processor_flags()}"
-    text = f"{options} {compiler.version} {weights} {machine} {_sources_hash()}"
+    text = f"{options} {compiler.version} {weights} {machine} {_sources_hash(folders)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -242,13 +256,3 @@ def read_record(built: Path) -> dict[str, Any]:
     except (OSError, ValueError) as e:
         raise BenchError(f"{built} has no readable build record ({e})", cure=f"remove {built} and build again") from e
     return record
-
-
-def describe(artefact_dir: Path) -> DeviceDescription:
-    """The description that a build of `artefact_dir` would follow."""
-    return load_description(artefact_dir)
-
-
-def clear_cache() -> None:
-    """Forget every built file."""
-    shutil.rmtree(cache_dir() / "firmware", ignore_errors=True)

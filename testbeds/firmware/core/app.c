@@ -1,5 +1,6 @@
 #include "app.h"
 
+#include "console.h"
 #include "flow.h"
 #include "port.h"
 #include "protocol.h"
@@ -9,6 +10,7 @@ void app_init(void)
     port_marker(MARKER_IDLE);
     flow_init();
     protocol_init();
+    console_dialect_init();
 }
 
 void app_poll(void)
@@ -17,6 +19,9 @@ void app_poll(void)
     if (byte >= 0) {
         do {
             protocol_take((uint8_t)byte);
+            if (console_dialect_take((uint8_t)byte)) {
+                protocol_forget();
+            }
             byte = port_console_read();
         } while (byte >= 0);
     } else {

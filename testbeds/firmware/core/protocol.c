@@ -167,3 +167,9 @@ void protocol_take(uint8_t byte)
         serve(receiver.buffer, bytes);
     }
 }
+
+void protocol_forget(void)
+{
+    receiver.used = 0;
+    receiver.too_long = false;
+}

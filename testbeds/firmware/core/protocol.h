@@ -11,4 +11,7 @@ void protocol_init(void);
 /* Takes one console byte; answers a request that it completes. */
 void protocol_take(uint8_t byte);
 
+/* Drops the bytes since the last frame: they belonged to something else. */
+void protocol_forget(void);
+
 #endif
