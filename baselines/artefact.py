@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 from pathlib import Path
-from typing import Any
 
 from baselines import tomlout
 from baselines.data import DataSet
@@ -71,5 +70,5 @@ def versions() -> dict[str, str]:
 
 
 def work_folder(scheme: str, recipe: Strict, data: DataSet) -> Path:
-    """Where a training keeps checkpoints and logs: one folder per scheme, recipe and data, so that it can be resumed."""
+    """Where a training keeps checkpoints and logs: one per scheme, recipe and data, so that it can be resumed."""
     return cache_dir() / "training" / f"{scheme}-{recipe_hash(recipe, data=data.checksum)}"

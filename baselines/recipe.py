@@ -70,6 +70,7 @@ class Network(Strict):
     split: float = Field(default=0.2, gt=0, lt=1)
     local_widths: Widths = ()  # convolutions (stride 2 each) before the local pooling; () = pooling only, as published
     remote_widths: Widths = (48, 96, 192)
+    remote_start: Literal["reference", "random"] = "random"  # start the remote network from the reference body
 
     @property
     def k(self) -> int:

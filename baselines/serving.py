@@ -56,7 +56,8 @@ class NetworkServer:
             BenchError: another number of symbols, or one outside the alphabet.
         """
         self._check(symbols[None, :])
-        return self._run(self._one, symbols[None, :])[0]
+        logits: npt.NDArray[np.float32] = self._run(self._one, symbols[None, :])[0]
+        return logits
 
     def infer_batch(self, symbols: npt.NDArray[np.uint8], batch: int = 250) -> npt.NDArray[np.float32]:
         """uint8 [n, symbols] -> float32 [n, classes]."""

@@ -56,7 +56,8 @@ def quantise(x: Any, parameters: Any, sharpness: float) -> Any:
 def symbols_of(values: npt.NDArray[Any], centroids: Floats) -> npt.NDArray[np.uint8]:
     """Index of the nearest of the ascending `centroids` for each value; the lower one in a tie."""
     distance = np.abs(np.asarray(values, dtype=np.float64)[..., None] - np.asarray(centroids, dtype=np.float64))
-    return np.argmin(distance, axis=-1).astype(np.uint8)
+    nearest: npt.NDArray[np.uint8] = np.argmin(distance, axis=-1).astype(np.uint8)
+    return nearest
 
 
 def symbol_table(scale: float, zero_point: int, centroids: Floats) -> list[int]:

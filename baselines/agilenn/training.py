@@ -18,7 +18,7 @@ from baselines.agilenn.preselect import channel_order
 from baselines.artefact import work_folder, write_artefact
 from baselines.data import DataSet, load_dataset
 from baselines.evaluation import summarise
-from baselines.networks.folding import assign, fold
+from baselines.networks.folding import assign, fold, unfold
 from baselines.quantise import CALIBRATION_PICTURES
 from baselines.recipe import AgileNNRecipe
 from baselines.reference import Reference, obtain
@@ -26,9 +26,11 @@ from baselines.training.augment import to_unit
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, in_batches, train, use_cores
 from baselines.training.supervised import Samples, accuracy
+from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.scheme import Scheme
 
+START_SAMPLES = 512  # training pictures that the remote network's first statistics are taken on
 ALPHAS = [round(0.05 * i, 2) for i in range(21)]
 
 
@@ -43,18 +45,30 @@ def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, 
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train)
     device = device_model(recipe, data, folded=False)
     body = reference_body(reference.spec, reference.model, recipe, data)
-    centroids = warm_start(device, body, reference, samples, recipe, work, report, resume=options.resume)
+    centroids = warm_start(device, body, reference, samples, recipe, work=work, report=report, resume=options.resume)
     spec = remote_spec(recipe, data)
     remote = spec.build(folded=False)
+    if recipe.network.remote_start == "reference":
+        start_remote(remote, body, device, samples, recipe)
     teacher = reference.model if recipe.distillation.weight > 0 else None
-    job = JointJob(device, remote, body, teacher, samples, recipe, centroids)
-    run = _run(scheme.title, work, samples, recipe, recipe.epochs, "joint")
+    job = JointJob(
+        device=device,
+        remote=remote,
+        body=body,
+        teacher=teacher,
+        samples=samples,
+        recipe=recipe,
+        centroids=centroids,
+    )
+    run = _run(scheme.title, work, samples, recipe, epochs=recipe.epochs, phase="joint")
     figures = train(job, run, report, resume=options.resume)
-    _export(scheme, job, recipe, data, samples, out, options, figures, work / run.log_name)
+    _export(
+        scheme, job, recipe, options, data=data, samples=samples, out=out, figures=figures, history=work / run.log_name
+    )
     return out
 
 
-def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, epochs: int, phase: str) -> Run:
+def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, *, epochs: int, phase: str) -> Run:
     return Run(
         title=title,
         folder=work,
@@ -75,9 +89,9 @@ def warm_start(
     reference: Reference,
     samples: Samples,
     recipe: AgileNNRecipe,
+    *,
     work: Path,
     report: Report,
-    *,
     resume: bool,
 ) -> codebook.Floats:
     """Teach the extractor to feed the reference network, put the chosen channels first, fit the first codebook.
@@ -87,18 +101,17 @@ def warm_start(
     extractor = keras.Model(device.input, device.get_layer("extract_mix_relu").output)
     epochs = recipe.preselect.warm_epochs if recipe.epochs else 0
     warm = WarmJob(extractor, body, reference.model, samples, recipe)
-    run = _run("warm start of the extractor", work, samples, recipe, epochs, "warm")
+    run = _run("warm start of the extractor", work, samples, recipe, epochs=epochs, phase="warm")
     train(warm, run, report, resume=resume)
     x = samples.x[: recipe.preselect.samples]
     y = samples.y[: recipe.preselect.samples].astype(np.int32)
     i = recipe.importance
     meter = ImportanceMeter(body, i.method, i.attribution, i.steps)
 
-    @tf.function
     def measure(pictures: Any, labels: Any) -> Any:
         return channel_importance(meter(extractor(to_unit(pictures), training=False), labels)[0])
 
-    order = channel_order(in_batches(measure, x, y, batch=256), recipe.network.k, recipe.preselect.method)
+    order = channel_order(in_batches(tf.function(measure), x, y, batch=256), recipe.network.k, recipe.preselect.method)
     reorder(device, body, order)
     report.message(f"local channels: {', '.join(str(c) for c in order[: recipe.network.k])} of the warm extractor")
     forward = tf.function(lambda pictures: extractor(to_unit(pictures), training=False))
@@ -106,14 +119,30 @@ def warm_start(
     return codebook.fit(features[..., recipe.network.k :], recipe.codebook.centroids)
 
 
+def start_remote(remote: Any, body: Any, device: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
+    """Start the remote network as the reference network's body, less the local channels' part of its first kernel.
+
+    Raises:
+        BenchError: the two differ in size.
+    """
+    if recipe.network.remote_widths != recipe.reference.widths or recipe.network.stride != 2:
+        raise BenchError(
+            "network.remote_start = reference needs remote_widths as the reference network's and stride 2",
+            cure="set network.remote_start = random",
+        )
+    features, _ = device(to_unit(samples.x[:START_SAMPLES]), training=False)
+    unfold(remote, body, features)
+
+
 def _export(
     scheme: Scheme,
     job: JointJob,
     recipe: AgileNNRecipe,
+    options: TrainOptions,
+    *,
     data: DataSet,
     samples: Samples,
     out: Path,
-    options: TrainOptions,
     figures: dict[str, float],
     history: Path,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Readers of the files that data sets come in. Each gives unordered arrays `x_train, y_train, x_test, y_test, names`."""
+"""Readers of the files that data sets come in. Each gives unordered `Arrays`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _ArraysOnly(pickle.Unpickler):
     _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "encode", "scalar"})
 
     def find_class(self, module: str, name: str) -> Any:
-        if name in self._ALLOWED and module.split(".")[0] in ("numpy", "_codecs"):
+        if name in self._ALLOWED and module.split(".", maxsplit=1)[0] in ("numpy", "_codecs"):
             return super().find_class(module.replace("numpy.core", "numpy._core"), name)
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a picture batch")
 

@@ -1,4 +1,4 @@
-"""Full offloading: the whole picture to the server (the paper's edge-only baseline), raw or LZW, as it is on the link."""
+"""Full offloading: the whole picture goes to the server, raw or LZW (the paper's edge-only baseline)."""
 
 from baselines.full_offload.scheme import FullOffload
 

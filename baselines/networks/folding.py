@@ -55,3 +55,30 @@ def assign(model: Any, weights: Weights) -> None:
         if not np.isfinite(value).all():
             raise ValueError(f"{name} holds values that are not finite")
         variable.assign(value)
+
+
+def unfold(twin: Any, folded: Any, inputs: Any) -> None:
+    """Start the unfolded network `twin` as the function that `folded` is, with statistics taken on `inputs`.
+
+    Normalisation is given the mean and variance that each convolution's output has on `inputs`, and the scale and
+    offset that undo it: y = sd (conv(x) - mean) / sd + mean + bias. `folded` may take more channels than `twin`: the
+    last ones of its first kernel are used, and its `inputs` are cut to them.
+    """
+    import keras  # noqa: PLC0415 - the rest of this module is numpy
+
+    depth = int(twin.input_shape[-1])
+    weights = fold(folded)
+    first = next(layer.name for layer in twin.layers if layer.name.endswith("_conv"))
+    weights[f"{first}/kernel"] = weights[f"{first}/kernel"][:, :, -depth:, :]
+    for layer in twin.layers:
+        stem, _, kind = layer.name.rpartition("_")
+        if kind == "dense":
+            layer.set_weights([weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]])
+        elif kind in ("conv", "depth"):
+            layer.set_weights([weights[f"{layer.name}/kernel"]])
+            # In order, so that each convolution is measured behind those already set.
+            out = np.asarray(keras.Model(twin.input, layer.output)(inputs[..., -depth:], training=False))
+            mean, variance = out.mean(axis=(0, 1, 2)), out.var(axis=(0, 1, 2))
+            bn = twin.get_layer(f"{stem}_bn")
+            gamma = np.sqrt(variance + bn.epsilon)
+            bn.set_weights([gamma, mean + weights[f"{layer.name}/bias"], mean, variance])

@@ -41,7 +41,7 @@ def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     meta = json.dumps({"format": FORMAT, **asdict(spec)}, sort_keys=True).encode()
-    arrays = {name: value.astype(np.float16) for name, value in sorted(weights.items())}
+    arrays: dict[str, Any] = {name: value.astype(np.float16) for name, value in sorted(weights.items())}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as f:

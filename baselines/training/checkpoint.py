@@ -20,7 +20,7 @@ def save(path: Path, variables: list[Any], state: dict[str, Any]) -> None:
         BenchError: the file can't be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    arrays = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(variables)}
+    arrays: dict[str, Any] = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(variables)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as f:

@@ -1,4 +1,4 @@
-"""The training loop: epochs of seeded batches, a learning rate per step, checkpoints, exact resume, NaN stop, CSV log."""
+"""The training loop: seeded batches, a learning rate per step, checkpoints, exact resume, NaN stop, CSV log."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, floa
     for epoch in range(len(history), run.epochs):
         started = time.monotonic()
         row: dict[str, float] = {"epoch": epoch + 1}
-        row |= _epoch(job, run, schedule, epoch, steps, report, last)
+        row |= _epoch(job, run, schedule, report, epoch=epoch, steps=steps, last=last)
         row |= job.evaluate()
         row["wall_s"] = round(time.monotonic() - started, 2)
         history.append(row)
@@ -118,7 +118,7 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, floa
 
 
 def _epoch(
-    job: Job, run: Run, schedule: Schedule, epoch: int, steps: int, report: Report, last: Path
+    job: Job, run: Run, schedule: Schedule, report: Report, *, epoch: int, steps: int, last: Path
 ) -> dict[str, float]:
     order = np.random.default_rng([run.seed, epoch]).permutation(run.samples).astype(np.int32)
     sums: dict[str, float] = {}
