@@ -36,7 +36,7 @@ class NoLink(Link):
 
 
 class HardwareTestbed(Testbed):
-    """A board on USB. Flashing and shaping of real boards are not built yet: with or without one attached it refuses."""
+    """A board on USB. Flashing and shaping are not built yet: with or without one attached it refuses."""
 
     folder: Path
     needs: str  # what to attach, in words

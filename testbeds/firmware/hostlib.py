@@ -97,9 +97,7 @@ class CodecLibrary:
         flat = _symbols(symbols, n_symbols)
         room = PAYLOAD_HEAD + int(self._lib.api_stored_bytes(n_symbols, flat.size))
         out = np.empty(room, np.uint8)
-        size = self._lib.api_encode_message(
-            _codec_id(codec), n_symbols, flat, flat.size, sequence, weights, out, room
-        )
+        size = self._lib.api_encode_message(_codec_id(codec), n_symbols, flat, flat.size, sequence, weights, out, room)
         return out[:size].tobytes()
 
     def decode(self, data: bytes, n_symbols: int, count: int) -> U8:
@@ -233,7 +231,7 @@ class HostLibrary(CodecLibrary):
         self._sink: Any = None
 
     def run_local(self, image: U8) -> tuple[I8, I8]:
-        """Features (int8, flat) and raw local logits (int8 [classes]) of a uint8 picture; empty where there are none."""
+        """Features (int8, flat) and raw local logits (int8 [classes]) of a uint8 picture; empty where absent."""
         features = np.zeros(self.info.features_bytes, np.int8)
         logits = np.zeros(self.info.classes if self.info.has_local else 0, np.int8)
         self._lib.api_run_local(self._picture(image), features, logits)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from harness.contracts.errors import BenchError
 
@@ -47,6 +48,8 @@ def symbols(elf: Path) -> dict[str, int]:
     try:
         with elf.open("rb") as f:
             table = ELFFile(f).get_section_by_name(".symtab")
-            return {s.name: int(s["st_value"]) for s in table.iter_symbols() if s.name} if table else {}
+            if not isinstance(table, SymbolTableSection):
+                return {}
+            return {s.name: int(s["st_value"]) for s in table.iter_symbols() if s.name}
     except (OSError, ELFError) as e:
         raise BenchError(f"{elf} is no readable board image ({e})", cure="build it again") from e

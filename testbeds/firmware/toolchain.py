@@ -95,7 +95,8 @@ def run_compiler(argv: list[str], cwd: Path) -> None:
         raise BenchError(f"the C compiler {argv[0]} does not run ({e})", cure="reinstall it") from e
     except subprocess.TimeoutExpired as e:
         raise BenchError(
-            f"the C compiler took longer than {COMPILE_TIMEOUT_S} s", cure="free this machine's processors and try again"
+            f"the C compiler took longer than {COMPILE_TIMEOUT_S} s",
+            cure="free this machine's processors and try again",
         ) from e
     if done.returncode != 0:
         raise CompileError(done.stderr)

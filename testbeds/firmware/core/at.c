@@ -23,46 +23,46 @@ void at_init(at_parser_t *at, uint8_t *message, uint32_t message_room)
     at->message_room = message_room;
 }
 
-static bool is(const at_parser_t *at, const char *text)
+/* Compares from the end: lines that share a prefix differ there, and a line end may leave only a byte time. */
+static bool same(const char *line, const char *text, size_t bytes)
 {
-    size_t n = strlen(text);
-    return at->line_bytes == n && memcmp(at->line, text, n) == 0;
+    while (bytes != 0 && line[bytes - 1] == text[bytes - 1]) {
+        bytes--;
+    }
+    return bytes == 0;
 }
 
-static bool begins(const at_parser_t *at, const char *text)
-{
-    size_t n = strlen(text);
-    return at->line_bytes >= n && memcmp(at->line, text, n) == 0;
-}
+#define BEGINS(at, text) ((at)->line_bytes >= sizeof(text) - 1 && same((at)->line, text, sizeof(text) - 1))
+#define IS(at, text) ((at)->line_bytes == sizeof(text) - 1 && same((at)->line, text, sizeof(text) - 1))
 
-/* Chosen by the first byte: a line end may leave only a byte time until the next byte. */
+/* Chosen by the first byte. */
 static at_event_t end_of_line(at_parser_t *at)
 {
     switch (at->line[0]) {
     case 'O':
-        return is(at, "OK") ? AT_OK : AT_OTHER;
+        return IS(at, "OK") ? AT_OK : AT_OTHER;
     case 'E':
-        return is(at, "ERROR") ? AT_ERROR : AT_OTHER;
+        return IS(at, "ERROR") ? AT_ERROR : AT_OTHER;
     case 'F':
-        return is(at, "FAIL") ? AT_ERROR : AT_OTHER;
+        return IS(at, "FAIL") ? AT_ERROR : AT_OTHER;
     case 'b':
-        return begins(at, "busy ") ? AT_BUSY : AT_OTHER;
+        return BEGINS(at, "busy ") ? AT_BUSY : AT_OTHER;
     case 'r':
-        at->mqtt_up = is(at, "ready") ? false : at->mqtt_up;
-        return is(at, "ready") ? AT_LINK_DOWN : AT_OTHER;
+        at->mqtt_up = IS(at, "ready") ? false : at->mqtt_up;
+        return IS(at, "ready") ? AT_LINK_DOWN : AT_OTHER;
     case 'W':
-        if (is(at, "WIFI DISCONNECT")) {
+        if (IS(at, "WIFI DISCONNECT")) {
             at->mqtt_up = false;
             return AT_LINK_DOWN;
         }
         return AT_OTHER;
     case '+':
-        if (begins(at, "+MQTTPUB:")) {
-            return is(at, "+MQTTPUB:OK") ? AT_PUBLISHED : AT_PUBLISH_FAILED;
+        if (BEGINS(at, "+MQTTPUB:")) {
+            return IS(at, "+MQTTPUB:OK") ? AT_PUBLISHED : AT_PUBLISH_FAILED;
         }
-        if (begins(at, "+MQTTCONNECTED:0")) {
+        if (BEGINS(at, "+MQTTCONNECTED:0")) {
             at->mqtt_up = true;
-        } else if (begins(at, "+MQTTDISCONNECTED:0")) {
+        } else if (BEGINS(at, "+MQTTDISCONNECTED:0")) {
             at->mqtt_up = false;
             return AT_LINK_DOWN;
         }

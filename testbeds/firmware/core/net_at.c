@@ -15,6 +15,7 @@
 
 static at_parser_t at;
 static uint32_t last_byte_us; /* for SILENCE_MS */
+static uint32_t module_baud = FACTORY_BAUD;
 
 typedef struct {
     char text[AT_LINE_MAX];
@@ -44,6 +45,26 @@ static at_event_t next_event(void)
     } while (byte >= 0);
     last_byte_us = port_time_us();
     return AT_NOTHING;
+}
+
+/* A message is followed by CR LF. They are awaited, three byte times at most, before the message is looked at: nobody
+ * would take them from the receiver while it is. */
+static void take_line_end(void)
+{
+    uint32_t begin = port_time_us(), patience_us = 1u + 30000000u / module_baud;
+    int byte = -1;
+    while (byte != '\n' && port_time_us() - begin <= patience_us) {
+        byte = port_module_read();
+        if (byte >= 0) {
+            (void)at_take(&at, (uint8_t)byte); /* no event can come of the first bytes of a line */
+        }
+    }
+}
+
+static bool set_baud(uint32_t baud)
+{
+    module_baud = baud;
+    return port_module_set_baud(baud);
 }
 
 static void add(command_t *c, const char *text)
@@ -120,7 +141,7 @@ static bool find_module(uint32_t raised)
 {
     const uint32_t bauds[2] = {FACTORY_BAUD, raised};
     for (unsigned attempt = 0; attempt < 4; attempt++) {
-        if (port_module_set_baud(bauds[attempt & 1u]) && ask_text("AT", 200)) {
+        if (set_baud(bauds[attempt & 1u]) && ask_text("AT", 200)) {
             return ask_text("ATE0", ANSWER_MS);
         }
     }
@@ -133,7 +154,7 @@ static bool raise_baud(uint32_t baud)
     add(&c, "AT+UART_CUR=");
     add_number(&c, baud);
     add(&c, ",8,1,0,0");
-    return ask(&c, ANSWER_MS) && port_module_set_baud(baud) && (ask_text("AT", 200) || ask_text("AT", ANSWER_MS));
+    return ask(&c, ANSWER_MS) && set_baud(baud) && (ask_text("AT", 200) || ask_text("AT", ANSWER_MS));
 }
 
 static bool join(const settings_t *s)
@@ -245,6 +266,7 @@ net_event_t net_poll(uint32_t *bytes)
     switch (next_event()) {
     case AT_MESSAGE:
         *bytes = at.message_bytes;
+        take_line_end();
         return NET_MESSAGE;
     case AT_PUBLISH_FAILED:
     case AT_LINK_DOWN:
