@@ -117,6 +117,7 @@ def main(argv: list[str]) -> int:
     cli.add_common(p)
     options = p.parse_args(argv)
     cli.set_up_logging(options.verbose)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     artefact = load(options.artefact)
     name = options.dataset or artefact.description.dataset
     images.check_name(name)

@@ -5,7 +5,6 @@ off -> flashed -> booted -> configured -> associated -> ready
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from dataclasses import dataclass
@@ -16,11 +15,9 @@ from typing import assert_never
 from harness.artefacts import Artefact
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
-from harness.device import Device, Info, NoAnswer, Stats, config_tlvs
+from harness.device import Device, Info, Stats, config_tlvs
 
 log = logging.getLogger(__name__)
-
-_BOOT_ATTEMPTS = 3
 
 
 class State(IntEnum):
@@ -129,10 +126,7 @@ class Board:
     def _boot(self) -> None:
         self.testbed.reset()
         self._device = Device(self.testbed.open(), cancelled=self._cancelled)
-        for attempt in range(_BOOT_ATTEMPTS):
-            with contextlib.suppress(NoAnswer) if attempt < _BOOT_ATTEMPTS - 1 else contextlib.nullcontext():
-                self.info = self._device.hello()
-                break
+        self.info = self._device.hello()
         self._check_identity()
 
     def _check_identity(self) -> None:

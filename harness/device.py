@@ -122,7 +122,8 @@ class Device:
 
     def hello(self) -> Info:
         """Ask who is there."""
-        payload = self._ask(HELLO, b"", least=_INFO.size)
+        # Often and briefly: a board that is just starting hears nothing of the first ones.
+        payload = self._ask(HELLO, b"", least=_INFO.size, timeout_s=0.4, attempts=15)
         fields = _INFO.unpack_from(payload)
         name = payload[_INFO.size :].split(b"\0")[0].decode("ascii", "replace")
         if fields[0] != VERSION:

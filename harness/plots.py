@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from harness.published import Value
+
+_NOTE_WIDTH = 100  # characters of the small print under a figure
 
 
 def latency(
@@ -55,7 +58,7 @@ def latency(
         axes.set_xlabel(axis_title)
         axes.set_ylabel("end-to-end latency (ms)")
         axes.legend(frameon=False)
-        figure.supxlabel(note, fontsize=6.5, color="#444444")
+        figure.supxlabel(textwrap.fill(note, _NOTE_WIDTH), fontsize=6.5, color="#444444")
         written = []
         out.parent.mkdir(parents=True, exist_ok=True)
         for kind in ("png", "pdf"):

@@ -65,13 +65,13 @@ class Cell:
         return "+".join(sorted({str(r[column]) for r in self.rows if r.get(column)}))
 
 
-def cells(rows: Sequence[Mapping[str, Any]], column: str) -> list[Cell]:
-    """Group measured samples (warm-ups aside) by scheme and by the axis' column, in order of appearance and value."""
+def cells(rows: Sequence[Mapping[str, Any]], column: str, order: Sequence[str] = ()) -> list[Cell]:
+    """Group measured samples (warm-ups aside) by scheme (in `order`, then as they appear) and value of the column."""
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for r in rows:
         if not r["warmup"]:
             groups.setdefault((str(r["scheme"]), float(r[column])), []).append(dict(r))
-    schemes = list(dict.fromkeys(scheme for scheme, _ in groups))
+    schemes = list(dict.fromkeys([*order, *(scheme for scheme, _ in groups)]))
     out = []
     for (scheme, value), group in sorted(groups.items(), key=lambda g: (schemes.index(g[0][0]), g[0][1])):
         ok = sorted((r for r in group if r["status"] == "ok"), key=lambda r: int(r["image"]))

@@ -32,7 +32,7 @@ def write(
 ) -> tuple[list[Cell], list[Path]]:
     """Write samples.csv, tables and plots from the journal; the cells and the files written."""
     store.write_samples()
-    found = tables.cells(store.rows(), axis.column)
+    found = tables.cells(store.rows(), axis.column, list(titles))
     shown = {value: axis.show(value) for value in sorted(values)}
     header, lines = tables.summary(found, titles, shown, accuracies)
     note = time_note(found, testbed)
@@ -88,7 +88,7 @@ def show(
     for i, name in enumerate(header):
         table.add_column(name, justify="left" if i == 0 else "right")
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*(cell.replace(" [", "\n[").replace(" (", "\n(") for cell in line))
     console.print(table)
 
 

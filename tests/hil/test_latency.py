@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.hil, pytest.mark.latency]
 
 # The marker pins change a few instructions away from where the cycle counter is read.
 _MARKER_MS = 0.002
+# The module says "+MQTTPUB:OK" (15 bytes, 0.04 ms at 4 Mbaud) while the packet is under way: those bytes cost no time.
+_OVERLAP_MS = 0.05
 # What the device adds around the messages: printing the AT command, parsing the answers. Stated, not measured here.
 _DIALOGUE_MS = 2.0
 
@@ -88,7 +90,7 @@ def test_network_time_is_its_parts_and_little_more(hil: Hil, hil_scheme: str) ->
         log = seen.log
         parts = (log.serial_up_ms, log.link_up_ms, log.link_down_ms, log.serial_down_ms, log.module_ms)
         known = sum(_told(part, "the parts of the network stage") for part in parts)
-        assert known - _MARKER_MS <= seen.row["network_ms"] <= known + _DIALOGUE_MS
+        assert known - _OVERLAP_MS <= seen.row["network_ms"] <= known + _DIALOGUE_MS
 
 
 def test_the_device_computes_what_the_host_library_does(hil: Hil, hil_scheme: str) -> None:

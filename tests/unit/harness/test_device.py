@@ -63,10 +63,13 @@ def test_damaged_and_late_answers_are_dropped(device: Device, scripted: StandInD
 
 
 def test_silence_ends_in_bounded_time(device: Device, scripted: StandInDevice) -> None:
-    scripted.faults.extend(["silent"] * 10)
+    scripted.faults.extend(["silent"] * 30)
+    with pytest.raises(NoAnswer, match="did not answer"):
+        device.stats()
+    assert scripted.requests == [protocol.STATS] * 4
     with pytest.raises(NoAnswer, match="did not answer"):
         device.hello()
-    assert scripted.requests == [protocol.HELLO] * 4
+    assert scripted.requests[4:] == [protocol.HELLO] * 15
 
 
 def test_a_nak_is_told_with_its_reason(device: Device, scripted: StandInDevice) -> None:
