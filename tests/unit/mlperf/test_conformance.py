@@ -43,22 +43,22 @@ def test_name_and_profile(device: Engine) -> None:
     assert model == "m-model-[ic01]"
 
 
-def test_load_is_done_at_the_last_byte_and_shows_what_it_holds(device: Engine) -> None:
+def test_load_is_done_at_the_last_byte_and_shows_what_it_holds(any_device: Engine) -> None:
     data = bytes(range(INPUT_BYTES))
-    assert load(device, data) == ["m-load-done"]
-    shown = say(device, f"db print {INPUT_BYTES} 0")
+    assert load(any_device, data) == ["m-load-done"]
+    shown = say(any_device, f"db print {INPUT_BYTES} 0")
     assert b"".join(bytes.fromhex(line.removeprefix("m-buffer-").replace("-", "")) for line in shown) == data
     assert all(line.count("-") == 9 for line in shown)
-    assert say(device, "db print 3 8") == ["m-buffer-08-09-0a"]
-    assert say(device, "db print 16 90") == ["m-buffer-5a-5b-5c-5d-5e-5f"]
-    assert say(device, "db print 4 96") == []
-    assert say(device, "db print") == ["m-buffer-00-01-02-03-04-05-06-07", "m-buffer-08-09-0a-0b-0c-0d-0e-0f"]
+    assert say(any_device, "db print 3 8") == ["m-buffer-08-09-0a"]
+    assert say(any_device, "db print 16 90") == ["m-buffer-5a-5b-5c-5d-5e-5f"]
+    assert say(any_device, "db print 4 96") == []
+    assert say(any_device, "db print") == ["m-buffer-00-01-02-03-04-05-06-07", "m-buffer-08-09-0a-0b-0c-0d-0e-0f"]
 
 
-def test_upper_case_digits_are_digits(device: Engine) -> None:
-    say(device, f"db load {INPUT_BYTES}")
-    say(device, "db AbFf")
-    assert say(device, "db print 2 0") == ["m-buffer-ab-ff"]
+def test_upper_case_digits_are_digits(any_device: Engine) -> None:
+    say(any_device, f"db load {INPUT_BYTES}")
+    say(any_device, "db AbFf")
+    assert say(any_device, "db print 2 0") == ["m-buffer-ab-ff"]
 
 
 def test_infer_says_its_counts_its_laps_and_its_results(device: Engine) -> None:
@@ -74,9 +74,9 @@ def test_infer_says_its_counts_its_laps_and_its_results(device: Engine) -> None:
     assert say(device, "timestamp") == [f"m-lap-us-{23 * INFER_US}"]
 
 
-def test_infer_without_numbers_is_one_inference_after_ten(device: Engine) -> None:
-    load(device, bytes(INPUT_BYTES))
-    lines = say(device, "infer")
+def test_infer_without_numbers_is_one_inference_after_ten(any_device: Engine) -> None:
+    load(any_device, bytes(INPUT_BYTES))
+    lines = say(any_device, "infer")
     assert lines[0] == "m-warmup-start-10" and lines[2] == "m-infer-start-1"
 
 
@@ -108,41 +108,41 @@ def test_infer_without_numbers_is_one_inference_after_ten(device: Engine) -> Non
         "name" + " " * 80,
     ],
 )
-def test_what_cant_be_obeyed_is_refused(device: Engine, command: str) -> None:
-    answer = device.feed(command.encode() + b"%")
+def test_what_cant_be_obeyed_is_refused(any_device: Engine, command: str) -> None:
+    answer = any_device.feed(command.encode() + b"%")
     if len(command) > 80 and not answer:  # C, on a shared console: too long to be a command, so left alone
-        answer = device.feed(b"sync1%")
+        answer = any_device.feed(b"sync1%")
     assert re.fullmatch(rb"e-\[[ -~]+\]\r\nm-ready\r\n", answer)
-    assert say(device, "name")
+    assert say(any_device, "name")
 
 
-def test_an_unknown_word_is_quoted(device: Engine) -> None:
-    assert say(device, "sync0042") == ["e-[Unknown command: sync0042]"]
+def test_an_unknown_word_is_quoted(any_device: Engine) -> None:
+    assert say(any_device, "sync0042") == ["e-[Unknown command: sync0042]"]
 
 
-def test_a_half_loaded_input_is_not_inferred(device: Engine) -> None:
-    say(device, f"db load {INPUT_BYTES}")
-    say(device, "db 0011")
-    assert say(device, "infer 1 0")[0].startswith("e-[")
+def test_a_half_loaded_input_is_not_inferred(any_device: Engine) -> None:
+    say(any_device, f"db load {INPUT_BYTES}")
+    say(any_device, "db 0011")
+    assert say(any_device, "infer 1 0")[0].startswith("e-[")
 
 
-def test_a_refused_command_changes_no_input_byte(device: Engine) -> None:
-    say(device, f"db load {INPUT_BYTES}")
-    say(device, "db 1122")
+def test_a_refused_command_changes_no_input_byte(any_device: Engine) -> None:
+    say(any_device, f"db load {INPUT_BYTES}")
+    say(any_device, "db 1122")
     for bad in ("db 334", "db 33zz", "db 33-4"):
-        assert say(device, bad)[0].startswith("e-[")
-    say(device, "db 44")
-    assert say(device, "db print 8 0") == ["m-buffer-11-22-44"]
+        assert say(any_device, bad)[0].startswith("e-[")
+    say(any_device, "db 44")
+    assert say(any_device, "db print 8 0") == ["m-buffer-11-22-44"]
 
 
-def test_more_bytes_than_announced_are_left_out(device: Engine) -> None:
+def test_more_bytes_than_announced_are_left_out(any_device: Engine) -> None:
     data = bytes(range(INPUT_BYTES))
-    say(device, f"db load {INPUT_BYTES}")
+    say(any_device, f"db load {INPUT_BYTES}")
     for start in range(0, 93, 31):
-        assert say(device, "db " + data[start : start + 31].hex()) == []
-    assert say(device, "db " + (data[93:] + b"\xee\xee").hex()) == ["m-load-done"]
-    assert say(device, "db ff")[0].startswith("e-[")
-    assert say(device, "db print 8 88") == ["m-buffer-58-59-5a-5b-5c-5d-5e-5f"]
+        assert say(any_device, "db " + data[start : start + 31].hex()) == []
+    assert say(any_device, "db " + (data[93:] + b"\xee\xee").hex()) == ["m-load-done"]
+    assert say(any_device, "db ff")[0].startswith("e-[")
+    assert say(any_device, "db print 8 88") == ["m-buffer-58-59-5a-5b-5c-5d-5e-5f"]
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
