@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from unicorn import UC_ARCH_ARM, UC_HOOK_INTR, UC_HOOK_MEM_INVALID, UC_MODE_MCLASS, UC_MODE_THUMB, Uc, UcError
@@ -30,7 +31,6 @@ from testbeds.virtual.devices.timers import CNT, SR, Timer
 from testbeds.virtual.devices.usart import ISR, RDR, Usart
 from testbeds.virtual.exceptions import ENTRY_CYCLES, RETURN_CYCLES, Exceptions
 from testbeds.virtual.faults import ChipMisuse, FaultRecord, GuestFault
-from testbeds.virtual.idle import IdleDetector
 from testbeds.virtual.image import Image
 from testbeds.virtual.memory import FLASH, FLASH_ALIAS, FLASH_BYTES, PERIPHERALS, Memory
 from testbeds.virtual.vtime import PS, VirtualTime
@@ -38,6 +38,7 @@ from testbeds.virtual.vtime import PS, VirtualTime
 RUN_FOREVER = 0xFFFFFFFE  # an address that is never reached
 SLICE_CYCLES = 20_000_000  # look at the host this often while the guest computes
 TIMEOUT_STEP_PS = 250 * 10**6  # a loop with a time-out of its own sees the clock at least every 250 us
+POLLS_TO_NOTICE = 64  # polls of other registers within which a polling loop comes round to every register
 DELAY_STEP_PS = 10**6  # a delay loop over a clock is let forward in steps of 1 us
 USARTS = ((1, 0x40011000, (0x44, 4)), (2, 0x40004400, (0x40, 17)), (3, 0x40004800, (0x40, 18)),
           (4, 0x40004C00, (0x40, 19)), (5, 0x40005000, (0x40, 20)), (6, 0x40011400, (0x44, 5)))  # fmt: skip
@@ -94,7 +95,8 @@ class Machine:
         self.model = CycleModel(self.uc, fills=fills)
         self.model.on_decode = self._check_fpu
         self.time = VirtualTime(lambda: self.model.now, HSI_HZ)
-        self.idle = IdleDetector()
+        self.idle = self.model.idle
+        self._polled: set[Usart] = set()  # whose status registers C answers for
         self.on_marker: Callable[[int, int], None] = lambda _ps, _code: None
         self._marker_pins = marker_pins
         self.marker = 0
@@ -103,7 +105,6 @@ class Machine:
         self._invalid: tuple[int, int] | None = None
         self._interrupt: int | None = None
         self._reset_asked = False
-        self.console_isr: int | None = None  # address of the ISR that the host's console is served through
         self._build()
         self._cpu_at_reset = self.uc.context_save()
         for address, data in image.segments:
@@ -125,6 +126,8 @@ class Machine:
             n: Timer(n, base, bits, self.time, lambda: self.rcc.timer_clock(1), self._irq_changed)
             for n, base, bits in TIMERS
         }
+        for timer in self.timers.values():
+            timer.on_alarm = partial(self.idle.news, timer.base + CNT)
         self.debug = CoreDebug("CoreDebug", 0xE000EDF0)
         self.dwt = Dwt(0xE0001000, self.model, self.debug)
         self.systick = SysTick(0xE000E010, self.model, self._irq_changed)
@@ -139,8 +142,9 @@ class Machine:
         ]  # fmt: skip
         self.bus.add(self._devices)
         self._devices += [self.debug, self.systick]
+        self.model.set_slow_read(self._read)
         for base, size in PERIPHERALS:
-            self.uc.mmio_map(base, size, self._read, base, self._write, base)
+            self.model.map_peripherals(base, size, self._write)
         self.uc.hook_add(UC_HOOK_INTR, self._on_interrupt)
         self.uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
         self._status = {u.base + ISR for u in self.usarts.values()} | {g.base + 0x10 for g in self.gpio.values()}
@@ -150,6 +154,7 @@ class Machine:
 
     def _usart(self, number: int, base: int, bit: tuple[int, int]) -> Usart:
         usart = Usart(number, base, bit, self.time, lambda: self.rcc.usart_clock(number), self._irq_changed)
+        usart.on_received = partial(self.idle.news, base + ISR)
         usart.tx_wired = lambda: self._pins_set(TX_PINS.get(number, ()))
         usart.rx_wired = lambda: self._pins_set(RX_PINS.get(number, ()))
         return usart
@@ -171,7 +176,7 @@ class Machine:
         self.time.restore((HSI_HZ, 0, 0, [], 0))
         for device in self._devices:
             device.reset()
-        self.idle.reset()
+        self._polled.clear()
         self.marker = 0
         self._reset_asked = False
         sp, pc = (int.from_bytes(self.uc.mem_read(FLASH + 4 * k, 4), "little") for k in range(2))
@@ -191,8 +196,8 @@ class Machine:
                 device.reset()
 
     # --- hooks ---
-    def _read(self, _uc: Uc, offset: int, size: int, base: int) -> int:
-        address = base + offset
+    def _read(self, _uc: int, offset: int, size: int, base: int | None) -> int:
+        address = (base or 0) + offset
         try:
             return self._peripheral_read(address, size)
         except Exception as e:  # crosses C: kept, and raised by run()
@@ -200,22 +205,40 @@ class Machine:
             return 0
 
     def _peripheral_read(self, address: int, size: int) -> int:
+        if address in self._status and size == 4:
+            value = self.bus.read(address, 4)
+            if self.idle.status(address, value) and not self.idle.restless() and self._pass_idle_time():
+                value = self.bus.read(address, 4)
+            if address in self._isr_of:
+                self._polled.add(self._isr_of[address])
+            self._refresh()
+            return value
         value = self.bus.read(address, size)
-        if address in self._status:
-            if self.idle.status(address, value, self.model.counters.instructions) and self._pass_idle_time():
-                value = self.bus.read(address, size)
-        elif address in self._clocks:
-            if self.idle.clock(self.model.counters.instructions):
+        if address in self._clocks:
+            if self.idle.clock((address & ~0x3FF) + CNT):
                 self._advance_to(self.time.now_ps + DELAY_STEP_PS)
                 value = self.bus.read(address, size)
-        elif address & 0x3FF == RDR and (address & ~0x3FF) + ISR in self._isr_of:
+        else:
             self.idle.progress()
+            self._refresh()
         return value
+
+    def _refresh(self) -> None:
+        """The polled status registers stay as they are until the next event: let C answer."""
+        event = self.time.next_ps()
+        until = NEVER if event is None else self.time.cycles_at(event)
+        single = self.time.next_single_ps() is not None
+        for usart in self._polled:
+            self.idle.keep(usart.base + ISR, usart.status, until, single)
 
     def _write(self, _uc: Uc, offset: int, size: int, value: int, base: int) -> None:
         try:
             self.idle.progress()
             self.bus.write(base + offset, size, value)
+            if (base + offset) & ~0x3FF == self.rcc.base:
+                self._polled.clear()
+                self.idle.invalidate()
+            self._refresh()
         except Exception as e:  # crosses C: kept, and raised by run()
             self._fail(e)
 
@@ -266,7 +289,7 @@ class Machine:
             self.exceptions.enter(number, self.uc.reg_read(UC_ARM_REG_PC))
             self.model.flush_pipe()
             self.model.counters.cycles += ENTRY_CYCLES
-            self.idle.reset()
+            self.idle.progress()
         return self.scb.candidate() is not None
 
     _ticked = 0
@@ -292,7 +315,8 @@ class Machine:
             self._idle = True
             return False
         target = min(single, self.next_event_ps() or single)
-        if self.idle.reads_clock and all(t.alarm_ps() is None for t in self.timers.values()):
+        watches_clock = self.idle.reads_clock or self.idle.quiet_reads < POLLS_TO_NOTICE
+        if watches_clock and all(t.alarm_ps() is None for t in self.timers.values()):
             target = min(target, self.time.now_ps + TIMEOUT_STEP_PS)
         self._advance_to(target)
         return True
@@ -315,6 +339,7 @@ class Machine:
         counters = self.model.counters
         end = counters.cycles + SLICE_CYCLES
         self._idle = False
+        self._refresh()
         while True:
             if self._reset_asked:
                 self.reset()
@@ -372,7 +397,7 @@ class Machine:
         else:
             raise self._fault(_INTERRUPTS.get(number, f"processor exception {number}"))
         self.model.flush_pipe()
-        self.idle.reset()
+        self.idle.progress()
 
     def _wait_for_interrupt(self) -> None:
         """WFI: sleep to the next event that wakes the core."""
@@ -419,7 +444,6 @@ class Machine:
             "memory": self.memory.state(),
             "time": self.time.state(),
             "devices": [(device, device.state()) for device in self._devices],
-            "idle": self.idle.state(),
             "marker": self.marker,
             "ticked": self._ticked,
         }
@@ -429,10 +453,11 @@ class Machine:
         self.uc.context_restore(state["cpu"])
         self.memory.restore(state["memory"])
         self.model.restore()
+        self._polled.clear()
+        self.idle.invalidate()
         self.time.restore(state["time"])
         for device, kept in state["devices"]:
             device.restore(kept)
-        self.idle.restore(state["idle"])
         self.marker, self._ticked = state["marker"], state["ticked"]
 
 

@@ -67,6 +67,7 @@ class ConsolePort:
         self._emulator = emulator
         self._port = serial.Serial(emulator.pty, baud, timeout=POLL_S)
         self.timeout: float | None = None
+        self._checked = time.monotonic()
 
     def read(self, size: int = 1) -> bytes:
         deadline = None if self.timeout is None else time.monotonic() + self.timeout
@@ -79,10 +80,17 @@ class ConsolePort:
                 return bytes(data)
             if not self._emulator.alive:
                 raise SampleFailed("the emulator has ended")
-            if left > POLL_S / 2 and (fault := self._emulator.ask("status")["fault"]):
-                raise SampleFailed(f"the firmware faulted: {' '.join(fault[:2])}")
+            self._check_fault()
+
+    def _check_fault(self) -> None:
+        if time.monotonic() - self._checked < POLL_S:
+            return
+        self._checked = time.monotonic()
+        if fault := self._emulator.ask("status")["fault"]:
+            raise SampleFailed(f"the firmware faulted: {' '.join(line.strip() for line in fault[:2])}")
 
     def write(self, data: bytes) -> int | None:
+        self._checked = time.monotonic()
         return self._port.write(data)
 
     def reset_input_buffer(self) -> None:

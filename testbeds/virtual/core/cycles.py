@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE, UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, Uc
@@ -20,6 +21,34 @@ NEVER = 2**64 - 1
 _GENERAL = [*range(UC_ARM_REG_R0, UC_ARM_REG_R12 + 1), UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC]
 
 
+WRITE_CALLBACK = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p
+)
+
+
+class Idle:
+    """Is the guest only waiting? The C side of idle.c."""
+
+    def __init__(self, lib: Any, model: ctypes.c_void_p) -> None:
+        self._fields = lib.m7_get_idle(model).contents
+        self.progress = partial(lib.m7_idle_progress, model)
+        self.invalidate = partial(lib.m7_idle_invalidate, model)
+        self.status = partial(lib.m7_idle_status, model)
+        self.clock = partial(lib.m7_idle_clock, model)
+        self.news = partial(lib.m7_idle_news, model)
+        self.restless = partial(lib.m7_idle_restless, model)
+        self.keep = partial(lib.m7_idle_keep, model)
+
+    @property
+    def reads_clock(self) -> bool:
+        """The loop looks at a clock too: it may have a time-out of its own."""
+        return bool(self._fields.reads_clock)
+
+    @property
+    def quiet_reads(self) -> int:
+        return int(self._fields.quiet_reads)
+
+
 class CycleModel:
     """Counts modelled cycles of the guest of `uc`; line fills at 4 cycles unless `fills` is off.
 
@@ -29,6 +58,7 @@ class CycleModel:
     def __init__(self, uc: Uc, *, fills: bool = True) -> None:
         self._uc, self._lib = uc, library.load()
         self.failure: Exception | None = None
+        self._kept: list[Any] = []  # what C points to
         self.on_decode: Callable[[set[str], int], None] = lambda _kinds, _address: None  # may raise
         self._decode_callback = library.DECODE_CALLBACK(self._decode)
         ids = (ctypes.c_int * 16)(*_GENERAL)
@@ -39,6 +69,7 @@ class CycleModel:
         self._m = ctypes.c_void_p(handle)
         self.counters = self._lib.m7_get_counters(self._m).contents
         self.counters.fills_on = int(fills)
+        self.idle = Idle(self._lib, self._m)
         self._hook(UC_HOOK_BLOCK, self._lib.m7_on_block)
         self._hook(UC_HOOK_CODE, self._lib.m7_on_code)
         uc.ctl_flush_tb()
@@ -93,6 +124,32 @@ class CycleModel:
             op.count, op.step = a.count, a.step
         if self._lib.m7_define(self._m, address, size, insns, len(instructions), ops, len(accesses)):
             raise MemoryError("cycle model")
+
+    # --- peripherals ---
+    def set_slow_read(self, read: Callable[[int, int, int, int | None], int]) -> None:
+        """`read(uc, offset, size, base)` answers what the kept status registers can't."""
+        self._slow_read = library.READ_CALLBACK(read)
+        self._lib.m7_set_slow_read(self._m, self._slow_read)
+
+    def map_peripherals(self, base: int, size: int, write: Callable[[Any, int, int, int, int], None]) -> None:
+        """Map a peripheral range: reads go through C first, writes to `write(uc, offset, size, value, base)`."""
+
+        def crossing(_uc: int, offset: int, width: int, value: int, _data: int | None) -> None:
+            write(self._uc, offset, width, value, base)
+
+        callback, place = WRITE_CALLBACK(crossing), library.Range(self._m, base)
+        self._kept += [callback, place]
+        status = uclib.uc_mmio_map(
+            self._uc._uch,
+            ctypes.c_uint64(base),
+            ctypes.c_size_t(size),
+            ctypes.cast(self._lib.m7_on_read, ctypes.c_void_p),
+            ctypes.byref(place),
+            callback,
+            None,
+        )
+        if status:
+            raise BenchError(f"Unicorn refused a peripheral range (error {status})", cure="pip install unicorn==2.1.4")
 
     # --- time ---
     @property

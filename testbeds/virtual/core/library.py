@@ -16,7 +16,7 @@ from harness.contracts.paths import cache_dir
 
 MAX_REGS = 56
 _HERE = Path(__file__).parent
-_SOURCES = ("model.h", "schedule.c", "model.c")
+_SOURCES = ("model.h", "schedule.c", "model.c", "idle.c")
 _FLAGS = ("-shared", "-fPIC", "-O2", "-std=c11", "-fno-sanitize=all")
 
 
@@ -90,6 +90,23 @@ class Counters(ctypes.Structure):
     )
 
 
+class Range(ctypes.Structure):
+    """m7_range of idle.c."""
+
+    _fields_ = (("model", ctypes.c_void_p), ("base", ctypes.c_void_p))
+
+
+class Idle(ctypes.Structure):
+    """The head of m7_idle of model.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint64) for name in ("last_instructions", "valid_until")),
+        *((name, ctypes.c_uint32) for name in ("quiet_reads", "clock_reads", "reads_clock", "patience")),
+        *((name, ctypes.c_uint32) for name in ("single_pending", "used")),
+    )
+
+
+READ_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
 DECODE_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
 
 _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
@@ -104,6 +121,15 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
         ctypes.c_int,
         (ctypes.c_void_p, *(ctypes.c_uint32,) * 2, *(ctypes.c_void_p, ctypes.c_uint32) * 2),
     ),
+    "m7_get_idle": (ctypes.POINTER(Idle), (ctypes.c_void_p,)),
+    "m7_idle_progress": (None, (ctypes.c_void_p,)),
+    "m7_idle_invalidate": (None, (ctypes.c_void_p,)),
+    "m7_idle_status": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)),
+    "m7_idle_clock": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32)),
+    "m7_idle_news": (None, (ctypes.c_void_p, ctypes.c_uint32)),
+    "m7_idle_restless": (ctypes.c_int, (ctypes.c_void_p,)),
+    "m7_idle_keep": (None, (ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_int)),
+    "m7_set_slow_read": (None, (ctypes.c_void_p, READ_CALLBACK)),
     "m7_trace": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_uint32)),
     "m7_trace_read": (ctypes.c_uint32, (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)),
     "m7_now": (ctypes.c_uint64, (ctypes.c_void_p,)),

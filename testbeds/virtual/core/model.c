@@ -315,6 +315,7 @@ void m7_reset(m7 *m)
     memset(m->predictions, 0, m->n_blocks * sizeof *m->predictions);
     m7_invalidate(m, 1, 1);
     m7_flush_pipe(m);
+    memset(&m->idle, 0, sizeof m->idle);
     m7_counters old = m->c;
     memset(&m->c, 0, sizeof m->c);
     m->c.deadline = ~0ull;
@@ -341,6 +342,7 @@ int m7_snapshot(m7 *m)
     m->s_blocks = m->n_blocks;
     m->s_c = m->c;
     m->s_caches = m->caches;
+    m->s_idle = m->idle;
     m->s_current = m->current;
     m->s_previous = m->previous;
     m->s_valid = 1;
@@ -354,6 +356,7 @@ int m7_restore(m7 *m)
     memset(m->predictions + m->s_blocks, 0, (m->n_blocks - m->s_blocks) * sizeof *m->predictions);
     m->c = m->s_c;
     m->caches = m->s_caches;
+    m->idle = m->s_idle;
     m->current = m->s_current;
     m->previous = m->s_previous;
     m->op = &no_ops;

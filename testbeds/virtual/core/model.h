@@ -53,7 +53,19 @@ typedef struct {
     uint32_t fill_cycles, mispredict_cycles, fills_on;
 } m7_counters;
 
+#define STATUS_REGISTERS 16
+
+typedef struct { /* is the guest only waiting? */
+    uint64_t last_instructions, valid_until;
+    uint32_t quiet_reads; /* status reads since anything changed */
+    uint32_t clock_reads, reads_clock, patience, single_pending, used;
+    struct {
+        uint32_t address, value, seen, count, valid, news; /* value: kept, good while valid; seen: last read */
+    } status[STATUS_REGISTERS];
+} m7_idle;
+
 typedef struct m7 m7;
+typedef uint64_t (*m7_read_cb)(void *uc, uint64_t offset, unsigned size, void *base);
 typedef int (*m7_decode_cb)(m7 *, uint32_t address, uint32_t size);
 typedef int (*m7_stop_fn)(void *uc);
 typedef int (*m7_reg_read_fn)(void *uc, int regid, void *value);
@@ -70,6 +82,8 @@ typedef struct {
 struct m7 {
     m7_counters c;
     m7_caches caches;
+    m7_idle idle;
+    m7_read_cb slow_read;
     m7_block *current, *previous; /* previous: the one before current */
     m7_op *op;
     uint32_t last_data_line;
@@ -85,6 +99,7 @@ struct m7 {
     /* snapshot */
     m7_counters s_c;
     m7_caches s_caches;
+    m7_idle s_idle;
     m7_block *s_current, *s_previous;
     m7_prediction *s_predictions;
     uint32_t s_blocks, s_valid;

@@ -31,6 +31,7 @@ class Timer(Registers):
         self.resets[ARR] = self.top
         self.clock_bit = (0x40, number - 2)
         self._time, self._clock_hz, self._on_irq = time, clock_hz, on_irq
+        self.on_alarm: Callable[[], None] = lambda: None
         super().__init__(f"TIM{number}", base)
         self.reset()
 
@@ -112,6 +113,7 @@ class Timer(Registers):
 
     def _event(self, ps: int) -> None:
         self._settle(ps)
+        self.on_alarm()
         self._on_irq()
 
     def _restart(self, ps: int, count: int) -> None:

@@ -39,6 +39,7 @@ class Usart(Device):
         self.number, self.clock_bit = number, clock_bit
         self._time, self._kernel_hz, self._on_irq = time, kernel_hz, on_irq
         self.on_byte: Callable[[int, int, int], None] | None = None
+        self.on_received: Callable[[], None] = lambda: None
         self.tx_wired: Callable[[], bool] = lambda: True
         self.rx_wired: Callable[[], bool] = lambda: True
         self.reset()
@@ -77,9 +78,7 @@ class Usart(Device):
     def read(self, offset: int) -> int | None:
         self._time.run_due()
         if offset == ISR:
-            enabled = self.cr[0] & UE
-            acks = (TEACK if enabled and self.cr[0] & TE else 0) | (REACK if enabled and self.cr[0] & RE else 0)
-            return self.isr | acks
+            return self.status
         if offset == RDR:
             self.isr &= ~RXNE
             return self.rdr
@@ -115,6 +114,13 @@ class Usart(Device):
             return False
         self._on_irq()
         return True
+
+    @property
+    def status(self) -> int:
+        """ISR as the guest reads it now."""
+        enabled = self.cr[0] & UE
+        acks = (TEACK if enabled and self.cr[0] & TE else 0) | (REACK if enabled and self.cr[0] & RE else 0)
+        return self.isr | acks
 
     @property
     def irq(self) -> bool:
@@ -186,4 +192,5 @@ class Usart(Device):
         else:
             self.rdr = byte
             self.isr |= RXNE
+        self.on_received()
         self._on_irq()
