@@ -142,9 +142,12 @@ def power_timeline(
         raise BenchError("the stages of a power timeline must ascend to its end", cure="report this: a board's log")
     if not pad_ms > 0:
         raise BenchError(f"idle padding must be above 0 ms (got {pad_ms:g})", cure=f"e.g. {DEFAULT_PAD_MS:g}")
-    first, last = _rounded(at[0] - pad_ms), _rounded(end_ms + pad_ms)
+    # From the first stage on, so that equal samples are equal to the last bit whenever they were taken.
+    zero = at[0]
+    at, end_ms = [_rounded(ms - zero) for ms in at], _rounded(end_ms - zero)
+    first, last = _rounded(-pad_ms), _rounded(end_ms + pad_ms)
     radio = table.wifi[wifi]
-    sending, receiving, sleeping = (_clean(i, first, last) for i in (tx, rx, sleep))
+    sending, receiving, sleeping = (_clean(i, zero, first, last) for i in (tx, rx, sleep))
     edges: Floats = np.unique(
         [first, *at, end_ms, *(t for i in (sending, receiving, sleeping) for pair in i for t in pair)]
     )
@@ -156,10 +159,10 @@ def power_timeline(
     )
     codes = np.array([0, *(STAGE_CODES[name] for _, name in stages), 0], dtype=np.uint8)
     return PowerTimeline(
-        start_ms=edges - first,
+        start_ms=np.round(edges - first, 6),
         current_a=(core_ma + wifi_ma) / 1e3,
         markers=codes[np.searchsorted([*at, end_ms], middle, side="right")],
-        end_ms=last - first,
+        end_ms=_rounded(last - first),
         voltage_v=table.supply_v,
         rail=table.rail,
         info={"wifi": wifi, "clock_mhz": f"{clock_mhz:g}", "currents": "testbeds/virtual/power_currents.toml"},
@@ -171,9 +174,9 @@ def _rounded(ms: float) -> float:
     return round(ms, 6)
 
 
-def _clean(intervals: Iterable[Interval], first: float, last: float) -> list[Interval]:
-    """The intervals cut to [first, last]; empty ones left out."""
-    cut = [(max(_rounded(a), first), min(_rounded(b), last)) for a, b in intervals]
+def _clean(intervals: Iterable[Interval], zero: float, first: float, last: float) -> list[Interval]:
+    """The intervals from `zero` on, cut to [first, last]; empty ones left out."""
+    cut = [(max(_rounded(a - zero), first), min(_rounded(b - zero), last)) for a, b in intervals]
     return [(a, b) for a, b in cut if b > a]
 
 

@@ -55,6 +55,15 @@ def test_the_timeline_is_the_sum_of_core_and_radio_at_each_moment() -> None:
     assert found.end_ms == pytest.approx(64.5)
 
 
+def test_equal_samples_are_equal_to_the_bit_whenever_they_were_taken() -> None:
+    def at(zero: float) -> tuple[bytes, bytes, float]:
+        stages = [(zero + ms, stage) for ms, stage in STAGES]
+        found = power_timeline(stages, zero + 60.5, clock_mhz=216, tx=[(zero + 12.3, zero + 40.7)])
+        return found.start_ms.tobytes(), found.current_a.tobytes(), found.end_ms
+
+    assert at(0.0) == at(11744.153064814) == at(1e6 / 3)
+
+
 intervals = st.lists(st.tuples(st.floats(-5, 70), st.floats(-5, 70)), max_size=4)
 
 

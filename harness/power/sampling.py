@@ -1,0 +1,112 @@
+"""Energy of each sample of a run, whatever the testbed: a probe where there is one, the model where the board is one.
+
+meter = energy_meter(testbed, lab.probe)                # None: this testbed has neither
+meter.begin(); ...the inference...
+energy = meter.end(testbed, log, link, seed)            # a StageEnergy, null with the reason when it failed
+row |= energy.columns(); source = energy.source
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.contracts.errors import BenchError
+from harness.contracts.link import LinkSpec
+from harness.contracts.testbed import SampleLog, Testbed
+from harness.power.energy import StageEnergy
+from harness.power.meter import ProbeMeter, TimelineMeter, void
+from harness.power.ppk2_words import RATE_HZ
+from harness.power.probes import ProbeConfig, open_probe
+
+
+class EnergyMeter(ABC):
+    """One a board. `begin` before the inference is asked for, `end` after its result came."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """The inference is about to start."""
+
+    @abstractmethod
+    def end(
+        self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
+    ) -> StageEnergy:
+        """Its energy. `keep` = where to write the trace (.parquet or .csv). Raises nothing for a failed probe."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the instrument back. Safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class MeasuredEnergy(EnergyMeter):
+    """By a real probe."""
+
+    def __init__(self, meter: ProbeMeter) -> None:
+        self._meter = meter
+
+    def begin(self) -> None:
+        self._meter.begin()
+
+    def end(
+        self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
+    ) -> StageEnergy:
+        return self._meter.end(keep)
+
+    def close(self) -> None:
+        self._meter.close()
+
+
+class ModelledEnergy(EnergyMeter):
+    """By the testbed's own model of what it drew, measured by a stand-in of a PPK2. The source is `modelled`."""
+
+    def __init__(self, *, subtract_idle: bool = False) -> None:
+        self._subtract_idle = subtract_idle
+        self._meter: TimelineMeter | None = None
+
+    def begin(self) -> None:
+        """Nothing to do: the model speaks afterwards."""
+
+    def end(
+        self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
+    ) -> StageEnergy:
+        try:
+            timeline = testbed.power_timeline(log, link)
+        except BenchError as e:
+            return self._void(str(e))
+        if timeline is None:
+            return self._void(f"{testbed.name} has no model of what it draws")
+        if self._meter is None:
+            self._meter = TimelineMeter(
+                rail=timeline.rail, supply_v=timeline.voltage_v, subtract_idle=self._subtract_idle
+            )
+        return self._meter.measure(timeline, seed, keep)
+
+    def close(self) -> None:
+        meter, self._meter = self._meter, None
+        if meter is not None:
+            meter.close()
+
+    def _void(self, reason: str) -> StageEnergy:
+        return void(reason, source="modelled", probe="PPK2", rail="", rate_hz=RATE_HZ)
+
+
+def energy_meter(testbed: type[Testbed] | Testbed, probe: ProbeConfig | None = None) -> EnergyMeter | None:
+    """The meter for a testbed: its probe if one is configured, else its model, else None.
+
+    Raises:
+        BenchError: the probe isn't there.
+    """
+    if probe is not None:
+        return MeasuredEnergy(ProbeMeter(open_probe(probe)))
+    kind = testbed if isinstance(testbed, type) else type(testbed)
+    return ModelledEnergy() if kind.power_timeline is not Testbed.power_timeline else None
