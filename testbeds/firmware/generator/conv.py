@@ -18,8 +18,8 @@ from .shapes import Window
 from .source import c_array, c_int, halves, indent, round_up, words
 
 SCRATCH_BUDGET = 20 << 10  # bytes of scratch that one layer may take
-UNROLL_WORDS = 104  # words of one inner product that are unrolled; 13 instructions for two
-CHUNK_WORDS = 48
+UNROLL_WORDS = {"fast": 104, "lean": 16}  # words of one inner product that are unrolled; 52 bytes of code for two
+CHUNK_WORDS = {"fast": 48, "lean": 12}  # of a longer row that is worked on in a loop; an even number of steps
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Conv:
     def __init__(self, spec: ConvSpec, name: str, variant: str) -> None:
         self.spec, self.name, self.window = spec, name, spec.window
         w = self.window
+        self.unroll_words, self.chunk_words = UNROLL_WORDS[variant], CHUNK_WORDS[variant]
         self.out_channels = spec.weights.shape[0]
         self.quads = w.channels % 4 == 0  # the data may lie in SXTB16's order, four elements at a time
         self.flat = w.contiguous and self.quads  # the band is one long row of pixels
@@ -345,12 +346,12 @@ class Conv:
         unrolled; a loop over kernel rows, each unrolled; a loop over kernel rows and chunks of a row.
         """
         w, words_ = self.window, self.segment_words
-        if w.kh * words_ <= UNROLL_WORDS:
+        if w.kh * words_ <= self.unroll_words:
             run = steps([(ky * self.pitch, ky * words_ * 8) for ky in range(w.kh)], words_)
             if run[-1].data + self.second + 8 <= 4000:
                 dot.fresh = True
                 return run[0], dot.body(run, None, ending=self.ending()), 0
-        if words_ <= UNROLL_WORDS and w.kh > 1:
+        if words_ <= self.unroll_words and w.kh > 1:
             return self.row_loop(dot)
         return self.chunk_loop(dot)
 
@@ -378,13 +379,13 @@ class Conv:
 
     def chunk_loop(self, dot: Dot) -> tuple[Step, list[str], int]:
         w, words_ = self.window, self.segment_words
-        chunks, rest = divmod(words_, CHUNK_WORDS)
-        run = steps([(0, 0)], CHUNK_WORDS)
-        advance = (CHUNK_WORDS * 4, CHUNK_WORDS * 8)
+        chunks, rest = divmod(words_, self.chunk_words)
+        run = steps([(0, 0)], self.chunk_words)
+        advance = (self.chunk_words * 4, self.chunk_words * 8)
         dot.swapped = False
         body = dot.body(run, run[0], advance)
         if dot.swapped:
-            raise ValueError("CHUNK_WORDS must be an even number of steps")
+            raise ValueError("chunk_words must be an even number of steps")
         lines = [f"for (int n = {chunks}; n > 0; n--) {{", *indent(body), "}"]
         if rest:
             lines += dot.body(steps([(0, 0)], rest), None)

@@ -14,7 +14,7 @@ from .shapes import Window
 from .source import c_array, c_int, halves, indent, round_up, words
 
 SCRATCH_BUDGET = 20 << 10
-UNROLL_PAIRS = 12  # of outputs in a row: 110 bytes of code each
+UNROLL_PAIRS = {"fast": 12, "lean": 1}  # of outputs in a row: 110 bytes of code each
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,9 @@ def folded_bias(spec: DepthwiseSpec) -> np.ndarray:
 class Depthwise:
     """Plans and emits one depthwise convolution with a 3x3 kernel and stride 1 or 2."""
 
-    def __init__(self, spec: DepthwiseSpec, name: str) -> None:
+    def __init__(self, spec: DepthwiseSpec, name: str, variant: str) -> None:
         self.spec, self.name, self.window = spec, name, spec.window
+        self.unroll_pairs = UNROLL_PAIRS[variant]
         w = self.window
         self.group = 4 if w.channels % 4 == 0 and spec.multiplier == 1 else 1
         self.columns = (w.out_width - 1) * w.sx + 3
@@ -54,7 +55,7 @@ class Depthwise:
         w = spec.window
         if (w.kh, w.kw) != (3, 3) or w.sx not in (1, 2) or w.sy not in (1, 2):
             return False
-        return w.channels <= 2000 and ((w.out_width - 1) * w.sx + 5) * 2 * 4 * 4 < 4000 and 24 * w.channels * spec.multiplier < 4000
+        return w.channels * spec.multiplier <= 2000 and ((w.out_width - 1) * w.sx + 5) * 2 * 4 * 4 < 4000
 
     def plan_band(self) -> None:
         w, channels = self.window, self.window.channels
@@ -232,7 +233,8 @@ class Depthwise:
         w = self.window
         out_step = w.channels * self.spec.multiplier
         pairs = w.out_width // 2
-        unroll = max(u for u in range(1, UNROLL_PAIRS + 1) if pairs % u == 0) if pairs else 0
+        most = min(self.unroll_pairs, 2000 // out_step)  # what a store's offset reaches
+        unroll = max(u for u in range(1, most + 1) if pairs % u == 0) if pairs else 0
         step = 4 * w.sx  # bytes of a plane's row that two outputs move on by
         lines = [
             "uint32_t u0, v0, u1, v1, u2, v2, x0, x1;",

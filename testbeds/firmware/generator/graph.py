@@ -119,7 +119,9 @@ def check_fit(report: GraphReport, name: str) -> None:
         if have > limit:
             raise BenchError(
                 f"{name} needs {have} bytes of {what}, {have - limit} more than the board's {limit}",
-                "take a smaller network or input",
+                "build the lean kernels"
+                if what == "flash" and report.variant == "fast"
+                else "take a smaller network or input",
             )
 
 

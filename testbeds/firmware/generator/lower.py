@@ -177,7 +177,7 @@ class Lowering:
         low, high = self.fused(op, y)
         spec = DepthwiseSpec(win, weights[0], bias, q, x.zero_point, low, high, n // channels)
         name = self.name(op, "depthwise")
-        emit = Depthwise(spec, name) if Depthwise.fits(spec) else PlainDepthwise(spec, name)
+        emit = Depthwise(spec, name, self.variant) if Depthwise.fits(spec) else PlainDepthwise(spec, name)
         self.append(op, name, emit.emit(), win.out_height * win.out_width * weights.size, [x.index])
 
     def dense(self, op: Operator) -> None:
@@ -212,9 +212,10 @@ class Lowering:
         win = window(x.hwc(), kernel, stride, same, self.model.where(op))
         if y.elements != win.out_height * win.out_width * win.channels:
             raise self.fail(op, f"gives {win.out_height}x{win.out_width}x{win.channels}, but '{y.name}' is {y.shape}")
-        counts = np.arange(1, min(kernel[0], win.height) * min(kernel[1], win.width) + 1)
-        if counts.size > 1 << 14:
-            raise self.fail(op, f"has a window of {counts.size} values")
+        values = min(kernel[0], win.height) * min(kernel[1], win.width)
+        if values > 1 << 14:
+            raise self.fail(op, f"has a window of {values} values")
+        counts = np.arange(1, values + 1)
         q = requantizer(x.scale / y.scale / counts, y.zero_point, self.model.where(op))
         name = self.name(op, "mean" if op.kind == "MEAN" else "pool")
         self.append(op, name, simple.emit_pool(name, win, x.zero_point, q, low, high), 0, [x.index])

@@ -75,7 +75,7 @@ class Tensor:
 
     def hwc(self) -> tuple[int, int, int]:
         """(height, width, channels) of an activation of batch 1; missing leading sizes are 1."""
-        sizes = (1, 1, 1, *self.shape[1:]) if self.shape else (1, 1, 1)
+        sizes = (1, 1, 1, *(self.shape[1:] if len(self.shape) > 1 else self.shape))
         return sizes[-3], sizes[-2], sizes[-1]
 
 
@@ -278,7 +278,6 @@ _OPTIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
     ),
     "ADD": (tflite.AddOptions, ("FusedActivationFunction",)),
     "AVERAGE_POOL_2D": (tflite.Pool2DOptions, _POOL),
-    "MAX_POOL_2D": (tflite.Pool2DOptions, _POOL),
     "MEAN": (tflite.ReducerOptions, ("KeepDims",)),
     "SOFTMAX": (tflite.SoftmaxOptions, ("Beta",)),
     "STRIDED_SLICE": (
