@@ -70,6 +70,7 @@ class JoulescopeProbe(PowerProbe):
         self._lock = threading.Lock()
         self._blocks: dict[str, list[Block]] = {}
         self._recording = False
+        self._on_data = self._take  # bound once: unsubscribe looks for this very object
         self._driver: Any = (module or _package()).Driver()
         try:
             self._device = self._find()
@@ -86,7 +87,7 @@ class JoulescopeProbe(PowerProbe):
         self._blocks = {signal: [] for signal in _SIGNALS}
         self._recording = True
         for signal in _SIGNALS:
-            self._call("subscribe", f"{self._device}/{signal}/!data", ["pub"], self._take)
+            self._call("subscribe", f"{self._device}/{signal}/!data", ["pub"], self._on_data)
             self._call("publish", f"{self._device}/{signal}/ctrl", 1)
 
     def stop(self) -> Trace:
@@ -96,7 +97,7 @@ class JoulescopeProbe(PowerProbe):
         time.sleep(self._options.drain_s)
         for signal in _SIGNALS:
             self._call("publish", f"{self._device}/{signal}/ctrl", 0)
-            self._call("unsubscribe", f"{self._device}/{signal}/!data", self._take)
+            self._call("unsubscribe", f"{self._device}/{signal}/!data", self._on_data)
         with self._lock:
             return assemble(self._blocks, self.source, self._options.rail)
 

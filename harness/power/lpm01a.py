@@ -189,7 +189,9 @@ class Lpm01aProbe(PowerProbe):
                     return b"\n".join([*lines[at + 1 :], rest])
                 if line.startswith(("error", "err ")) and command in line:
                     raise BenchError(f"the LPM01A refuses {command!r} ({line[:80]})", cure="mend the probe's settings")
-        raise BenchError(f"no LPM01A answers {command!r} at {self._path}", cure="is the port an LPM01A's? see --list")
+        raise BenchError(
+            f"no LPM01A answers {command!r} at {self._path}", cure="is the port an LPM01A's? name it by [probe] port"
+        )
 
     def _take(self, data: bytes, host_s: float) -> None:
         self._parser.feed(data)

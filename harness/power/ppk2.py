@@ -200,11 +200,14 @@ class Ppk2Probe(PowerProbe):
         while TERMINATOR not in text:
             if time.monotonic() > deadline:
                 raise BenchError(
-                    f"no PPK2 answers at {self._path} ({len(text)} bytes came)", cure="is the port a PPK2's? see --list"
+                    f"no PPK2 answers at {self._path} ({len(text)} bytes came)",
+                    cure="is the port a PPK2's? name it by [probe] port",
                 )
             text += self._read()
             if len(text) > MAX_TEXT_BYTES:
-                raise BenchError(f"what is at {self._path} talks without end", cure="is the port a PPK2's? see --list")
+                raise BenchError(
+                    f"what is at {self._path} talks without end", cure="is the port a PPK2's? name it by [probe] port"
+                )
         return parse_metadata(text)
 
     def _drain(self) -> None:

@@ -88,7 +88,9 @@ def parse_metadata(text: bytes) -> Calibration:
         if number is not None:
             values[key.lower()] = number
     if "r0" not in values:
-        raise BenchError("the PPK2's metadata names no calibration (R0)", cure="is the port a PPK2's? see --list")
+        raise BenchError(
+            "the PPK2's metadata names no calibration (R0)", cure="is the port a PPK2's? name it by [probe] port"
+        )
     nominal: list[str] = []
     modifiers: dict[str, tuple[float, ...]] = {}
     for key, defaults in _NOMINAL.items():

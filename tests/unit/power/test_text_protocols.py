@@ -31,7 +31,7 @@ def test_the_samples_of_the_boards_own_help_decode_as_it_says() -> None:
 def test_both_encodings_keep_a_value_to_their_digits(value: float) -> None:
     ascii_, binary = AsciiParser(), BinaryParser()
     ascii_.feed(_encode_ascii(value))
-    binary.feed(_encode_binary(value))
+    binary.feed(_encode_binary(value) + b"\xf0\xf4\xff\xff")  # a last byte 0xF0 waits for what follows it
     assert values(ascii_)[0] == pytest.approx(value, rel=6e-4)
     assert values(binary)[0] == pytest.approx(value, rel=2.5e-3)
 
