@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import cli
 from harness.contracts.errors import BenchError
-from harness.eembc import access, dialect, procedures
+from harness.eembc import access, dialect, networks, procedures
 from harness.eembc.access import STANDIN, Access, Request
 from harness.eembc.faults import Faults
 
@@ -41,6 +41,9 @@ def _parser() -> cli.Parser:
     device.add_argument("--port", default="", help="serial port of a device that is flashed already")
     device.add_argument("--baud", type=cli.whole(300, 12_000_000, "--baud"), default=dialect.BAUD, help="of --port")
     device.add_argument("--image", type=Path, help="flash this .elf, .bin or .hex instead of ours")
+    device.add_argument(
+        "--network", default="", help="time this .tflite file in our image, or `ic` or `vww` (random weights)"
+    )
     device.add_argument("--scheme", default="local_only", help="which of our images (default: %(default)s)")
     device.add_argument("--profile", default="compact", help="of our image (default: %(default)s)")
     inputs = parser.add_argument_group("inputs")
@@ -93,6 +96,7 @@ def _request(args: argparse.Namespace) -> Request:
         port=args.port,
         baud=args.baud,
         image=args.image,
+        network=args.network,
         scheme=args.scheme,
         dataset=args.dataset,
         profile=args.profile,
@@ -111,6 +115,10 @@ def _inputs(args: argparse.Namespace) -> InputSet:
         return sets.first(sets.from_folder(args.inputs), limit)
     if args.testbed == STANDIN:
         return sets.synthetic(limit or _STANDIN_INPUTS)
+    if args.network:
+        if args.mode != "performance":
+            raise BenchError("accuracy of --network needs labelled inputs", cure="add --inputs or --mode performance")
+        return networks.random_inputs(args.network, procedures.WINDOWS)
     from harness import images  # noqa: PLC0415
 
     test = images.load(args.dataset, args.data_dir)

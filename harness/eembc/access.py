@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import serial
 from harness import artefacts, registry
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import SerialPort, Source
+from harness.eembc import networks
 from harness.eembc.faults import Faults, FaultyLine
 from harness.eembc.lines import PtyDevice
 from harness.eembc.standin import StandinDut
@@ -27,7 +29,8 @@ class Request:
         testbed: a testbed's name, or `stand-in`, or "" with a port.
         port: a serial device to open instead of the testbed's own.
         baud: of `port`.
-        image: an image to flash; None = ours of `scheme`, `dataset` and `profile`.
+        image: an image to flash; None = ours of `network`, else of `scheme`, `dataset` and `profile`.
+        network: see harness.eembc.networks.
         standin_infer_us, faults: of the stand-in.
     """
 
@@ -35,6 +38,7 @@ class Request:
     port: str = ""
     baud: int = 115_200
     image: Path | None = None
+    network: str = ""
     scheme: str = "local_only"
     dataset: str = "cifar10"
     profile: str = "compact"
@@ -80,6 +84,10 @@ def opened(request: Request) -> Iterator[Access]:
 
 def check(request: Request) -> None:
     """What can be known without a device. Raises BenchError for a request that can't be met."""
+    if request.network and request.image:
+        raise BenchError("--network and --image were both given", cure="choose one: an image has its network")
+    if request.network and (request.port or request.testbed == STANDIN):
+        raise BenchError("--network needs a testbed that can be flashed", cure="try --testbed virtual")
     if request.image is not None:
         if request.port or request.testbed == STANDIN:
             where = request.port or "the stand-in"
@@ -139,12 +147,15 @@ def _testbed(request: Request, stack: ExitStack) -> Access:
 
 
 def _our_image(request: Request, target: str) -> Path:
+    from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
+
+    if request.network:
+        with tempfile.TemporaryDirectory(prefix="agilenn-mlperf-") as folder:
+            networks.write_artefact(request.network, Path(folder))
+            return build(Path(folder), target)
     artefact = artefacts.find(request.scheme, request.dataset, request.profile)
     if not artefact.description.graph or artefact.description.local_logits_output < 0:
         raise BenchError(
             f"{request.scheme} has no network that ends on the device", cure="choose another --scheme, or give --image"
         )
-    from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
-
-    image: Path = build(artefact.folder, target)
-    return image
+    return build(artefact.folder, target)
