@@ -13,6 +13,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
@@ -26,6 +27,7 @@ from harness import cli, images, registry
 from harness.artefacts import Artefact, load
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
+from harness.processes import die_with_parent, inherited_path
 from harness.provenance import file_sha256
 from harness.sample import content_hash
 from testbeds.firmware.build import build
@@ -71,13 +73,15 @@ def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
     Raises:
         BenchError: it failed, with its reason.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.accuracy", str(artefact.folder), "--dataset", data.name],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    words = [str(artefact.folder), "--dataset", data.name, "--with-parent"]
+    with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "harness.accuracy", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
+        )
     found = cached(artefact, library, data)
     if done.returncode or found is None:
         lines = done.stderr.strip().splitlines()
@@ -114,8 +118,11 @@ def main(argv: list[str]) -> int:
     p.add_argument("artefact", type=Path, metavar="DIR", help="folder of a trained scheme")
     p.add_argument("--dataset", metavar="D", help="default: the artefact's own")
     p.add_argument("--jobs", type=cli.whole(1, 64, "--jobs"), help="default: all cores")
+    p.add_argument("--with-parent", action="store_true", help="end with the process that started this one")
     cli.add_common(p)
     options = p.parse_args(argv)
+    if options.with_parent:
+        die_with_parent()
     cli.set_up_logging(options.verbose)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     artefact = load(options.artefact)
@@ -138,7 +145,7 @@ def _device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.u
     parts = np.array_split(pictures, min(workers, max(1, len(pictures) // 100)))
     if len(parts) == 1:
         return _device_part(library, parts[0])
-    with ProcessPoolExecutor(len(parts), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(parts), get_context("spawn"), die_with_parent) as pool:
         done = [future.result() for future in [pool.submit(_device_part, library, part) for part in parts]]
     return Batch(*(np.concatenate([getattr(one, f.name) for one in done]) for f in fields(Batch)))
 

@@ -15,7 +15,7 @@ from typing import assert_never
 from harness.artefacts import Artefact
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
-from harness.device import Device, Info, Stats, config_tlvs
+from harness.device import BOARD, EMULATED, Device, Info, Stats, config_tlvs
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,8 @@ class Board:
 
     def _boot(self) -> None:
         self.testbed.reset()
-        self._device = Device(self.testbed.open(), cancelled=self._cancelled)
+        patience = EMULATED if self.testbed.pins_remote else BOARD
+        self._device = Device(self.testbed.open(), cancelled=self._cancelled, patience=patience)
         self.info = self._device.hello()
         self._check_identity()
 

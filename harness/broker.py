@@ -22,6 +22,7 @@ from harness import mqtt
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
 from harness.mqtt import BrokerAddress
+from harness.processes import inherited_path
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ def _spawn(program: str, address: BrokerAddress) -> Broker:
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=said,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        env={**os.environ, "PYTHONPATH": inherited_path()},
     )
     orders = {"program": program, "host": address.host, "port": address.port}
     orders |= {"user": address.user, "password": address.password, "folder": folder}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import ctypes
 import hashlib
 import json
 import logging
@@ -26,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+from harness.processes import die_with_parent
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _mosquitto(orders: Orders, folder: Path) -> int:
     broker = subprocess.Popen(
         [orders.program, "-c", str(config)],
         stdin=subprocess.DEVNULL,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has one thread
     )
     try:
         while broker.poll() is None:
@@ -104,11 +103,6 @@ def _mosquitto(orders: Orders, folder: Path) -> int:
         except subprocess.TimeoutExpired:
             broker.kill()
             broker.wait()
-
-
-def _die_with_parent() -> None:
-    """If this keeper is killed outright, the kernel ends the broker (prctl(2))."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _amqtt(orders: Orders) -> int:

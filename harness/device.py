@@ -98,6 +98,22 @@ class Stats:
     late_replies: int
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long an answer is waited for, and how often a request is sent."""
+
+    timeout_s: float = 2.0
+    attempts: int = 4
+    hello_s: float = 0.4  # often and briefly: a board that is just starting hears nothing of the first ones
+    hello_attempts: int = 15
+
+
+BOARD = Patience()
+# An emulated board's console loses nothing, however slow the host is; and a request sent twice would leave other traces
+# in caches and predictor than one sent once, so that the load of the host would show in the cycles.
+EMULATED = Patience(timeout_s=60.0, attempts=2, hello_s=60.0, hello_attempts=2)
+
+
 class Device:
     """A device on an open serial port."""
 
@@ -107,14 +123,12 @@ class Device:
         *,
         clock: Clock | None = None,
         cancelled: threading.Event | None = None,
-        timeout_s: float = 2.0,
-        attempts: int = 4,
+        patience: Patience = BOARD,
     ) -> None:
         self._port = port
         self._clock = clock or HostClock()
         self._cancelled = cancelled or threading.Event()
-        self._timeout_s = timeout_s
-        self._attempts = attempts
+        self._patience = patience
         self._sequence = 0
         self._pending = bytearray()
         self.retries = 0
@@ -122,8 +136,8 @@ class Device:
 
     def hello(self) -> Info:
         """Ask who is there."""
-        # Often and briefly: a board that is just starting hears nothing of the first ones.
-        payload = self._ask(HELLO, b"", least=_INFO.size, timeout_s=0.4, attempts=15)
+        p = self._patience
+        payload = self._ask(HELLO, b"", least=_INFO.size, timeout_s=p.hello_s, attempts=p.hello_attempts)
         fields = _INFO.unpack_from(payload)
         name = payload[_INFO.size :].split(b"\0")[0].decode("ascii", "replace")
         if fields[0] != VERSION:
@@ -134,7 +148,7 @@ class Device:
         """Send CONFIG with TLVs made by `config_tlvs`."""
         self._ask(CONFIG, settings)
 
-    def connect(self, timeout_s: float = 60.0) -> str:
+    def connect(self, timeout_s: float = 120.0) -> str:
         """Bring the module up; returns the device's text.
 
         Raises:
@@ -186,8 +200,8 @@ class Device:
     ) -> bytes:
         self._sequence = self._sequence % 0xFFFF + 1
         sealed = seal(Frame(kind, self._sequence, payload))
-        limit_s = timeout_s or self._timeout_s
-        tries = attempts or self._attempts
+        limit_s = timeout_s or self._patience.timeout_s
+        tries = attempts or self._patience.attempts
         for attempt in range(tries):
             if attempt:
                 self.retries += 1

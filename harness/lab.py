@@ -70,9 +70,13 @@ def opened(artefacts: Sequence[Artefact], *, mosquitto: str | None = None) -> It
     with ExitStack() as held:
         own = held.enter_context(broker.running(program=mosquitto))
         remote = [a.folder for a in artefacts if a.offloads]
-        edge = held.enter_context(launch.running(remote, own.address, root)) if remote else None
-        heard = held.enter_context(services.listening(own.address, root))
-        yield Lab(own, edge, heard, root)
+        try:
+            heard = held.enter_context(services.listening(own.address, root))
+            edge = held.enter_context(launch.running(remote, own.address, root)) if remote else None
+            yield Lab(own, edge, heard, root)
+        except BenchError:
+            own.check()  # a dead broker explains a failed edge or board better than they do
+            raise
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from harness import cli, mqtt, registry
+from harness import cli, mqtt, processes, registry
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
 from harness.edge.payload import HEADER_BYTES, MAX_BODY, Status, reply, sequence_of
@@ -53,6 +53,7 @@ def main(argv: list[str]) -> int:
     mqtt.check_open(address)
     ended = threading.Event()
     if options.with_parent:
+        processes.die_with_parent()
         threading.Thread(target=_watch_parent, args=(ended,), daemon=True).start()
     server, ready = _prepare(options.artefacts)
     _serve(server, ready, address, options.root, ended)
@@ -142,7 +143,9 @@ def _watch_parent(ended: threading.Event) -> None:
             pass
     ended.set()
     # TensorFlow may be loading in the main thread and would not look for a while.
-    threading.Timer(5.0, os._exit, (1,)).start()
+    late = threading.Timer(3.0, os._exit, (1,))
+    late.daemon = True
+    late.start()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import IO
 
 from harness.contracts.errors import BenchError
 from harness.mqtt import BrokerAddress
+from harness.processes import inherited_path
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,8 @@ class Edge:
 def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Iterator[Edge]:
     """An edge server for the duration of the block. It warms up meanwhile: ask `calibrated` before using it."""
     options = ["--with-parent", "--broker", str(address), "--user", address.user, "--root", root]
-    with tempfile.TemporaryFile() as said:
+    # TensorFlow writes generated sources to the temporary folder and is not always given the time to remove them.
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory(prefix="agilenn-edge-") as own_folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "harness.edge", *options, *map(str, artefacts)],
             stdin=subprocess.PIPE,
@@ -79,7 +81,7 @@ def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Ite
             text=True,
             start_new_session=True,  # Ctrl-C is for the bench, which then closes our stdin
             env=os.environ
-            | {"AGILENN_MQTT_PASSWORD": address.password, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            | {"AGILENN_MQTT_PASSWORD": address.password, "PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
         )
         try:
             yield Edge(process, said)

@@ -114,14 +114,13 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     with ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values())))
-        said.print(f"broker {up.broker.title}; edge server warming up", style="dim")
-        data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
-        firmware = prepare.firmware(ground)
+        with said.status("images, firmware, edge server"):
+            data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
+            firmware = prepare.firmware(ground)
+            calibrated = up.calibrated()
         times = None
         if ground.pins_remote:
-            times = pinned.completed(pinned_path, known, list(ground.artefacts.values()), up.calibrated())
-        else:
-            up.calibrated()
+            times = pinned.completed(pinned_path, known, list(ground.artefacts.values()), calibrated)
         by_scheme = prepare.points(ground, data, firmware, times)
         chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
         points = [point for pairs in by_scheme.values() for point, _ in pairs]
