@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
 from harness.eembc import inputs, layout
@@ -158,3 +160,17 @@ def test_a_folder_that_cant_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file")
     with pytest.raises(BenchError, match="can't be written"):
         record(tmp_path, "accuracy")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(st.binary(max_size=200), st.lists(st.text("ab.in,0123\n/ ", max_size=20)).map("\n".join).map(str.encode))
+)
+def test_any_label_file_is_a_set_or_one_line(tmp_path: Path, content: bytes) -> None:
+    (folder(tmp_path, "") / "y_labels.csv").write_bytes(content)
+    try:
+        made = inputs.from_folder(tmp_path)
+    except BenchError as e:
+        assert e.cure and "\n" not in str(e)
+    else:
+        assert all(0 <= one.label < made.classes and one.data for one in made.inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -154,3 +155,16 @@ def test_a_pty_device_is_given_back() -> None:
     device.close()
     device.close()
     assert {path.name for path in Path("/proc/self/fd").iterdir()} == before
+
+
+def test_the_commands_in_the_docs_are_commands() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "mlperf.md").read_text(encoding="utf-8")
+    commands = [
+        line.split("#")[0].split()[3:] for line in text.splitlines() if line.startswith("python -m harness.mlperf")
+    ]
+    assert len(commands) >= 5
+    for argv in commands:
+        mlperf._parser().parse_args(argv)
+    options = set(re.findall(r"--[a-z][a-z-]+", text))
+    known = {option for action in mlperf._parser()._actions for option in action.option_strings}
+    assert options <= known, options - known
