@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
@@ -64,6 +65,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache_dir() / "zig"), "LC_ALL": "C"}
 
 
+@cache
 def _first_line(argv: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(

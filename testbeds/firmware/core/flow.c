@@ -21,13 +21,19 @@ static uint8_t logits_bytes[4 * SCHEME_CLASSES];
 static bool has_logits;
 static uint32_t loaded, late_replies;
 
-void flow_init(void) { net_init(reply, sizeof reply); }
+void flow_init(void)
+{
+    net_init(reply, sizeof reply);
+    loaded = 0;
+    message_bytes = 0;
+    has_logits = false;
+}
 
 uint32_t flow_late_replies(void) { return late_replies; }
 
 int32_t flow_load(uint32_t offset, const uint8_t *bytes, size_t count)
 {
-    if (offset > SCHEME_IMAGE_BYTES || count > SCHEME_IMAGE_BYTES - offset || (offset != 0 && offset > loaded)) {
+    if (offset > SCHEME_IMAGE_BYTES || count > SCHEME_IMAGE_BYTES - offset || (offset != 0 && offset != loaded)) {
         return -1;
     }
     memcpy(local_image + offset, bytes, count);
