@@ -238,7 +238,7 @@ class Depthwise:
         step = 4 * w.sx  # bytes of a plane's row that two outputs move on by
         lines = [
             "uint32_t u0, v0, u1, v1, u2, v2, x0, x1;",
-            "int32_t a0, a1;",
+            "int32_t a0, a1;" if pairs else "int32_t a0;",
             "LDRD(u0, v0, k, 0);",
             "LDRD(u1, v1, k, 8);",
             "LDRD(u2, v2, k, 16);",

@@ -22,6 +22,8 @@ _TABLES = {
     "SOFTMAX": "SoftmaxOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
 }
+# Operator versions that take int8 with a scale a channel; 2 where not named.
+_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "RESHAPE": 1, "QUANTIZE": 2}
 
 
 def write_model(model: Model) -> bytes:
@@ -107,7 +109,7 @@ def _code(b: Any, kind: str) -> int:
     tflite.OperatorCodeStart(b)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(value, 127))
     tflite.OperatorCodeAddBuiltinCode(b, value)
-    tflite.OperatorCodeAddVersion(b, {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4}.get(kind, 2))
+    tflite.OperatorCodeAddVersion(b, _VERSIONS.get(kind, 2))
     return int(tflite.OperatorCodeEnd(b))
 
 

@@ -63,13 +63,17 @@ class Oracle:
     def run(self, x):
         values = {self.model.inputs[0]: np.asarray(x, np.int8)}
         for op in self.model.operators:
-            t = self.model.tensors
-            ins = [values[i] if i in values else (t[i].data if i >= 0 else None) for i in op.inputs]
-            tensors = [t[i] if i >= 0 else None for i in op.inputs]
-            y = t[op.outputs[0]]
-            out = getattr(self, op.kind.lower())(op, ins, tensors, y)
-            values[op.outputs[0]] = np.asarray(out).astype(np.int8).reshape(y.shape)
+            values[op.outputs[0]] = self.step(op, values)
         return values
+
+    def step(self, op, values):
+        """The output of one operator from the values of its inputs."""
+        t = self.model.tensors
+        ins = [values[i] if i in values else (t[i].data if i >= 0 else None) for i in op.inputs]
+        tensors = [t[i] if i >= 0 else None for i in op.inputs]
+        y = t[op.outputs[0]]
+        out = getattr(self, op.kind.lower())(op, ins, tensors, y)
+        return np.asarray(out).astype(np.int8).reshape(y.shape)
 
     def limits(self, op, y):
         return act_range(op.options.get("FusedActivationFunction", "NONE"), y.scale, y.zero_point)

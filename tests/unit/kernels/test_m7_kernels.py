@@ -1,0 +1,85 @@
+"""The same code on the emulated M7: the oracle's bytes, and cycles that are pinned exactly."""
+
+import numpy as np
+import pytest
+from branches import noise
+from oracle import Oracle
+
+from testbeds.firmware.generator import zoo
+from testbeds.firmware.generator.compose import Composer
+from testbeds.firmware.generator.measure import measure
+
+# name -> (cycles without line fills, data fills, instruction fills), by the pinned compiler (ziglang 0.17.1).
+CYCLES = {}
+NETWORK_CYCLES = {}
+
+
+def equal_to_oracle(model, measured, x):
+    values = Oracle(model).run(x)
+    for t, got in zip(model.outputs, measured.outputs, strict=True):
+        np.testing.assert_array_equal(got, values[t].reshape(-1))
+
+
+@pytest.mark.parametrize("name", list(zoo.KERNELS))
+def test_layers_take_these_cycles_and_stay_below_the_accepted_ones(name):
+    build, most = zoo.KERNELS[name]
+    model = build()
+    x = noise(model)
+    measured = measure(model, x)
+    equal_to_oracle(model, measured, x)
+    counts = measured.layers[-1].counts
+    assert (counts.cycles, counts.data_fills, counts.instruction_fills) == CYCLES[name]
+    assert counts.cycles_with_fills / measured.layers[-1].macs <= most
+
+
+@pytest.mark.parametrize("name", list(zoo.NETWORKS))
+def test_networks_take_these_cycles_and_beat_the_published_times(name):
+    build, most_ms, published = zoo.NETWORKS[name]
+    model = build()
+    x = noise(model)
+    measured = measure(model, x)
+    equal_to_oracle(model, measured, x)
+    total = measured.total
+    assert (total.cycles, total.data_fills, total.instruction_fills) == NETWORK_CYCLES[name]
+    latency_ms = total.cycles_with_fills / 216e3
+    assert latency_ms <= most_ms
+    assert latency_ms < min(published)
+
+
+@pytest.mark.parametrize("variant", ["fast", "lean"])
+def test_odd_shapes_give_the_oracle_s_bytes_on_the_m7(variant):
+    """Every form of kernel once: odd widths and channels, strides, padding, pre-shift, clamps, one output channel."""
+    c = Composer((9, 11, 5), seed=2, zero_point=17)
+    x = c.model.inputs[0]
+    made = [
+        c.conv(x, 3, 3, activation="RELU6"),
+        c.conv(x, 1, (2, 5), (2, 1), activation="NONE"),
+        c.conv(x, 6, 3, 2, same=False, per_channel=False),
+        c.conv(x, 0, 3, depthwise=True),
+        c.conv(x, 0, 3, 2, depthwise=True, multiplier=2),
+        c.conv(x, 0, (2, 4), depthwise=True),
+        c.dense(c.reshape(x, (1, 495)), 7),
+        c.add(x, c.activation(x, "QUANTIZE"), "RELU"),
+        c.average_pool(x, 3, 2, same=True),
+        c.mean(x),
+        c.softmax(x),
+        c.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0))),
+        c.strided_slice(x, (0, 1, 0, 2), (1, 9, 11, 5), (1, 2, 3, 1)),
+        c.activation(x, "RELU6"),
+    ]
+    wide = c.conv(c.pad(x, ((0, 0), (0, 0), (0, 0), (0, 11))), 4, 3)
+    made += [wide, c.conv(wide, 5, 1), c.conv(wide, 0, 3, depthwise=True), c.conv(wide, 0, 3, 2, depthwise=True)]
+    c.gain = 2.0**9
+    made.append(c.conv(x, 4, 1, activation="NONE"))
+    made.append(c.conv(wide, 0, 3, depthwise=True, activation="NONE"))
+    model = c.finish(*made)
+    x = noise(model)
+    equal_to_oracle(model, measure(model, x, variant=variant), x)
+
+
+def test_cycles_do_not_depend_on_the_data():
+    """No kernel branches on a value or looks one up in cached memory: one input costs what another costs."""
+    model = zoo.resnet8()
+    shape = model.tensors[model.inputs[0]].shape
+    seen = {measure(model, x).total for x in (np.full(shape, -128, np.int8), noise(model, 7))}
+    assert len(seen) == 1
