@@ -84,7 +84,7 @@ def test_a_missing_compiler(scheme: Path) -> None:
 
 def test_a_failing_compiler_is_quoted(scheme: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGILENN_CACHE_DIR", str(tmp_path / "cache"))
-    with pytest.raises(BenchError, match="C compiler failed: .*no-such-flag"):
+    with pytest.raises(BenchError, match=r"C compiler failed: .*no-such-flag"):
         build(scheme, "host", flags=("--no-such-flag",))
     assert not list((tmp_path / "cache" / "firmware").glob("*.so"))
     assert not list((tmp_path / "cache" / "firmware").glob("build-*"))
