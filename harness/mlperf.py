@@ -57,7 +57,12 @@ def _parser() -> cli.Parser:
     run.add_argument("--mode", choices=("performance", "accuracy", "both"), default="both")
     run.add_argument("--iterations", type=cli.whole(1, procedures.MAX_ITERATIONS, "--iterations"), help="of a window")
     run.add_argument("--warmups", type=cli.whole(0, 10_000, "--warmups"), default=1, help="before a window")
-    run.add_argument("--chunk-bytes", type=cli.whole(1, 36, "--chunk-bytes"), default=dialect.CHUNK_BYTES)
+    most = dialect.OUR_CHUNK_BYTES
+    run.add_argument(
+        "--chunk-bytes",
+        type=cli.whole(1, most, "--chunk-bytes"),
+        help=f"input bytes a command; default: {dialect.CHUNK_BYTES}, and {most} to an image of ours",
+    )
     run.add_argument("--no-read-back", action="store_true", help="don't compare inputs with what the device holds")
     run.add_argument("--out", type=Path, help="default: results/runs/mlperf-<time>")
     run.add_argument("--system", default="", help="folder name of the system (default: the testbed's)")
@@ -138,7 +143,7 @@ def _measure(args: argparse.Namespace, request: Request, inputs: InputSet, out: 
             listener=journal.heard,
             read_back=not args.no_read_back,
             real_time=way.real_time,
-            chunk_bytes=args.chunk_bytes,
+            chunk_bytes=args.chunk_bytes or way.chunk_bytes,
         )
         identity = dut.connect()
         session = _Session(args, way, dut, identity, inputs, out, journal)

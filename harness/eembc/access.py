@@ -13,7 +13,7 @@ import serial
 from harness import artefacts, registry
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import SerialPort, Source
-from harness.eembc import networks
+from harness.eembc import dialect, networks
 from harness.eembc.faults import Faults, FaultyLine
 from harness.eembc.lines import PtyDevice
 from harness.eembc.standin import StandinDut
@@ -55,6 +55,7 @@ class Access:
         system: for the results layout.
         real_time: its clock runs as the host's does.
         time_source: where its laps come from.
+        chunk_bytes: input bytes that it takes in one command.
         remarks: what must be said beside a time, such as a cycle model's error.
     """
 
@@ -64,6 +65,7 @@ class Access:
     real_time: bool
     time_source: Source
     remarks: str = ""
+    chunk_bytes: int = dialect.CHUNK_BYTES
 
 
 @contextmanager
@@ -143,6 +145,7 @@ def _testbed(request: Request, stack: ExitStack) -> Access:
         real_time=bed.clock.kind == "host",
         time_source=bed.description.time_source,
         remarks=bed.description.remarks,
+        chunk_bytes=dialect.CHUNK_BYTES if request.image else dialect.OUR_CHUNK_BYTES,
     )
 
 

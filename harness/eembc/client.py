@@ -269,7 +269,7 @@ class Dut:
         return answer
 
     def _send(self, command: str) -> None:
-        if len(command) >= dialect.COMMAND_CHARS:
+        if len(command) > dialect.OUR_COMMAND_CHARS:
             raise DutError(
                 f"a command of {len(command)} characters is too long for the dialect", cure="use fewer --chunk-bytes"
             )

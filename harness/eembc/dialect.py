@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 TERMINATOR = "%"
 BAUD = 115_200
-COMMAND_CHARS = 80  # what a device must take; longer commands are not sent
+COMMAND_CHARS = 80  # what every device takes
+OUR_COMMAND_CHARS = 510  # what our firmware takes (testbeds/firmware/eembc/eembc.h)
 CHUNK_BYTES = 31  # input bytes in one `db` command, as the public runner sends them
+OUR_CHUNK_BYTES = 248  # the same to our firmware: fewer turns of the line
 MAX_LINE_BYTES = 16_384  # a results line of 1000 classes is about 10 kB
 MAX_RESULTS = 1024
 MAX_DIGITS = 20  # of any counter: a u64 has at most 20

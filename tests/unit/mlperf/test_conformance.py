@@ -105,7 +105,7 @@ def test_infer_without_numbers_is_one_inference_after_ten(any_device: Engine) ->
         "infer 99999999999999999999 0",
         "results",
         "x" * 81,
-        "name" + " " * 80,
+        "name" + " " * 600,
     ],
 )
 def test_what_cant_be_obeyed_is_refused(any_device: Engine, command: str) -> None:

@@ -91,7 +91,7 @@ def test_a_port_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["--testbed", "stand-in", "--lose", "1"], "--lose 1.0"),
         (["--testbed", "stand-in", "--image", "x.elf"], "can't be put on the stand-in"),
         (["--testbed", "virtual", "--image", "/no/such.elf"], "is no file"),
-        (["--testbed", "stand-in", "--chunk-bytes", "37"], "--chunk-bytes 37"),
+        (["--testbed", "stand-in", "--chunk-bytes", "249"], "--chunk-bytes 249"),
         (["--testbed", "stand-in", "--iterations", "0"], "--iterations 0"),
         (["--testbed", "stand-in", "--inputs", "/no/such"], "y_labels.csv"),
         (["--testbed", "stand-in", "--out", "/proc/none"], "can't be written"),
