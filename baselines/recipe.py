@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
+from baselines.data import dataset_names
+from baselines.training.interface import TrainOptions
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import Strict, first_problem
 
@@ -163,6 +165,21 @@ def load_recipe(
         return model.model_validate(tree)
     except ValidationError as e:
         raise BenchError(f"recipe {path}: {first_problem(e)}", cure="mend that key") from e
+
+
+def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: str = "") -> R:
+    """The recipe of a training as the user asked for it; `prefix` is the section that epochs and seed belong to.
+
+    Raises:
+        BenchError: as `load_recipe`, or an unknown data set.
+    """
+    if options.dataset not in dataset_names():
+        raise BenchError(f"unknown data set {options.dataset!r}", cure=f"choose one of {', '.join(dataset_names())}")
+    overrides = dict(options.overrides)
+    for key, value in (("epochs", options.epochs), ("seed", options.seed)):
+        if value is not None:
+            overrides[prefix + key] = str(value)
+    return load_recipe(model, scheme, options.dataset, options.profile, file=options.recipe, overrides=overrides)
 
 
 def _shipped(scheme: str, dataset: str, profile: str) -> Path:

@@ -18,14 +18,19 @@ def _value(value: Any) -> str:
             raise ValueError("only finite numbers are written")
         return repr(value)
     if isinstance(value, str):
-        return json.dumps(value)
+        return _string(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     raise TypeError(f"{type(value).__name__} has no TOML form here")
 
 
+def _string(text: str) -> str:
+    # JSON's escapes are TOML's but for two: no surrogate pairs, and DEL must be escaped.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _string(key)
 
 
 def dumps(tree: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from baselines.recipe import AgileNNRecipe, load_recipe
+from baselines.recipe import AgileNNRecipe, recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description
 from harness.contracts.scheme import Scheme, ServerModel
@@ -18,16 +18,9 @@ class AgileNN(Scheme):
 
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train by the recipe and write the artefact. Imports TensorFlow."""
-        from baselines.agilenn.training import train_agilenn  # noqa: PLC0415
+        recipe = recipe_for(AgileNNRecipe, self.name, options)
+        from baselines.agilenn.training import train_agilenn  # noqa: PLC0415 - after a wrong recipe has been refused
 
-        overrides = dict(options.overrides)
-        if options.epochs is not None:
-            overrides["epochs"] = str(options.epochs)
-        if options.seed is not None:
-            overrides["seed"] = str(options.seed)
-        recipe = load_recipe(
-            AgileNNRecipe, self.name, options.dataset, options.profile, file=options.recipe, overrides=overrides
-        )
         return train_agilenn(self, recipe, options, report)
 
     def server(self, artefact: Path) -> ServerModel:

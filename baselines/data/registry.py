@@ -113,10 +113,8 @@ def _load(entry: Entry, folder: Path) -> DataSet:
             if canonical.exists():
                 return _checked(entry, formats.read_npz(canonical), canonical)
             return _make(entry, folder, canonical)
-    except PermissionError as e:
+    except OSError as e:
         raise BenchError(f"can't write in {folder} ({e.strerror})", cure="give another folder with --data-dir") from e
-    except NotADirectoryError as e:
-        raise BenchError(f"{folder} is no folder", cure="give another folder with --data-dir") from e
 
 
 def _make(entry: Entry, folder: Path, canonical: Path) -> DataSet:

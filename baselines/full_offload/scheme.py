@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from baselines.data import load_dataset
-from baselines.recipe import FullOffloadRecipe, load_recipe
+from baselines.recipe import FullOffloadRecipe, recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, DeviceDescription, load_description
 from harness.contracts.paths import weights_dir
@@ -22,19 +22,12 @@ class FullOffload(Scheme):
 
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train (or take from the cache) the reference network and write the artefact."""
+        recipe = recipe_for(FullOffloadRecipe, self.name, options, prefix="reference.")
         from baselines.artefact import write_artefact, write_bytes  # noqa: PLC0415 - imports TensorFlow
         from baselines.evaluation import summarise  # noqa: PLC0415
         from baselines.reference import obtain  # noqa: PLC0415
         from baselines.training.loop import use_cores  # noqa: PLC0415
 
-        overrides = dict(options.overrides)
-        if options.epochs is not None:
-            overrides["reference.epochs"] = str(options.epochs)
-        if options.seed is not None:
-            overrides["reference.seed"] = str(options.seed)
-        recipe = load_recipe(
-            FullOffloadRecipe, self.name, options.dataset, options.profile, file=options.recipe, overrides=overrides
-        )
         use_cores(2)
         data = load_dataset(options.dataset, options.data_dir)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name

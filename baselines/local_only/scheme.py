@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.data import load_dataset
-from baselines.recipe import LocalOnlyRecipe, load_recipe
+from baselines.recipe import LocalOnlyRecipe, recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
@@ -21,6 +21,7 @@ class LocalOnly(Scheme):
 
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train the network with the reference network as its teacher, export it as int8."""
+        recipe = recipe_for(LocalOnlyRecipe, self.name, options)
         import keras  # noqa: PLC0415 - TensorFlow is imported by what trains
 
         from baselines.artefact import work_folder, write_artefact  # noqa: PLC0415
@@ -32,14 +33,6 @@ class LocalOnly(Scheme):
         from baselines.training.loop import Run, train, use_cores  # noqa: PLC0415
         from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
 
-        overrides = dict(options.overrides)
-        if options.epochs is not None:
-            overrides["epochs"] = str(options.epochs)
-        if options.seed is not None:
-            overrides["seed"] = str(options.seed)
-        recipe = load_recipe(
-            LocalOnlyRecipe, self.name, options.dataset, options.profile, file=options.recipe, overrides=overrides
-        )
         use_cores(2)
         data = load_dataset(options.dataset, options.data_dir)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name

@@ -15,7 +15,6 @@ from PIL import Image
 
 from baselines.data import canonical_order, checksum, dataset, download, formats, load_dataset, registry
 from baselines.data import train_validation_split as split
-from baselines.data.formats import Arrays
 from harness.contracts.errors import BenchError
 
 RNG = np.random.default_rng(3)

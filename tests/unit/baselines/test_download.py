@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -21,8 +22,8 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves CONTENT with ranges; `/cut` drops the connection half way the first time."""
 
-    cut_once: set[str] = set()
-    ranges: list[str] = []
+    cut_once: ClassVar[set[str]] = set()
+    ranges: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         start = 0
@@ -101,7 +102,7 @@ def fake_npm(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_npm_pack_moves_the_package_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_npm(tmp_path, 'echo packed > pack-1.0.0.tgz', monkeypatch)
+    fake_npm(tmp_path, "echo packed > pack-1.0.0.tgz", monkeypatch)
     path = download.npm_pack("pack@1.0.0", tmp_path / "data" / "pack-1.0.0.tgz", 7)
     assert path.read_text() == "packed\n"
     assert [p.name for p in path.parent.iterdir()] == ["pack-1.0.0.tgz"]
