@@ -110,7 +110,6 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     ground = prepare.ground(_request(options, axis))
     pinned_path = _pinned_path(options, ground)
     known = _known_times(options, pinned_path, ground)
-    store = Store(folder) if options.resume else Store.create(folder)
     with ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values())))
@@ -135,6 +134,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
         manifest = prepare.manifest(
             ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
         )
+        store = Store(folder) if options.resume else Store.create(folder)
         bench = Bench(up, ground.make, ground.artefacts, firmware, data)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown)

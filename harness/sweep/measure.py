@@ -27,7 +27,7 @@ from harness.tables import Accuracy
 log = logging.getLogger(__name__)
 
 # What must be equal before a stopped run may be gone on with.
-_SAME = ("axis", "seed", "images", "order", "dataset", "schemes", "points", "pinned", "testbed", "link")
+_SAME = ("axis", "seed", "images", "dataset", "testbed", "link", "schemes", "order")
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,11 @@ def _finished(store: Store, manifest: dict[str, Any]) -> set[str]:
     if not rows and not (store.folder / "manifest.json").exists():
         return set()
     earlier = store.manifest()
+    now = json.loads(json.dumps(manifest))
+    if (earlier.get("pinned") or {}).get("remote_ms") != (now["pinned"] or {}).get("remote_ms"):
+        raise BenchError(f"{store.folder} was measured with other pinned remote times", cure="give its --remote-ms")
     for key in _SAME:
-        if json.loads(json.dumps(manifest.get(key))) != earlier.get(key):
+        if now.get(key) != earlier.get(key):
             raise BenchError(
                 f"{store.folder} was measured with another '{key}'", cure="resume with the same options, or start anew"
             )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tflite
 
 from harness import cli
+from harness.contracts.paths import weights_dir
 from harness.edge.__main__ import main as edge
 from harness.run import main as run
 from harness.sweep.__main__ import main as sweep
@@ -77,6 +80,28 @@ def test_unreadable_weights(
         (folder / "description.toml").write_bytes(b"\xff\xfe not toml")
     line = _line(capsys, sweep, "bandwidth", "--schemes", "local_only", "--out", str(tmp_path / "run"))
     assert str(folder) in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_operator_that_the_generator_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The committed network with one operator renamed in its flatbuffer."""
+    folder = tmp_path / "cifar10-compact" / "local_only"
+    shutil.copytree(weights_dir() / "cifar10-compact" / "local_only", folder)
+    graph = bytearray((folder / "device.tflite").read_bytes())
+    model = tflite.Model.GetRootAs(graph, 0)
+    code = model.OperatorCodes(0)
+    assert code is not None
+    table = code._tab
+    for slot, size in ((4, 1), (10, 4)):  # deprecated_builtin_code, builtin_code
+        if offset := table.Offset(slot):
+            at = table.Pos + offset
+            graph[at : at + size] = int(tflite.BuiltinOperator.LEAKY_RELU).to_bytes(size, "little")
+    (folder / "device.tflite").write_bytes(graph)
+    monkeypatch.setenv("AGILENN_WEIGHTS_DIR", str(tmp_path))
+    line = _line(capsys, sweep, "bandwidth", "--schemes", "local_only", "--out", str(tmp_path / "run"))
+    assert "LEAKY_RELU" in line
     assert not (tmp_path / "run").exists()
 
 
