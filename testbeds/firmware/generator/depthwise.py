@@ -15,6 +15,7 @@ from .source import c_array, c_int, halves, indent, round_up, words
 
 SCRATCH_BUDGET = 20 << 10
 UNROLL_PAIRS = {"fast": 12, "lean": 1}  # of outputs in a row: 110 bytes of code each
+UNROLL_WORDS = 4  # of a row's planes, 70 bytes of code each: shorter loops cost more in mispredicted ends
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,27 @@ class Depthwise:
                 break
             bands = -(-w.out_height // rows)
             extraction = taken * self.columns * channels * 1.2
-            setup = channels * 40
-            read, written = taken * w.width * channels, rows * w.out_width * channels * self.spec.multiplier
-            lines = (read + written) / 32
-            # Above the cache's size every channel's pass finds its lines gone.
-            passes = 1 if read + written <= 3500 else channels / 2
-            cost = bands * (extraction + setup + lines * 4 * passes)
+            setup = channels * 60
+            cost = bands * (extraction + setup + 4 * self.fills(taken, rows))
             if cost < best_cost:
                 best, best_cost = rows, cost
         self.band = best
+
+    def fills(self, taken: int, rows: int) -> float:
+        """Roughly the line fills of a band of `rows` output rows from `taken` input rows.
+
+        A group of channels touches at most one line a pixel; with many channels those lines share few of the data
+        cache's 128 places (32 sets, 4 ways).
+        """
+        w, group = self.window, self.group
+        out_channels = w.channels * self.spec.multiplier
+        read = taken * w.width * min(1.0, w.channels / 32)
+        written = rows * w.out_width * min(1.0, out_channels / 32)
+        places = 110 / max(1, out_channels // 32)
+        if read + written <= places:
+            return read * max(1.0, w.channels / 32) + written * max(1.0, out_channels / 32)
+        # Each group reads the band again, and each channel writes it again unless it stays in the cache.
+        return w.channels / group * (read + (written if written <= 0.7 * places else written * group))
 
     def constants(self) -> tuple[list[str], int]:
         """Per output channel: (w0, w1), (w1, w2) of each kernel row, the bias twice, multiplier, rounding: 40 bytes."""
@@ -99,14 +112,8 @@ class Depthwise:
             else f"const int rows = {self.band};"
         )
         per_group = self.group * spec.multiplier
-        work = [
-            f"{self.name}_channel(scratch + {self.row_bytes * (i // spec.multiplier)}, k + {40 * i}, o + {i}, rows);"
-            for i in range(per_group)
-        ]
-        if spec.multiplier > 4:
-            work = [
-                f"for (int m = 0; m < {spec.multiplier}; m++) {self.name}_channel(scratch, k + 40 * m, o + m, rows);"
-            ]
+        step = self.row_bytes if spec.multiplier == 1 else 0  # planes of a group lie beside each other
+        work = [f"{self.name}_channels(scratch, k, o, rows);"]
         body = [
             rows,
             f"const uint8_t *k = (const uint8_t *){self.name}_k;",
@@ -121,7 +128,7 @@ class Depthwise:
         code = [
             *self.planes_function(),
             "",
-            *self.channel_function(),
+            *self.channel_function(per_group, step),
             "",
             f"static KERNEL void {self.name}(const int8_t *in, int8_t *out) {{",
             "  uint8_t *const scratch = (uint8_t *)graph_scratch;",
@@ -192,10 +199,10 @@ class Depthwise:
             while j + run < self.row_words and kinds[j + run] == kinds[j]:
                 run += 1
             piece = self.pack(*kinds[j])
-            if run > 1:
+            if run > UNROLL_WORDS:
                 lines += [f"for (int n = {run}; n > 0; n--) {{", *indent(piece), "}"]
             else:
-                lines += piece
+                lines += piece * run
             j += run
         return lines
 
@@ -229,7 +236,7 @@ class Depthwise:
 
     # ---- one channel -----------------------------------------------------------------------------------------
 
-    def channel_function(self) -> list[str]:
+    def channel_function(self, count: int, plane_step: int) -> list[str]:
         w = self.window
         out_step = w.channels * self.spec.multiplier
         pairs = w.out_width // 2
@@ -239,6 +246,9 @@ class Depthwise:
         lines = [
             "uint32_t u0, v0, u1, v1, u2, v2, x0, x1;",
             "int32_t a0, a1;" if pairs else "int32_t a0;",
+            "const uint8_t *x = plane;",
+            "int8_t *out = to;",
+            "int left = rows;",
             "LDRD(u0, v0, k, 0);",
             "LDRD(u1, v1, k, 8);",
             "LDRD(u2, v2, k, 16);",
@@ -268,11 +278,14 @@ class Depthwise:
             ]
             if w.out_width & 1:
                 row += [*self.one(0), f"out += {out_step};"]
-        lines += ["do {", *indent(row), f"  x += {w.sy * self.pitch};", "} while (--rows > 0);"]
+        lines += ["do {", *indent(row), f"  x += {w.sy * self.pitch};", "} while (--left > 0);"]
+        loop = [*lines, "k += 40;", "to++;", *([f"plane += {plane_step};"] if plane_step else [])]
+        if count > 1:
+            loop = [f"for (int c = {count}; c > 0; c--) {{", *indent(loop), "}"]
         return [
-            "/* One output channel over the rows of a band. x: plane, k: weights, bias, multiplier, rounding. */",
-            f"static KERNEL void {self.name}_channel(const uint8_t *x, const uint8_t *k, int8_t *out, int rows) {{",
-            *indent(lines),
+            f"/* {count} output channel(s) over the rows of a band. k: weights, bias, multiplier, rounding of each. */",
+            f"static KERNEL void {self.name}_channels(const uint8_t *plane, const uint8_t *k, int8_t *to, int rows) {{",
+            *indent(loop),
             "}",
         ]
 

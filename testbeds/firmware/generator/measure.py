@@ -159,7 +159,7 @@ class Probe:
         return sum(
             size
             for name, (_, size) in self.symbols.items()
-            if re.fullmatch(rf"{layer}(_(pair|planes|channel|by\d))?", name)
+            if re.fullmatch(rf"{layer}(_(pair|planes|channels|by\d))?", name)
         )
 
 

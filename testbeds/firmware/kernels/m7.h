@@ -4,6 +4,8 @@
  * source is the order of issue: the kernels are scheduled by hand for two slots a cycle (one MAC and one load).
  * On any other target the same names are plain C with the same results to the bit, so that the host library runs
  * the same kernel sources. ARM ARM v7-M, A7.7.
+ *
+ * Operands are 32-bit variables: what is narrower reaches an instruction with its upper bits undefined.
  */
 #ifndef KERNELS_M7_H
 #define KERNELS_M7_H
@@ -39,7 +41,8 @@
 /* t = r + upper word of x * m, rounded down. */
 #define SMMLA(t, x, m, r) __asm__ volatile("smmla %0, %1, %2, %3" : "=r"(t) : "r"(x), "r"(m), "r"(r))
 /* y = acc + x * m in 32 bits, and byte number ror / 8 of x as a signed word. */
-#define MLA(y, x, m, acc) __asm__ volatile("mla %0, %1, %2, %3" : "=r"(y) : "r"(x), "r"(m), "r"(acc))
+#define MLA(y, x, m, acc) \
+  __asm__ volatile("mla %0, %1, %2, %3" : "=r"(y) : "r"((int32_t)(x)), "r"((int32_t)(m)), "r"((int32_t)(acc)))
 #define SXTB_ROR(y, x, bits) __asm__ volatile("sxtb %0, %1, ror %2" : "=r"(y) : "r"(x), "i"(bits))
 #define SXTB(y, x) __asm__ volatile("sxtb %0, %1" : "=r"(y) : "r"(x))
 /* A 32-bit constant in two halves, low first. */
