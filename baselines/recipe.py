@@ -124,6 +124,7 @@ class AgileNNRecipe(Recipe):
     losses: Losses = Losses()
     codebook: Codebook = Codebook()
     preselect: Preselect = Preselect()
+    finish_epochs: int = Field(default=0, ge=0)  # of the local branch alone, everything before it frozen
     clip_norm: float = Field(default=5.0, gt=0)  # of the whole gradient
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation

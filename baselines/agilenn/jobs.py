@@ -57,6 +57,41 @@ class WarmJob(Job):
         return [*self._extractor.variables, *self._optimiser.variables]
 
 
+class LocalJob(Job):
+    """The local branch alone behind the frozen extractor: its own cross-entropy, cheap as nothing else is run."""
+
+    def __init__(self, device: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
+        features = device.get_layer("extract_mix_relu").output
+        self._extractor = keras.Model(device.input, features)
+        self._branch = keras.Model(features, device.output[1])
+        self._samples = samples
+        self._optimiser = sgd(recipe.weight_decay, self._branch.trainable_variables, recipe.clip_norm)
+        self._compiled = tf.function(self._step)
+        self._forward = tf.function(lambda x: device(to_unit(x), training=False)[1])
+
+    def _step(self, indices: Any, seed: Any) -> dict[str, Any]:
+        x, y = self._samples.batch(indices, seed)
+        features = self._extractor(x, training=False)
+        with tf.GradientTape() as tape:
+            logits = self._branch(features, training=True)
+            loss = cross_entropy(y, logits)
+        variables = self._branch.trainable_variables
+        self._optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return {"loss": loss, "accuracy": tf.reduce_mean(_hits(logits, y))}
+
+    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
+        self._optimiser.learning_rate.assign(learning_rate)
+        result: dict[str, Any] = self._compiled(tf.constant(indices), tf.constant(seed))
+        return result
+
+    def evaluate(self) -> dict[str, float]:
+        logits = in_batches(self._forward, self._samples.x_validation)
+        return {"val_accuracy": round(accuracy(logits, self._samples.y_validation), 5)}
+
+    def variables(self) -> list[Any]:
+        return [*self._branch.variables, *self._optimiser.variables]
+
+
 class JointJob(Job):
     """Device half, codebook, remote network and alpha together, with the skewness and disorder losses."""
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from baselines.agilenn import codebook
 from baselines.agilenn.export import export_device, export_remote
 from baselines.agilenn.importance import ImportanceMeter, channel_importance
-from baselines.agilenn.jobs import JointJob, WarmJob
+from baselines.agilenn.jobs import JointJob, LocalJob, WarmJob
 from baselines.agilenn.networks import device_model, reference_body, remote_spec, reorder
 from baselines.agilenn.preselect import channel_order
 from baselines.artefact import work_folder, write_artefact
@@ -62,6 +62,10 @@ def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, 
     )
     run = _run(scheme.title, work, samples, recipe, epochs=recipe.epochs, phase="joint")
     figures = train(job, run, report, resume=options.resume)
+    if recipe.finish_epochs and recipe.epochs:
+        finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
+        local = train(LocalJob(device, samples, recipe), finish, report, resume=options.resume)
+        figures |= {"finish_epoch": local["epoch"], "wall_s": round(figures["wall_s"] + local["wall_s"], 1)}
     _export(
         scheme, job, recipe, options, data=data, samples=samples, out=out, figures=figures, history=work / run.log_name
     )
