@@ -110,6 +110,7 @@ class AtModule:
                 self._end_of_line(at)
             elif len(self._line) >= MAX_LINE - 1:
                 self._too_long = True
+                self._line[-1] = byte  # so that the line's end is still seen
             else:
                 self._line.append(byte)
 

@@ -8,7 +8,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from unicorn import UC_ARCH_ARM, UC_HOOK_INTR, UC_HOOK_MEM_INVALID, UC_MODE_MCLASS, UC_MODE_THUMB, Uc, UcError
+from unicorn import (
+    UC_ARCH_ARM,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_INVALID,
+    UC_MODE_MCLASS,
+    UC_MODE_THUMB,
+    Uc,
+    UcError,
+    UC_MEM_READ_UNMAPPED,
+    UC_MEM_WRITE_UNMAPPED,
+    UC_MEM_FETCH_UNMAPPED,
+    UC_MEM_READ_PROT,
+    UC_MEM_WRITE_PROT,
+    UC_MEM_FETCH_PROT,
+)
 from unicorn.arm_const import (
     UC_ARM_REG_CONTROL,
     UC_ARM_REG_IPSR,
@@ -53,15 +67,12 @@ _REGISTERS = [*range(UC_ARM_REG_R0, UC_ARM_REG_R0 + 13), UC_ARM_REG_SP, UC_ARM_R
 _INTERRUPTS = {1: "undefined instruction", 3: "instruction fetch fault", 4: "data fault", 7: "breakpoint",
                17: "FPU instruction while the FPU is off", 18: "invalid processor state"}  # fmt: skip
 _ACCESS = {
-    16: "read",
-    17: "write",
-    18: "fetch",
-    19: "write",
-    20: "read",
-    21: "fetch",
-    22: "write",
-    23: "read",
-    24: "fetch",
+    UC_MEM_READ_UNMAPPED: "read",
+    UC_MEM_WRITE_UNMAPPED: "write",
+    UC_MEM_FETCH_UNMAPPED: "fetch",
+    UC_MEM_READ_PROT: "read",
+    UC_MEM_WRITE_PROT: "write",
+    UC_MEM_FETCH_PROT: "fetch",
 }
 
 
@@ -209,8 +220,9 @@ class Machine:
             value = self.bus.read(address, 4)
             if self.idle.status(address, value) and not self.idle.restless() and self._pass_idle_time():
                 value = self.bus.read(address, 4)
-            if address in self._isr_of:
-                self._polled.add(self._isr_of[address])
+            usart = self._isr_of.get(address)
+            if usart is not None and self.rcc.clocked(usart):
+                self._polled.add(usart)
             self._refresh()
             return value
         value = self.bus.read(address, size)
@@ -246,6 +258,7 @@ class Machine:
         if self._error is None:
             self._error = error
         self.model.counters.stop = 1
+        self.uc.emu_stop()  # in the middle of the block: nothing will run on from here
 
     def _on_interrupt(self, uc: Uc, number: int, _data: Any) -> None:
         self._interrupt = number

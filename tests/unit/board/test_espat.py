@@ -1,0 +1,226 @@
+"""The ESP-AT module's protocol: dialogue, errors, bounds, whatever bytes come."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from testbeds.espat.arguments import BadArguments, split_arguments
+from testbeds.espat.module import MAX_LINE, US, AtModule, ModuleHost, ModuleTiming
+from testbeds.espat.mqtt import publish_bytes
+
+
+class Host(ModuleHost):
+    """Keeps what the module does."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, bytes]] = []
+        self.published: list[tuple[int, str, bytes]] = []
+        self.bauds: list[tuple[int, int]] = []
+        self.topics: list[str] = []
+        self.user: tuple[str, ...] = ()
+        self.reachable = True
+
+    def send(self, data: bytes, at: int) -> int:
+        self.sent.append((at, data))
+        return at + len(data) * US
+
+    def set_baud(self, baud: int, at: int) -> None:
+        self.bauds.append((at, baud))
+
+    def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:
+        self.user = (host, str(port), client, user, password)
+        return self.reachable
+
+    def subscribe(self, at: int, topic: str) -> bool:
+        self.topics.append(topic)
+        return self.reachable
+
+    def publish(self, at: int, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
+        self.published.append((at, topic, payload))
+        return self.reachable
+
+    def disconnect(self, at: int) -> None:
+        pass
+
+    @property
+    def said(self) -> bytes:
+        return b"".join(data for _, data in self.sent)
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+def module_of(host: Host, **timing: float) -> AtModule:
+    return AtModule(host, ModuleTiming(**timing))  # type: ignore[arg-type]
+
+
+def say(module: AtModule, host: Host, text: str, at: int) -> bytes:
+    host.sent.clear()
+    module.feed(text.encode() + b"\r\n", at)
+    return host.said
+
+
+def associate(module: AtModule, host: Host) -> int:
+    at = 0
+    for line in (
+        "ATE0", "AT+CWMODE=1", 'AT+CWJAP="bench","p\\,w\\"d"', 'AT+MQTTUSERCFG=0,1,"client","user","pw",0,0,""',
+        'AT+MQTTCONN=0,"127.0.0.1",1883,0', 'AT+MQTTSUB=0,"a/b/down",0',
+    ):  # fmt: skip
+        at += 10**13
+        assert say(module, host, line, at).endswith(b"OK\r\n"), line
+    return at + 10**13
+
+
+def test_the_whole_dialogue(host: Host) -> None:
+    module = module_of(host)
+    at = associate(module, host)
+    assert host.user == ("127.0.0.1", "1883", "client", "user", "pw")
+    assert host.topics == ["a/b/down"]
+    assert say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",5,0,0', at) == b"\r\nOK\r\n\r\n>\r\n"
+    host.sent.clear()
+    end = at + 10**9
+    module.feed(b"\r\n\0\xff+", end)
+    assert host.published == [(end + 500 * US, "a/b/up", b"\r\n\0\xff+")]
+    assert host.sent == [(end + 500 * US, b"\r\n+MQTTPUB:OK\r\n")]
+    host.sent.clear()
+    module.message("a/b/down", b"\r\n>OK", end)
+    assert host.sent == [(end + 500 * US, b'+MQTTSUBRECV:0,"a/b/down",5,\r\n>OK\r\n')]
+
+
+def test_answers_come_after_the_modules_own_time(host: Host) -> None:
+    module = module_of(host, command_us=123.0)
+    module.feed(b"ATE0\r\n", 0)
+    host.sent.clear()
+    module.feed(b"AT\r\n", 10**12)
+    assert host.sent == [(10**12 + 123 * US, b"\r\nOK\r\n")]
+
+
+def test_echo_until_it_is_switched_off(host: Host) -> None:
+    module = module_of(host)
+    assert say(module, host, "AT", 10**12) == b"AT\r\n\r\nOK\r\n"
+    assert say(module, host, "ATE0", 2 * 10**12) == b"ATE0\r\n\r\nOK\r\n"
+    assert say(module, host, "AT", 3 * 10**12) == b"\r\nOK\r\n"
+
+
+def test_the_baud_rate_changes_after_the_ok_at_the_old_one(host: Host) -> None:
+    module = module_of(host)
+    module.feed(b"ATE0\r\n", 0)
+    host.sent.clear()
+    module.feed(b"AT+UART_CUR=4000000,8,1,0,0\r\n", 10**12)
+    (at, data), (switch, baud) = host.sent[0], host.bauds[0]
+    assert baud == 4_000_000 and switch == at + len(data) * US
+
+
+def test_a_busy_module_says_so(host: Host) -> None:
+    module = module_of(host)
+    module.feed(b"ATE0\r\n", 0)
+    host.sent.clear()
+    module.feed(b'AT+CWJAP="s","p"\r\n', 10**12)
+    module.feed(b"AT\r\n", 10**12 + 10**9)
+    assert b"busy p..." in host.said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AT+NOSUCH", "AT+UART_CUR=1,8,1,0,0", "AT+UART_CUR=9600,7,1,0,0", "AT+UART_CUR=9600", 'AT+CWJAP="open',
+        "AT+CWMODE=9", 'AT+MQTTPUBRAW=0,"t",5,0,0', 'AT+MQTTCONN=0,"h",1883,0', 'AT+MQTTSUB=0,"t",0', "AT+MQTTCLEAN=1",
+        'AT+MQTTUSERCFG=0,2,"c","","",0,0,""', "AT+CWJAP=1,2", "at", "AT+MQTTSUB",
+    ],
+)  # fmt: skip
+def test_wrong_commands_are_answered_with_error(host: Host, line: str) -> None:
+    module = module_of(host)
+    say(module, host, "ATE0", 10**12)
+    assert say(module, host, line, 10**13) == b"\r\nERROR\r\n"
+    assert say(module, host, "AT", 10**14) == b"\r\nOK\r\n"
+
+
+@pytest.mark.parametrize("length", [0, 65_553, 10**9])
+def test_a_publish_length_out_of_bounds_is_an_error(host: Host, length: int) -> None:
+    module = module_of(host)
+    at = associate(module, host)
+    assert say(module, host, f'AT+MQTTPUBRAW=0,"a/b/up",{length},0,0', at) == b"\r\nERROR\r\n"
+
+
+def test_a_broker_that_refuses_or_goes_away(host: Host) -> None:
+    module = module_of(host)
+    at = associate(module, host)
+    host.reachable = False
+    say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",1,0,0', at)
+    host.sent.clear()
+    module.feed(b"x", at + 10**10)
+    assert b"+MQTTPUB:FAIL" in host.said
+    module.lost(at + 2 * 10**10)
+    module.lost(at + 3 * 10**10)
+    assert host.said.count(b"+MQTTDISCONNECTED:0\r\n") == 1
+    assert say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",1,0,0', at + 10**12) == b"\r\nERROR\r\n"
+
+
+def test_a_line_too_long_is_an_error_and_the_next_one_is_read(host: Host) -> None:
+    module = module_of(host)
+    say(module, host, "ATE0", 10**12)
+    assert say(module, host, "AT" + "x" * 10_000, 10**13) == b"\r\nERROR\r\n"
+    assert len(module._line) < MAX_LINE
+    assert say(module, host, "AT", 10**14) == b"\r\nOK\r\n"
+
+
+def test_unsolicited_lines_can_be_injected_anywhere(host: Host) -> None:
+    module = module_of(host)
+    say(module, host, "ATE0", 10**12)
+    module.noise = lambda _at: b"WIFI GOT IP\r\n"
+    assert say(module, host, "AT", 10**13) == b"WIFI GOT IP\r\n\r\nOK\r\n"
+
+
+def test_a_snapshot_brings_everything_back(host: Host) -> None:
+    module = module_of(host)
+    at = associate(module, host)
+    say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",4,0,0', at)
+    module.feed(b"12", at + 10**10)
+    state = module.state()
+    for _ in range(2):
+        host.published.clear()
+        module.feed(b"34", at + 2 * 10**10)
+        assert host.published[0][2] == b"1234"
+        module.feed(b"AT+MQTTCLEAN=0\r\n", at + 10**12)
+        module.restore(state)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=400), st.sampled_from(
+    [b"AT\r\n", b"\r\n", b'AT+MQTTPUBRAW=0,"t",70,0,0\r\n', b'AT+CWJAP="a","b"\r\n', b'AT+MQTTCONN=0,"h",1,0\r\n',
+     b'AT+MQTTUSERCFG=0,1,"c","","",0,0,""\r\n', b'AT+UART_CUR=115200,8,1,0,0\r\n', b"AT+RST\r\n", b'"\\,\\'])), max_size=20))  # fmt: skip
+def test_any_bytes_leave_a_bounded_module_that_recovers(pieces: list[bytes]) -> None:
+    host = Host()
+    module = AtModule(host)
+    at = 0
+    for piece in pieces:
+        at += 10**13
+        module.feed(piece, at)
+        assert len(module._line) < MAX_LINE and len(module._raw) <= module.timing.max_publish_bytes
+    module.feed(b"\0" * module._raw_left + b"\r\n", at + 10**13)
+    host.sent.clear()
+    module.feed(b"AT\r\n", at + 10**14)
+    assert host.said.endswith(b"\r\nOK\r\n")
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=40), st.integers(0, 10**9))
+def test_arguments_come_back_as_they_were_quoted(text: str, number: int) -> None:
+    quoted = "".join("\\" + c if c in '",\\' else c for c in text)
+    assert split_arguments(f'{number},"{quoted}",,{number}') == [number, text, "", number]
+
+
+@given(st.text(max_size=60))
+def test_any_arguments_are_taken_or_refused(text: str) -> None:
+    try:
+        assert split_arguments(text)
+    except BadArguments:
+        pass
+
+
+@pytest.mark.parametrize(("payload", "expected"), [(0, 2 + 5), (120, 2 + 125), (200, 3 + 205), (65_552, 4 + 65_557)])
+def test_publish_packet_sizes(payload: int, expected: int) -> None:
+    assert publish_bytes("abc", payload) == expected
