@@ -21,11 +21,12 @@ def requantise(acc, factors, zero_point, low, high):
     """acc: integers [..., channels] -> int8, rounded once: floor(acc * m / 2**(32 + s) + 1/2)."""
     multipliers, shift = constants(factors, zero_point)
     pre = max(0, 1 - shift)
-    acc = acc.astype(object)
+    acc = np.asarray(acc).astype(np.int64)
     if pre:
         limit = 1 << (31 - pre)
         acc = np.clip(acc, -limit, limit - 1)
-    m = np.array(multipliers, dtype=object)
+    assert np.abs(acc).max(initial=0) < 2**31  # so that products fit 63 bits
+    m = np.array(multipliers, dtype=np.int64)
     total = 32 + shift
     y = (acc * m + (1 << (total - 1))) >> total
     return np.clip(y + zero_point, low, high).astype(np.int8)
@@ -85,7 +86,9 @@ class Oracle:
     def conv_2d(self, op, ins, ts, y):
         x, w = ins[0][0], ins[1].astype(np.int64)
         p = self.patches(op, x, w.shape[1:3], ts[0].zero_point) - ts[0].zero_point
-        acc = np.einsum("hwabc,oabc->hwo", p, w)
+        # Products of floats are exact here: all sums stay far below 2**53.
+        flat = p.reshape(-1, w[0].size).astype(np.float64) @ w.reshape(w.shape[0], -1).T.astype(np.float64)
+        acc = flat.reshape(*p.shape[:2], w.shape[0]).astype(np.int64)
         if len(ins) > 2 and ins[2] is not None:
             acc = acc + ins[2].astype(np.int64)
         factors = np.broadcast_to(ts[0].scale * ts[1].scales / y.scale, (w.shape[0],))
@@ -128,10 +131,10 @@ class Oracle:
         multipliers, shift = constants(ts[0].scale / y.scale / counts, 0)
         out = np.zeros_like(acc)
         for n in np.unique(count):
-            factor = np.array([multipliers[n - 1]], dtype=object)
+            factor = np.int64(multipliers[n - 1])
             pre = max(0, 1 - shift)
             limit = 1 << (31 - pre) if pre else 1 << 40
-            scaled = (np.clip(acc, -limit, limit - 1).astype(object) * factor + (1 << (31 + shift))) >> (32 + shift)
+            scaled = (np.clip(acc, -limit, limit - 1) * factor + (1 << (31 + shift))) >> (32 + shift)
             out = np.where(count == n, np.clip(scaled + y.zero_point, *limits), out)
         return out
 

@@ -30,7 +30,7 @@ def check(model, variant="fast", images=2, flags=("-O0",)):
 
 
 @settings(
-    max_examples=14,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking would compile hundreds of graphs
@@ -72,9 +72,9 @@ def test_long_inner_products_take_every_form_of_loop(variant):
     check(c.finish(*made), variant)
 
 
-@pytest.mark.parametrize(("name", "variant"), [("resnet8", "lean"), ("mobilenet_vww", "fast")])
-def test_whole_networks_equal_the_oracle(name, variant):
-    check(zoo.NETWORKS[name][0](), variant, images=1, flags=("-O1",))
+def test_a_whole_network_equals_the_oracle():
+    """Its lean kernels; the emulated M7 runs the fast ones (test_m7_kernels.py)."""
+    check(zoo.resnet8(), "lean", images=1, flags=("-O1",))
 
 
 def test_scales_above_one_and_shift_zero_are_exact():
