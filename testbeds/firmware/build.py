@@ -33,9 +33,8 @@ EEMBC = HERE / "eembc"  # the second console protocol
 _DIALECT = ("console.c", "eembc.c")
 STACK_BYTES = 12 * 1024
 DTCM_BYTES = 64 * 1024
-DTCM_OTHERS = (
-    STACK_BYTES + 24 * 1024 + 4 * 1024
-)  # stack, encoder, tables; the kernels' scratch comes first, then the arena
+# Stack, encoder and tables. Of what is left the kernels' scratch comes first, then the arena if it fits.
+DTCM_OTHERS = STACK_BYTES + 24 * 1024 + 4 * 1024
 SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so"}
 _HOST_PORT = "host"
 _CORE_CODECS = (
@@ -151,7 +150,8 @@ def _build_scheme(
         (work / "bench_config.h").write_text(f"#define CONSOLE_BAUD {console_baud()}u\n", encoding="ascii")
         details["console_baud"] = console_baud()
     sources += [(path, extra) for path in _scheme_sources(target)]
-    sources = [(p, (*e, "-fno-builtin") if p.name == "memory.c" else e) for p, e in sources]
+    own_flags = {"memory.c": ("-fno-builtin",), "eembc.c": ("-Os",), "console.c": ("-Os",), "settings.c": ("-Os",)}
+    sources = [(path, (*flags, *own_flags.get(path.name, ()))) for path, flags in sources]
     port = PORTS / target
     objects = compile_all(compiler, target, sources, [work, CORE, KERNELS, EEMBC, port], work)
     _link(options, compiler, objects, work, name)
@@ -232,7 +232,7 @@ def _key(
     options: BuildOptions,
     compiler: Compiler,
     weights: str,
-    folders: tuple[Path, ...] = (CORE, PORTS, KERNELS, HERE / "generator"),
+    folders: tuple[Path, ...] = (CORE, PORTS, KERNELS, EEMBC, HERE / "generator"),
 ) -> str:
     machine = "" if options.target == "stm32f746" else f"{platform.machine()} {_processor_flags()}"
     text = f"{options} {compiler.version} {weights} {machine} {_sources_hash(folders)}"

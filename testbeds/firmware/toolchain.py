@@ -61,8 +61,9 @@ def find_compiler(cc: str) -> Compiler:
 
 
 def _environment() -> dict[str, str]:
-    """The compiler's own cache goes into ours, and its messages are English."""
-    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache_dir() / "zig"), "LC_ALL": "C"}
+    """The compiler's own cache goes into ours, its messages are English, and what is preloaded here stays here."""
+    inherited = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    return inherited | {"ZIG_GLOBAL_CACHE_DIR": str(cache_dir() / "zig"), "LC_ALL": "C"}
 
 
 @cache

@@ -41,6 +41,8 @@ int32_t flow_load(uint32_t offset, const uint8_t *bytes, size_t count)
     return (int32_t)loaded;
 }
 
+void flow_forget_picture(void) { loaded = 0; }
+
 /* Is this reply ours, whole and not late? RESULT_OK, RESULT_REFUSED, or -1 for one to drop. */
 static int judge(uint32_t bytes, uint16_t seq)
 {

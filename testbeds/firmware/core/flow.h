@@ -27,6 +27,9 @@ void flow_init(void);
 /* Takes part of the picture; returns the bytes of it so far, or -1 when it does not continue the part before. */
 int32_t flow_load(uint32_t offset, const uint8_t *bytes, size_t count);
 
+/* The picture was overwritten by other means: INFER answers "not ready" until it is loaded again. */
+void flow_forget_picture(void);
+
 void flow_infer(const settings_t *settings, uint16_t seq, result_t *result);
 
 /* Between inferences: keeps the module's line drained. */

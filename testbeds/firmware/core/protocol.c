@@ -172,4 +172,5 @@ void protocol_forget(void)
 {
     receiver.used = 0;
     receiver.too_long = false;
+    flow_forget_picture(); /* text commands write where pictures lie */
 }

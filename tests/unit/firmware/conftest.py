@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import settings
 
 from testbeds.firmware import build as building
 from testbeds.firmware import describe
-from testbeds.firmware.hostlib import CodecLibrary, HostLibrary, codec_library
+from testbeds.firmware.hostlib import CodecLibrary, HostLibrary
 
 from .firmware_helpers import STUB_GRAPH_C, STUB_GRAPH_H, Scripted, write_scheme
 
@@ -20,9 +21,14 @@ settings.register_profile("no wall clock", deadline=None)  # a busy machine must
 settings.load_profile("no wall clock")
 
 
+# test_sanitized.py runs the other tests again on a build with these.
+SANITIZERS = tuple(os.environ.get("AGILENN_TEST_SANITIZERS", "").split())
+OPTIONS: dict[str, Any] = {"cc": "gcc", "flags": SANITIZERS, "link_flags": SANITIZERS} if SANITIZERS else {}
+
+
 @pytest.fixture(scope="session")
 def codecs() -> CodecLibrary:
-    return codec_library()
+    return CodecLibrary(building.build_codec_library(**OPTIONS))
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +45,7 @@ def stub_build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(building, "_generate", generate)
             patch.setattr(describe, "_output_shape", lambda _path, _index: (4, 4, 4))
-            return building.build(folder, target)
+            return building.build(folder, target, **OPTIONS)
 
     return make
 

@@ -145,3 +145,13 @@ def test_random_requests_are_answered_once(scripted: Make, kind: int, payload: b
     got, _ = board.ask(kind, payload)
     assert got in (NAK, kind | 0x80)
     assert board.ask(1)[0] == 0x81
+
+
+def test_the_text_dialect_shares_the_console_with_frames(scripted: Make) -> None:
+    board = scripted(offload="none")
+    assert board.library.console(b"name%") == b"m-name-dut-[agilenn-bench]\r\nm-ready\r\n"
+    assert board.ask(1)[0] == 0x81
+    board.load(image_of(9, 1, 1))
+    assert board.infer(1)["status"] == 0
+    board.library.console(b"db load 48%" + b"db " + bytes(image_of(1, 9, 1)).hex().encode()[:62] + b"%")
+    assert board.infer(2)["status"] == 4  # the picture is being overwritten
