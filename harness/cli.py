@@ -101,6 +101,11 @@ def rate(text: str) -> float:
     return value
 
 
+def rate_or_none(text: str) -> float | None:
+    """As `rate`; `none` for a link that is left as it is."""
+    return None if text == "none" else rate(text)
+
+
 def rates(text: str) -> list[float]:
     """A comma-separated list of rates, each once."""
     values = [rate(part.strip()) for part in text.split(",") if part.strip()]
@@ -132,8 +137,10 @@ def whole(least: int, most: int, what: str) -> Callable[[str], int]:
     return parse
 
 
-def rate_text(rate_bps: float) -> str:
+def rate_text(rate_bps: float | None) -> str:
     """270000 -> `270 kbit/s`."""
+    if rate_bps is None:
+        return "unshaped link"
     for unit, factor in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
         if rate_bps >= factor:
             return f"{rate_bps / factor:g} {unit}"

@@ -36,7 +36,7 @@ class Asked:
     dataset: str
     profile: str
     schemes: list[str]
-    rate_bps: float
+    rate_bps: float | None
     images: int
 
     @classmethod
@@ -48,7 +48,7 @@ class Asked:
         """
         count = cli.whole(1, MOST_IMAGES, "--hil-images")(str(images))
         names = cli.names(schemes) if schemes else registry.scheme_names()
-        return cls(testbed, dataset, profile, names, cli.rate(rate), count)
+        return cls(testbed, dataset, profile, names, cli.rate_or_none(rate), count)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Seen:
 
     row: dict[str, Any]
     log: SampleLog
-    link: LinkSpec
+    link: LinkSpec | None
     local_logits: bytes  # int8 [classes], empty where the scheme has none
     combined_logits: bytes  # float32 [classes]
     payload: bytes  # as sent, header included; empty when nothing was
@@ -76,7 +76,7 @@ class Hil:
     boards: Boards
     pinned: pinned.Pinned | None
     images: list[int]
-    _seen: dict[tuple[str, int, float], Seen] = field(default_factory=dict)
+    _seen: dict[tuple[str, int, float | None], Seen] = field(default_factory=dict)
     _hosts: dict[str, HostLibrary] = field(default_factory=dict)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
@@ -111,10 +111,10 @@ class Hil:
             self._seen[key] = self._measure(scheme, image, rate)
         return self._seen[key]
 
-    def _measure(self, scheme: str, image: int, rate: float) -> Seen:
+    def _measure(self, scheme: str, image: int, rate: float | None) -> Seen:
         board, artefact = self.board(scheme), self.artefact(scheme)
         point = Point(scheme, self.asked.dataset, self.asked.profile, self.asked.testbed, rate)
-        link = Setting(rate_bps=rate).link
+        link = Setting(rate_bps=rate).link if rate else None
         row = measure(
             board,
             Planned(next(self._order), point, image, False, 0),
@@ -147,7 +147,7 @@ def opened(asked: Asked) -> Iterator[Hil]:
     """
     request = prepare.Request(
         axis=Bandwidth(),
-        values=[asked.rate_bps],
+        values=[asked.rate_bps] if asked.rate_bps else [],
         testbed=asked.testbed,
         schemes=asked.schemes,
         dataset=asked.dataset,

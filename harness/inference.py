@@ -6,6 +6,7 @@ Stages are those of docs/architecture.md: `network` is the waiting time less `re
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def measure(
     picture: npt.NDArray[np.uint8],
     label: int,
     *,
-    link: LinkSpec,
+    link: LinkSpec | None,
     pinned_ms: float | None,
     services: Services,
 ) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def measure(
 
     Args:
         picture: uint8 [height, width, 3].
+        link: what the link is to be; None leaves it as it is.
         pinned_ms: remote time to charge, for a testbed that pins it; None elsewhere and for local schemes.
 
     Raises:
@@ -50,7 +52,7 @@ def measure(
     services.forget(board.network.topic_prefix)
     try:
         testbed.before_sample(planned.seed, pinned_ms)
-        with testbed.link.applied(link):
+        with testbed.link.applied(link) if link else nullcontext():
             board.device.load(picture.tobytes())
             result = board.device.infer(sequence)
     except DeviceError as e:

@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dataset", default="cifar10", metavar="D", help="data set (default: %(default)s)")
     group.addoption("--profile", default="compact", metavar="P", help="size of the networks (default: %(default)s)")
     group.addoption("--schemes", metavar="A,B", help="schemes (default: all that are installed)")
-    group.addoption("--rate", default="6M", metavar="R", help="link rate of hil tests (default: %(default)s)")
+    group.addoption("--rate", default="6M", metavar="R", help="link rate, or none: unshaped (default: %(default)s)")
     group.addoption("--hil-images", default="3", metavar="N", help="images a scheme (default: %(default)s)")
 
 

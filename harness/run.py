@@ -29,7 +29,7 @@ def parser() -> cli.Parser:
     p = cli.Parser(prog="python -m harness.run", description=__doc__)
     p.add_argument("--scheme", required=True, metavar="S")
     p.add_argument("--image", type=cli.whole(0, 10**6, "--image"), default=0, metavar="N", help="its number")
-    p.add_argument("--rate", type=cli.rate, default="6M", metavar="R", help="link rate, default: %(default)s")
+    p.add_argument("--rate", type=cli.rate_or_none, default="6M", metavar="R", help="6M, or none: unshaped")
     p.add_argument("--testbed", default="virtual", metavar="T")
     p.add_argument("--dataset", default="cifar10", metavar="D")
     p.add_argument("--profile", default="compact", metavar="P")
@@ -63,11 +63,11 @@ def main(argv: list[str]) -> int:
                 _planned(options, ground),
                 picture,
                 label,
-                link=Setting(rate_bps=options.rate).link,
+                link=Setting(rate_bps=options.rate).link if options.rate else None,
                 pinned_ms=charge,
                 services=up.services,
             )
-    show(cli.console(), row, ground.titles[options.scheme], prepare_note(ground))
+    show(cli.console(), row, ground.titles[options.scheme], time_note(ground))
     return 0
 
 
@@ -109,7 +109,7 @@ def timeline(stage: str, begin_ms: float, value_ms: float, total_ms: float) -> s
     return " " * first + _SHADES[stage] * min(width, _BAR - first)
 
 
-def prepare_note(ground: prepare.Ground) -> str:
+def time_note(ground: prepare.Ground) -> str:
     """What the times are."""
     remarks = f" ({ground.testbed.remarks})" if ground.testbed.remarks else ""
     return f"Times {ground.testbed.time_source} on {ground.testbed.title}{remarks}."
@@ -118,7 +118,7 @@ def prepare_note(ground: prepare.Ground) -> str:
 def _request(options: argparse.Namespace) -> prepare.Request:
     return prepare.Request(
         axis=Bandwidth(),
-        values=[options.rate],
+        values=[options.rate] if options.rate else [],
         testbed=options.testbed,
         schemes=[options.scheme],
         dataset=options.dataset,

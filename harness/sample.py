@@ -42,7 +42,7 @@ class Point:
     dataset: str
     profile: str
     testbed: str
-    rate_bps: float
+    rate_bps: float | None  # None: the link is left as it is
     delay_ms: float = 0.0
     clock_hz: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)  # weights, firmware, link headers, pinned time, seed ...

@@ -59,6 +59,7 @@ class Bar:
             transient=True,
         )
         self._task = self._progress.add_task("bringing up boards", total=total, completed=done)
+        self._plain = not shown.console.is_terminal
 
     def started(self, planned: Planned) -> None:
         """A sample begins. Called from the workers' threads; rich locks for itself."""
@@ -68,8 +69,12 @@ class Bar:
         self._progress.update(self._task, description=what.ljust(48))
 
     def advance(self) -> None:
-        """A sample is finished."""
+        """A sample is finished. Where there is no bar (a log file), a line for every tenth of the way."""
         self._progress.advance(self._task)
+        task = self._progress.tasks[0]
+        done, total = int(task.completed), int(task.total or 1)
+        if self._plain and done * 10 // total != (done - 1) * 10 // total:
+            self._shown.console.print(f"{done} of {total} samples", style="dim")
 
     def __enter__(self) -> Bar:
         self._progress.start()

@@ -69,7 +69,7 @@ def test_serial_time_is_ten_bits_a_byte(hil: Hil, hil_scheme: str) -> None:
 
 def test_link_time_is_eight_bits_a_byte_on_the_wire(hil: Hil, hil_scheme: str) -> None:
     for seen in _all(hil, hil_scheme):
-        if not seen.payload:
+        if not seen.payload or seen.link is None:
             continue
         up = _told(seen.log.wire_up_bytes, "wire_up_bytes")
         mqtt = _told(seen.log.mqtt_up_bytes, "mqtt_up_bytes")
