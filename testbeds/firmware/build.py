@@ -31,7 +31,7 @@ PORTS = HERE / "ports"
 KERNELS = HERE / "kernels"
 EEMBC = HERE / "eembc"  # the second console protocol
 _DIALECT = ("console.c", "eembc.c")
-STACK_BYTES = 12 * 1024
+STACK_BYTES = 8 * 1024
 DTCM_BYTES = 64 * 1024
 # Stack, encoder and tables. Of what is left the kernels' scratch comes first, then the arena if it fits.
 DTCM_OTHERS = STACK_BYTES + 24 * 1024 + 4 * 1024
@@ -150,7 +150,8 @@ def _build_scheme(
         (work / "bench_config.h").write_text(f"#define CONSOLE_BAUD {console_baud()}u\n", encoding="ascii")
         details["console_baud"] = console_baud()
     sources += [(path, extra) for path in _scheme_sources(target)]
-    own_flags = {"memory.c": ("-fno-builtin",), "eembc.c": ("-Os",), "console.c": ("-Os",), "settings.c": ("-Os",)}
+    no_calls = ("-fno-builtin",) if compiler.is_zig else ("-fno-builtin", "-fno-tree-loop-distribute-patterns")
+    own_flags = {"memory.c": no_calls, "eembc.c": ("-Os",), "console.c": ("-Os",), "settings.c": ("-Os",)}
     sources = [(path, (*flags, *own_flags.get(path.name, ()))) for path, flags in sources]
     port = PORTS / target
     objects = compile_all(compiler, target, sources, [work, CORE, KERNELS, EEMBC, port], work)

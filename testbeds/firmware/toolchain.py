@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -118,7 +119,7 @@ class CompileError(BenchError):
 
 
 def compile_all(
-    compiler: Compiler, target: str, sources: list[tuple[Path, tuple[str, ...]]], includes: list[Path], work: Path
+    compiler: Compiler, target: str, sources: Sequence[tuple[Path, tuple[str, ...]]], includes: Sequence[Path], work: Path
 ) -> list[Path]:
     """Compile each (source, its extra flags) to an object in `work`, two at a time; the objects in the same order."""
 

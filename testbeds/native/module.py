@@ -91,7 +91,7 @@ class HostTimeModule(ModuleHost):
     def set_baud(self, baud: int, at: int) -> None:
         pass  # a socket has no rate
 
-    def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:  # noqa: PLR0917
+    def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:
         return self._mqtt.connect(host, port, client, user, password)
 
     def subscribe(self, at: int, topic: str) -> bool:
