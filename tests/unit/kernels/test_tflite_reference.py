@@ -6,10 +6,13 @@ test_host_kernels.py shows them equal to the bit.
 
 import numpy as np
 import pytest
+from branches import noise
+from hostgraph import HostGraph
 from oracle import Oracle
 
 from testbeds.firmware.generator import zoo
 from testbeds.firmware.generator.compose import Composer
+from testbeds.firmware.generator.model import parse_model
 from testbeds.firmware.generator.writer import write_model
 
 IMAGES = 12
@@ -87,3 +90,46 @@ def test_no_byte_differs_from_tensorflow_lite_by_more_than_one(build):
         print(f"{kind}: {different} of {total} bytes differ ({different / total:.3%}), by at most {largest}")  # noqa: T201
         assert largest <= 1, kind
         assert different <= SHARE.get(kind, 0) * total, (kind, different, total)
+
+
+def converted():
+    """A Keras model through TensorFlow's converter, with the blocks that networks for this board are made of."""
+    keras = pytest.importorskip("keras")
+    tf = pytest.importorskip("tensorflow")
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    image = keras.Input((16, 16, 3), batch_size=1)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(image)
+    x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    y = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    y = layers.ReLU(6.0)(layers.BatchNormalization()(y))
+    y = layers.Conv2D(8, 1)(y)
+    features = layers.ReLU(6.0)(layers.Add()([x, y]))
+    local = layers.Conv2D(6, 3, strides=2, activation="relu")(layers.ZeroPadding2D(((1, 1), (2, 0)))(features[..., :5]))
+    local = layers.AveragePooling2D(2)(local)
+    means = layers.Dense(7, activation="softmax")(layers.GlobalAveragePooling2D()(features))
+    outputs = [features, layers.Dense(5)(layers.Flatten()(local)), means]
+    model = keras.Model(image, outputs)
+    rng = np.random.default_rng(0)
+
+    def images():
+        for _ in range(20):
+            yield [rng.random((1, 16, 16, 3), np.float32)]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = images
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return converter.convert()
+
+
+def test_what_the_converter_writes_is_generated_and_equals_the_oracle(tmp_path):
+    model = parse_model(converted())
+    kinds = {op.kind for op in model.operators}
+    assert {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "STRIDED_SLICE", "PAD", "MEAN", "FULLY_CONNECTED", "SOFTMAX"} <= kinds
+    graph = HostGraph(model, tmp_path, flags=("-O0",))
+    x = noise(model)
+    values = Oracle(model).run(x)
+    for t, got in zip(model.outputs, graph.run(x), strict=True):
+        np.testing.assert_array_equal(got, values[t].reshape(-1))
