@@ -1,4 +1,4 @@
-"""Arguments of an AT command: numbers and quoted strings, separated by commas (ESP-AT user guide, "AT Command Types")."""
+"""Arguments of an AT command: numbers and quoted strings, separated by commas (ESP-AT user guide, "Command Types")."""
 
 from __future__ import annotations
 

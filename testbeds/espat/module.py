@@ -1,6 +1,6 @@
 """The module's protocol: bytes from the device in, bytes to the device and messages to the broker out.
 
-It knows no clock: every call says when it happens, in whole picoseconds, and everything it does has a time. Who hosts it
+It knows no clock: every call says when it happens, in whole picoseconds, and everything it does has a time. Its host
 (`ModuleHost`) moves the bytes. Commands are those of the ESP-AT user guide for the ESP32 family, v3.
 """
 
@@ -145,7 +145,7 @@ class AtModule:
     # --- commands ---
     def _command(self, line: str, at: int) -> None:
         name, _, rest = line.partition("=")
-        plain = {
+        plain: dict[str, Callable[[], object]] = {
             "AT": lambda: self._say("OK", at),
             "ATE0": lambda: self._set_echo(False, at),
             "ATE1": lambda: self._set_echo(True, at),

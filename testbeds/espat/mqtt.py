@@ -1,4 +1,4 @@
-"""The module's real MQTT client: paho, QoS 0, TCP_NODELAY, driven by whoever hosts the module (no thread of its own)."""
+"""The module's real MQTT client: paho, QoS 0, TCP_NODELAY, driven by who hosts the module (no thread of its own)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections import deque
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class MqttClient:
         self.close()
         self._refused = False
         self._client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id=client, protocol=mqtt.MQTTv311, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2, client_id=client, protocol=mqtt.MQTTv311, reconnect_on_failure=False
         )
         if user:
             self._client.username_pw_set(user, password)

@@ -44,4 +44,4 @@ class VirtualBench(Strict):
     remarks: str = ""
     module: ModuleBench
     watchdog: WatchdogBench
-    limits: dict[str, float] = {}
+    limits: dict[str, float] = Field(default_factory=dict)

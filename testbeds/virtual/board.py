@@ -202,7 +202,7 @@ class Board:
                 self.in_guest = False
 
     def _serve_control(self) -> None:
-        assert self._control is not None and self._handle is not None  # noqa: S101 - narrows the types
+        assert self._control is not None and self._handle is not None
         try:
             data = self._control.recv(1 << 16)
         except OSError as e:

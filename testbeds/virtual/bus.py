@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 WORD = 0xFFFFFFFF
@@ -48,8 +49,8 @@ class Device(ABC):
 class Registers(Device):
     """A device that is only storage: the registers named in `resets` keep what is written."""
 
-    kept = ("values",)
-    resets: dict[int, int] = {}
+    kept: tuple[str, ...] = ("values",)
+    resets: Mapping[int, int] = MappingProxyType({})
 
     def __init__(self, name: str, base: int) -> None:
         super().__init__(name, base)

@@ -75,7 +75,7 @@ def _report(board: Board, terminal: Terminal, mhz: float | None) -> None:
     counters, hz = machine.model.counters, machine.time.hz
     busy = counters.cycles - counters.skipped
     terminal.print(
-        f"{machine.time.now_ps / 1e9:.3f} ms of virtual time at {hz / 1e6:g} MHz; {counters.instructions:,} instructions, "
+        f"{machine.time.now_ps / 1e9:.3f} ms virtual at {hz / 1e6:g} MHz; {counters.instructions:,} instructions, "
         f"{busy:,} cycles busy, {counters.data_fills:,} data and {counters.instruction_fills:,} instruction line fills",
         highlight=False,
     )

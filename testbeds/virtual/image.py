@@ -1,4 +1,4 @@
-"""Firmware images: `.elf`, `.bin`, `.hex` -> bytes for the flash and function names. Bounded, whatever the file says."""
+"""Firmware images: `.elf`, `.bin`, `.hex` -> bytes for the flash and function names. Bounded, whatever they say."""
 
 from __future__ import annotations
 

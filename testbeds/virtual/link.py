@@ -1,6 +1,6 @@
 """The virtual link: every packet charged size / rate, then delayed, as netem does, in virtual time.
 
-A message of n bytes goes out as ceil(n / segment_bytes) TCP segments of header_bytes more each; a direction is a queue, so
+A message of n bytes goes out as ceil(n / segment_bytes) TCP segments of header_bytes more each; a direction is a queue:
 a message waits for the one before it. Acknowledgements, slow start and the MQTT session's own packets are not charged:
 messages here are below TCP's initial window and QoS is 0.
 """

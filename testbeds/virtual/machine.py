@@ -12,16 +12,16 @@ from unicorn import (
     UC_ARCH_ARM,
     UC_HOOK_INTR,
     UC_HOOK_MEM_INVALID,
+    UC_MEM_FETCH_PROT,
+    UC_MEM_FETCH_UNMAPPED,
+    UC_MEM_READ_PROT,
+    UC_MEM_READ_UNMAPPED,
+    UC_MEM_WRITE_PROT,
+    UC_MEM_WRITE_UNMAPPED,
     UC_MODE_MCLASS,
     UC_MODE_THUMB,
     Uc,
     UcError,
-    UC_MEM_READ_UNMAPPED,
-    UC_MEM_WRITE_UNMAPPED,
-    UC_MEM_FETCH_UNMAPPED,
-    UC_MEM_READ_PROT,
-    UC_MEM_WRITE_PROT,
-    UC_MEM_FETCH_PROT,
 )
 from unicorn.arm_const import (
     UC_ARM_REG_CONTROL,
@@ -42,7 +42,7 @@ from testbeds.virtual.devices.gpio import Gpio, Syscfg
 from testbeds.virtual.devices.nvic import SVCALL, SYSTICK, SystemControl
 from testbeds.virtual.devices.rcc import HSI_HZ, Flash, Pwr, Rcc
 from testbeds.virtual.devices.timers import CNT, SR, Timer
-from testbeds.virtual.devices.usart import ISR, RDR, Usart
+from testbeds.virtual.devices.usart import ISR, Usart
 from testbeds.virtual.exceptions import ENTRY_CYCLES, RETURN_CYCLES, Exceptions
 from testbeds.virtual.faults import ChipMisuse, FaultRecord, GuestFault
 from testbeds.virtual.image import Image

@@ -37,7 +37,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 
 def serve(image: Path, control: socket.socket, *, fills: bool, timing: ModuleTiming) -> int:
-    """Run `image` until the parent goes or asks to stop. The first line on `control` tells the pty, or what is wrong."""
+    """Run `image` until the parent goes or asks to stop. The first line on `control` tells the pty or the error."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _stop)
     board = None
@@ -45,7 +45,7 @@ def serve(image: Path, control: socket.socket, *, fills: bool, timing: ModuleTim
         die_with_parent()
         channel = ControlServer(control.sendall)
         board = Board(image, fills=fills, timing=timing, control=control, handle=channel.handle)
-        assert board.console is not None  # noqa: S101 - narrows the type: it was asked for
+        assert board.console is not None
         _tell(control, {"ready": True, "pty": board.console.path, "pid": os.getpid()})
         board.serve()
     except Shutdown as e:

@@ -124,7 +124,7 @@ class VirtualTestbed(Testbed):
             extra={"module": bench.module.model_dump()},
         )
         self.clock = VirtualClock(self)
-        self.link = VirtualLinkControl(self)
+        self.link: VirtualLinkControl = VirtualLinkControl(self)
         self._emulator: Emulator | None = None
         self._image: Path | None = None
         self._port: ConsolePort | None = None

@@ -49,7 +49,7 @@ class VirtualTime:
 
     # --- events ---
     def at(self, ps: int, action: Callable[[int], None], *, periodic: bool = False) -> None:
-        """Call `action(ps)` when time reaches `ps`. A periodic event (a timer's) does not keep the board from idling."""
+        """Call `action(ps)` when time reaches `ps`. Periodic events (timers) don't keep the board from idling."""
         self._order += 1
         heapq.heappush(self._queue, (ps, self._order, action, periodic))
 

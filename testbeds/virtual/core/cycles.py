@@ -66,7 +66,7 @@ class CycleModel:
         handle = self._lib.m7_new(self._decode_callback, stop, read, ids)
         if not handle:
             raise MemoryError("cycle model")
-        self._m = ctypes.c_void_p(handle)
+        self._m: ctypes.c_void_p | None = ctypes.c_void_p(handle)
         self.counters = self._lib.m7_get_counters(self._m).contents
         self.counters.fills_on = int(fills)
         self.idle = Idle(self._lib, self._m)

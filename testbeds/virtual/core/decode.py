@@ -17,13 +17,15 @@ KINDS = ("ALU", "LD", "ST", "MAC", "DIV", "VFP", "BR", "DSP", "IT", "SH")  # ord
 ACC_NONE, ACC_WIDE = -1, -2
 NO_REGISTER = 0xFF
 
-DSP_NAMES = frozenset(
-    "sxtb16 sxtab16 uxtb16 uxtab16 pkhbt pkhtb qadd qsub ssat usat ssat16 usat16 rev rev16 qadd16 qsub16 sadd16 "
-    "ssub16 qadd8 qsub8 sel uadd8 usub8 ssub8 sadd8 uqsub8 shadd16 rbit clz".split()
-)
-MULTIPLY = tuple(
-    "smla smul mla mls mul smmla smmul smua smus smml smls umull umlal smlal umaal".split(),
-)
+DSP_NAMES = frozenset((
+    "sxtb16", "sxtab16", "uxtb16", "uxtab16", "pkhbt", "pkhtb", "qadd", "qsub", "ssat", "usat", "ssat16", "usat16",
+    "rev", "rev16", "qadd16", "qsub16", "sadd16", "ssub16", "qadd8", "qsub8", "sel", "uadd8", "usub8", "ssub8", "sadd8",
+    "uqsub8", "shadd16", "rbit", "clz",
+))  # fmt: skip
+MULTIPLY = (
+    "smla", "smul", "mla", "mls", "mul", "smmla", "smmul", "smua", "smus", "smml", "smls", "umull", "umlal", "smlal",
+    "umaal",
+)  # fmt: skip
 LONG_MULTIPLY = ("smull", "umull", "smlal", "umlal")
 LOAD_MANY = ("ldm", "pop", "vldm", "vpop")
 STORE_MANY = ("stm", "push", "vstm", "vpush")

@@ -1,8 +1,9 @@
-"""Private peripheral bus of the Cortex-M7: DWT cycle counter, SysTick, SCB, caches, MPU (ARMv7-M ARM, chapters B3, C1)."""
+"""Private peripheral bus of the Cortex-M7: DWT cycle counter, SysTick, caches (ARMv7-M ARM, chapters B3 and C1)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 
 from testbeds.virtual.bus import WORD, Device, Registers
 from testbeds.virtual.core.cycles import CycleModel
@@ -14,7 +15,7 @@ TRCENA = 1 << 24
 class CoreDebug(Registers):
     """DHCSR, DCRSR, DCRDR, DEMCR: only DEMCR's TRCENA has an effect."""
 
-    resets = {0x0: 0, 0xC: 0}
+    resets = MappingProxyType({0x0: 0, 0xC: 0})
 
     @property
     def trace_enabled(self) -> bool:
@@ -26,7 +27,7 @@ class Dwt(Registers):
 
     kept = ("values", "unlocked", "base_cycles", "stopped_at")
     size = 0x1000
-    resets = {0x00: 0x40000000, 0x08: 0, 0x0C: 0, 0x10: 0, 0x14: 0, 0x18: 0}
+    resets = MappingProxyType({0x00: 0x40000000, 0x08: 0, 0x0C: 0, 0x10: 0, 0x14: 0, 0x18: 0})
     CTRL, CYCCNT, LAR, LSR = 0x00, 0x04, 0xFB0, 0xFB4
 
     def __init__(self, base: int, model: CycleModel, debug: CoreDebug) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
+from typing import ClassVar
 
 from testbeds.virtual.bus import WORD, Registers
 
@@ -13,7 +15,7 @@ INPUT, OUTPUT, ALTERNATE, ANALOG = range(4)
 class Gpio(Registers):
     """One port. `on_output(port, odr)` is called when the output register changes."""
 
-    _RESETS = {"A": {MODER: 0xA8000000, OSPEEDR: 0x0C000000, PUPDR: 0x64000000},
+    _RESETS: ClassVar = {"A": {MODER: 0xA8000000, OSPEEDR: 0x0C000000, PUPDR: 0x64000000},
                "B": {MODER: 0x00000280, OSPEEDR: 0x000000C0, PUPDR: 0x00000100}}  # fmt: skip
 
     def __init__(self, letter: str, base: int, on_output: Callable[[str, int], None]) -> None:
@@ -63,4 +65,4 @@ class Syscfg(Registers):
     """SYSCFG: storage only."""
 
     clock_bit = (0x44, 14)
-    resets = {0x00: 0, 0x04: 0, 0x08: 0, 0x0C: 0, 0x10: 0, 0x14: 0, 0x1C: 0, 0x20: 0x100 & WORD}
+    resets = MappingProxyType({0x00: 0, 0x04: 0, 0x08: 0, 0x0C: 0, 0x10: 0, 0x14: 0, 0x1C: 0, 0x20: 0x100 & WORD})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 
 from testbeds.virtual.bus import Device, Registers
 from testbeds.virtual.faults import ChipMisuse
@@ -25,7 +26,7 @@ class Pwr(Registers):
     """Voltage scaling and over-drive: the ready bits follow at once."""
 
     clock_bit = (0x40, 28)
-    resets = {0x00: 0xC000, 0x04: 0x0000, 0x08: 0x0000, 0x0C: 0x0000}
+    resets = MappingProxyType({0x00: 0xC000, 0x04: 0x0000, 0x08: 0x0000, 0x0C: 0x0000})
 
     def read(self, offset: int) -> int | None:
         if offset == 0x04:
@@ -45,7 +46,7 @@ class Pwr(Registers):
 class Flash(Registers):
     """Flash interface: wait states count; erasing and programming are not modelled."""
 
-    resets = {0x00: 0x00000000, 0x0C: 0x00000000, 0x10: 0x80000000, 0x14: 0xC0FFAAFD}
+    resets = MappingProxyType({0x00: 0x00000000, 0x0C: 0x00000000, 0x10: 0x80000000, 0x14: 0xC0FFAAFD})
 
     def write(self, offset: int, value: int, mask: int) -> bool:
         return offset == 0x00 and super().write(offset, value, mask)
@@ -63,13 +64,13 @@ class Rcc(Registers):
         reset_device: called with (RCC enable register offset, bit) when a reset bit is set.
     """
 
-    resets = {
+    resets = MappingProxyType({
         CR: 0x83, PLLCFGR: 0x24003010, CFGR: 0, CIR: 0,
         0x10: 0, 0x14: 0, 0x18: 0, 0x20: 0, 0x24: 0,
         0x30: 0x00100000, 0x34: 0, 0x38: 0, 0x40: 0, 0x44: 0,
         0x50: 0x7EF7B7FF, 0x54: 0xF1, 0x58: 0x3, 0x60: 0xFFFFCBFF, 0x64: 0x04F77F33,
         BDCR: 0, CSR: 0x0E000000, 0x80: 0, 0x84: 0x24003000, 0x88: 0x24003000, 0x8C: 0, DCKCFGR2: 0,
-    }  # fmt: skip
+    })  # fmt: skip
 
     def __init__(
         self,

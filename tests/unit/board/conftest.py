@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,8 @@ from testbeds.virtual.machine import Machine, Stop
 
 FIRMWARES = Path(__file__).parents[2] / "firmwares"
 FLAGS = (
-    "-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m7-fp64+fp_armv8d16sp", "-O2", "-g0", "-ffunction-sections", "-nostdlib",
-    "-fno-sanitize=all", "-fno-vectorize", "-Wl,--build-id=none", "-Wl,--gc-sections", "-Wl,--entry=reset",
+    "-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m7-fp64+fp_armv8d16sp", "-O2", "-g0", "-ffunction-sections",
+    "-nostdlib", "-fno-sanitize=all", "-fno-vectorize", "-Wl,--build-id=none", "-Wl,--gc-sections", "-Wl,--entry=reset",
 )  # fmt: skip
 
 
@@ -40,7 +39,7 @@ def compile_firmware(name: str, **defines: int) -> Path:
         command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, f"-Wl,-T,{FIRMWARES / 'f746.ld'}"]
         command += [*macros, *map(str, sources), "-o", str(fresh)]
         subprocess.run(command, check=True, timeout=300)
-        os.replace(fresh, target)
+        fresh.replace(target)
     return target
 
 
