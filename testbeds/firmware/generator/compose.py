@@ -37,7 +37,9 @@ class Composer:
         self.model.tensors.append(Tensor(index, name, tuple(shape), dtype, scales, zeros, axis, data))
         return index
 
-    def operator(self, kind: str, inputs: list[int], shape: tuple[int, ...], scale: float, zero: int, **options: object) -> int:
+    def operator(
+        self, kind: str, inputs: list[int], shape: tuple[int, ...], scale: float, zero: int, **options: object
+    ) -> int:
         out = self.tensor(f"{kind.lower()}_{len(self.model.operators)}", shape, scale, zero)
         self.model.operators.append(Operator(len(self.model.operators), kind, inputs, [out], dict(options)))
         return out
@@ -152,7 +154,8 @@ class Composer:
     def strided_slice(self, x: int, begin: tuple[int, ...], end: tuple[int, ...], step: tuple[int, ...]) -> int:
         source = self.model.tensors[x]
         constants = [
-            self.tensor("bounds", (len(v),), None, data=np.array(v, np.int32), dtype="int32") for v in (begin, end, step)
+            self.tensor("bounds", (len(v),), None, data=np.array(v, np.int32), dtype="int32")
+            for v in (begin, end, step)
         ]
         picked = [range(s)[b:e:t] for s, b, e, t in zip(source.shape, begin, end, step, strict=True)]
         shape = tuple(len(p) for p in picked)

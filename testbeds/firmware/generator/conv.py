@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .dot import Dot, Step, steps
+from .conv_pair import PairCode
 from .layer import Emitted
 from .quant import Requantizer
 from .shapes import Window
-from .source import c_array, c_int, halves, indent, round_up, words
+from .source import c_array, halves, indent, round_up, words
 
 SCRATCH_BUDGET = 20 << 10  # bytes of scratch that one layer may take
 UNROLL_WORDS = {"fast": 104, "lean": 16}  # words of one inner product that are unrolled; 52 bytes of code for two
@@ -41,7 +41,7 @@ class ConvSpec:
 def folded_bias(spec: ConvSpec) -> np.ndarray:
     """Bias for inputs taken with their zero point: bias - zero * sum of weights; padding is the zero point itself."""
     sums = spec.weights.reshape(spec.weights.shape[0], -1).astype(np.int64).sum(1)
-    return spec.bias.astype(np.int64) - spec.input_zero * sums
+    return np.asarray(spec.bias.astype(np.int64) - spec.input_zero * sums)
 
 
 class Conv:
@@ -187,7 +187,7 @@ class Conv:
             else f"const int rows = {self.band};"
         )
         code = [
-            *self.pair_function(),
+            *PairCode(self).function(),
             "",
             f"static KERNEL void {self.name}(const int8_t *in, int8_t *out) {{",
             "  uint8_t *const scratch = (uint8_t *)graph_scratch;",
@@ -253,195 +253,3 @@ class Conv:
             if right:
                 lines.append(f"fill_halves(dst + {start + 2 * count}, {zero}, {right * w.channels});")
         return lines
-
-    # ---- the inner product -----------------------------------------------------------------------------------
-
-    def pair_function(self) -> list[str]:
-        w = self.window
-        head = [
-            "/* Two output channels over the pixels of a band. x: widened data; w: weights, with\n"
-            " * two biases and two multipliers before them. */",
-            f"static KERNEL void {self.name}_pair(const uint8_t *x, const uint8_t *w, int8_t *out, "
-            f"int {'pixels' if self.flat else 'rows'}) {{",
-        ]
-        step = 2 * self.out_channels
-        pairs = self.loop("pixels >> 1" if self.flat else str(w.out_width // 2), step)
-        single = ["{", *indent(self.single()), "}"]
-        if self.flat:
-            lines = ["const uint8_t *p = x;", *pairs, "if (pixels & 1)", *single]
-            return [*head, *indent(lines), "}"]
-        lines = ["do {", "  const uint8_t *p = x;"]
-        if w.out_width > 1:
-            lines += indent(pairs)
-        if w.out_width & 1:
-            lines += [*indent(single), f"  out += {self.out_channels};"]
-        lines += [f"  x += {w.sy * self.pitch};", "} while (--rows > 0);"]
-        return [*head, *indent(lines), "}"]
-
-    def ending(self) -> tuple[str, ...]:
-        """The constants of the requantisation, loaded while the last products are made."""
-        addend = self.spec.requantizer.addend
-        return "LDRD(m0, m1, w, -8);", f"CONST_LOW(r, {c_int(addend)});", f"CONST_HIGH(r, {c_int(addend)});"
-
-    def loop(self, count: str, step: int) -> list[str]:
-        """Blocks of two pixels. The next block's first operands are loaded while this one's results are stored."""
-        dot = Dot(2, self.second)
-        first, middle, moved_p = self.products(dot)
-        move = 4 * self.window.sx * self.window.channels - moved_p
-        advance = [f"p += {move};"] if move else []
-        loads = [*dot.first_loads(first), "LDRD(b0, b1, w, -16);"]
-        finish_ = finish(
-            ["a00", "a01", "a10", "a11"],
-            ["m0", "m1", "m0", "m1"],
-            ["0", "1", str(self.out_channels), str(self.out_channels + 1)],
-            self.kept(2),
-            self.spec.requantizer,
-            self.spec.low,
-            self.spec.high,
-            [*advance, *loads],
-        )
-        return [
-            "uint32_t x0, x1, y0, w0, w1;",
-            "int32_t b0, b1;",
-            *loads,
-            f"for (int n = {count}; n > 0; n--) {{",
-            *indent(["uint32_t y1;", "int32_t a00, a01, a10, a11, m0, m1, r;"]),
-            *indent(middle),
-            *indent(finish_),
-            f"  out += {step};",
-            "  (void)x1, (void)y1;",
-            "}",
-        ]
-
-    def single(self) -> list[str]:
-        """A block of the last pixel of an odd row."""
-        dot = Dot(1, self.second)
-        first, middle, _ = self.products(dot)
-        return [
-            "uint32_t x0, x1, y0, y1, w0, w1;",
-            "int32_t a00, a01, b0, b1, m0, m1, r;",
-            *dot.first_loads(first),
-            "LDRD(b0, b1, w, -16);",
-            *middle,
-            *finish(
-                ["a00", "a01"],
-                ["m0", "m1"],
-                ["0", "1"],
-                self.kept(1),
-                self.spec.requantizer,
-                self.spec.low,
-                self.spec.high,
-                [],
-            ),
-            "(void)x1, (void)y0, (void)y1;",
-        ]
-
-    def kept(self, pixels: int) -> list[int]:
-        """Which of the block's results are stored: with one output channel every other is a copy."""
-        return [i for i in range(2 * pixels) if self.out_channels > 1 or i % 2 == 0]
-
-    def products(self, dot: Dot) -> tuple[Step, list[str], int]:
-        """The inner products as (first step, code, bytes that p has moved), in one of three forms:
-
-        unrolled; a loop over kernel rows, each unrolled; a loop over kernel rows and chunks of a row.
-        """
-        w, words_ = self.window, self.segment_words
-        if w.kh * words_ <= self.unroll_words:
-            run = steps([(ky * self.pitch, ky * words_ * 8) for ky in range(w.kh)], words_)
-            if run[-1].data + self.second + 8 <= 4000:
-                dot.fresh = True
-                return run[0], dot.body(run, None, ending=self.ending()), 0
-        if words_ <= self.unroll_words and w.kh > 1:
-            return self.row_loop(dot)
-        return self.chunk_loop(dot)
-
-    def start(self, dot: Dot) -> list[str]:
-        return ["a00 = b0;", "a01 = b1;", *(["a10 = b0;", "a11 = b1;"] if dot.pixels == 2 else [])]
-
-    def row_loop(self, dot: Dot) -> tuple[Step, list[str], int]:
-        w, words_ = self.window, self.segment_words
-        run = steps([(0, 0)], words_)
-        advance = (self.pitch, words_ * 8)
-        dot.swapped = False
-        body = dot.body(run, run[0], advance)
-        if dot.swapped:  # the registers do not come back to where they were: load afresh each time round
-            dot.swapped = False
-            body = [*dot.prologue(run[0]), *dot.body(run, None), f"p += {advance[0]};", f"w += {advance[1]};"]
-        lines = [
-            *self.start(dot),
-            f"for (int ky = {w.kh}; ky > 0; ky--) {{",
-            *indent(body),
-            "}",
-            f"w -= {w.kh * advance[1]};",
-            *self.ending(),
-        ]
-        return run[0], lines, w.kh * self.pitch
-
-    def chunk_loop(self, dot: Dot) -> tuple[Step, list[str], int]:
-        w, words_ = self.window, self.segment_words
-        chunks, rest = divmod(words_, self.chunk_words)
-        run = steps([(0, 0)], self.chunk_words)
-        advance = (self.chunk_words * 4, self.chunk_words * 8)
-        dot.swapped = False
-        body = dot.body(run, run[0], advance)
-        if dot.swapped:
-            raise ValueError("chunk_words must be an even number of steps")
-        lines = [f"for (int n = {chunks}; n > 0; n--) {{", *indent(body), "}"]
-        if rest:
-            lines += dot.body(steps([(0, 0)], rest), None)
-        step_p, step_w = self.pitch - chunks * advance[0], words_ * 8 - chunks * advance[1]
-        if w.kh == 1:
-            lines = [*self.start(dot), *lines, f"w -= {chunks * advance[1]};", *self.ending()]
-            return run[0], lines, chunks * advance[0]
-        again = dot.prologue(run[0])
-        lines = [
-            *self.start(dot),
-            f"for (int ky = {w.kh}; ky > 0; ky--) {{",
-            *indent([*again, *lines, f"p += {step_p};", f"w += {step_w};"]),
-            "}",
-            f"w -= {w.kh * words_ * 8};",
-            *self.ending(),
-        ]
-        return run[0], lines, w.kh * self.pitch
-
-
-def finish(
-    names: list[str],
-    multipliers: list[str],
-    places: list[str],
-    keep: list[int],
-    q: Requantizer,
-    low: int,
-    high: int,
-    following: list[str],
-) -> list[str]:
-    """Requantise accumulators and store them at out + places, in an order that fills both issue slots.
-
-    r holds the rounding constant; `following` are instructions to put in behind the last multiply.
-    """
-    lines = []
-    if q.pre:
-        limit = (1 << (31 - q.pre)) - 1
-        lines += [f"{names[i]} = saturate({names[i]}, {limit}) * {1 << q.pre};" for i in keep]
-    multiply = [f"SMMLA({names[i]}, {names[i]}, {multipliers[i]}, r);" for i in keep]
-    shift = [f"SSAT8_ASR({names[i]}, {names[i]}, {q.shift});" for i in keep]
-    if (low, high) != (-128, 127):
-        shift = [f"{s} {names[i]} = clamp({names[i]}, {low}, {high});" for s, i in zip(shift, keep, strict=True)]
-    store = [f"STRB({names[i]}, out, {places[i]});" for i in keep]
-    rest = list(following)
-    lines += multiply[:2]
-    for at in range(len(keep)):
-        lines.append(shift[at])
-        lines += multiply[at + 2 : at + 3]
-        if at >= 2:
-            lines.append(store[at - 2])
-    for line in store[-2:] if len(keep) > 1 else store:
-        lines.append(line)
-        if rest and not rest[0].startswith("LDR"):
-            lines.append(rest.pop(0))
-        lines += rest[:1]
-        rest = rest[1:]
-    return [*lines, *rest]
-
-
-__all__ = ["Conv", "ConvSpec", "Step", "finish", "folded_bias"]

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED (and 1x1 convolutions of one pixel): each weight is used once, so it is widened on its way through."""
+"""FULLY_CONNECTED, and 1x1 convolutions of one pixel: each weight is used once, so it is widened on its way through."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .conv import finish
+from .conv_pair import finish
 from .layer import Emitted
 from .quant import Requantizer
 from .source import c_array, c_int, indent, round_up
@@ -126,7 +126,8 @@ class Dense:
         )
         return [
             f"/* {n} output(s): x the widened input, w the weights, k biases and multipliers. */",
-            f"static KERNEL void {self.name}_by{n}(const uint8_t *x, const uint8_t *w, const uint8_t *k, int8_t *out) {{",
+            f"static KERNEL void {self.name}_by{n}(const uint8_t *x, const uint8_t *w, const uint8_t *k,",
+            "                         int8_t *out) {",
             *indent(lines),
             "}",
         ]

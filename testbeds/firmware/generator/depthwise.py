@@ -34,7 +34,7 @@ class DepthwiseSpec:
 
 def folded_bias(spec: DepthwiseSpec) -> np.ndarray:
     sums = spec.weights.astype(np.int64).sum((0, 1))
-    return spec.bias.astype(np.int64) - spec.input_zero * sums
+    return np.asarray(spec.bias.astype(np.int64) - spec.input_zero * sums)
 
 
 class Depthwise:

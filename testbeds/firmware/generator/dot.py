@@ -1,8 +1,8 @@
 """The inner product of two output channels by one or two pixels, unrolled and scheduled for the M7.
 
 One SMLAD (two products) starts a cycle; the other slot of the cycle takes a load. A step works on two words (four
-elements) of each pixel: eight SMLADs and at most six loads, so nothing but MACs is waited for. Each load is placed in the
-cycle after which its register is free, and its result is used one cycle later, which is when the M7 has it for a
+elements) of each pixel: eight SMLADs and at most six loads, so nothing but MACs is waited for. Each load is placed in
+the cycle after which its register is free, and its result is used one cycle later, which is when the M7 has it for a
 multiply. Registers: 4 accumulators, 4 of data, 2 of weights, 2 pointers.
 """
 
@@ -100,9 +100,7 @@ class Dot:
             [f"ADDI(w, {move[1]});" if move[1] <= LDR_REACH else f"w += {move[1]};"] if move[1] else [],
         )
 
-    def two_pixels(
-        self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]
-    ) -> list[str]:
+    def two_pixels(self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]) -> list[str]:
         x, y = ["x0", "x1"], (["y1", "y0"] if self.swapped else ["y0", "y1"])
         move_p, move_w = self.moves(move)
         next_w = [f"LDRD(w0, w1, w, {follows.weights});"] if follows else []
@@ -133,9 +131,7 @@ class Dot:
         self.swapped = not self.swapped
         return [*out, self.mac("a11", y[0], "w1"), *next_w]
 
-    def one_pixel(
-        self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]
-    ) -> list[str]:
+    def one_pixel(self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]) -> list[str]:
         x, other = self.registers()
         move_p, move_w = self.moves(move)
         next_x = self.load_two(other, follows) if follows else []

@@ -207,8 +207,17 @@ class Lowering:
         name = self.name(op, "add")
         self.append(op, name, simple.emit_add(name, y.elements, constants, low, high), 0, [a.index, b.index])
 
-    def pooled(self, op: Operator, x: Tensor, y: Tensor, kernel: tuple[int, int], stride: tuple[int, int], same: bool,
-               low: int, high: int) -> None:
+    def pooled(
+        self,
+        op: Operator,
+        x: Tensor,
+        y: Tensor,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        same: bool,
+        low: int,
+        high: int,
+    ) -> None:
         win = window(x.hwc(), kernel, stride, same, self.model.where(op))
         if y.elements != win.out_height * win.out_width * win.channels:
             raise self.fail(op, f"gives {win.out_height}x{win.out_width}x{win.channels}, but '{y.name}' is {y.shape}")

@@ -1,7 +1,7 @@
 """Runs a generated network's M7 code in the emulator's core and counts, layer by layer.
 
-The code is that of an image for the board: same sources, compiler and flags. Activations lie in cached SRAM, the kernels'
-workspace in DTCM, constants in flash; caches and predictor start empty and go on from layer to layer.
+The code is that of an image for the board: same sources, compiler and flags. Activations lie in cached SRAM, the
+kernels' workspace in DTCM, constants in flash; caches and predictor start empty and go on from layer to layer.
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ def build(model: Model, folder: Path, *, variant: str = "fast", cc: str = "zig")
         "void run_all(void) { graph_run(arena_bytes); }",
     ]
     for name, arguments in calls:
-        lines += [f"void run_{name}(void);", f"void run_{name}(void) {{ int8_t *arena = arena_bytes; {name}({arguments}); }}"]
+        lines += [
+            f"void run_{name}(void);",
+            f"void run_{name}(void) {{ int8_t *arena = arena_bytes; {name}({arguments}); }}",
+        ]
     (folder / "graph.c").write_text("\n".join([source, *lines, ""]))
     (folder / "probe.ld").write_text(_SCRIPT)
     compiler = find_compiler(cc)

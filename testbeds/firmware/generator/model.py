@@ -163,9 +163,7 @@ class _Parser:
             max(c.BuiltinCode(), c.DeprecatedBuiltinCode())
             for c in self.items(root.OperatorCodesLength(), root.OperatorCodes)
         ]
-        tensors = [
-            self.tensor(i, t, buffers) for i, t in enumerate(self.items(graph.TensorsLength(), graph.Tensors))
-        ]
+        tensors = [self.tensor(i, t, buffers) for i, t in enumerate(self.items(graph.TensorsLength(), graph.Tensors))]
         operators = [
             self.operator(i, o, codes, len(tensors))
             for i, o in enumerate(self.items(graph.OperatorsLength(), graph.Operators))

@@ -55,10 +55,7 @@ def plan(model: Model, layers: list[Layer], aliases: dict[int, int]) -> Plan:
         raise ValueError("a graph has at least one tensor")
     offsets = {t: at for block, at in best[1] for t in block.tensors}
     bound = max(
-        (
-            sum(round_up(model.tensors[t].elements, ALIGN) for t in {*layer.inputs, layer.output})
-            for layer in layers
-        ),
+        (sum(round_up(model.tensors[t].elements, ALIGN) for t in {*layer.inputs, layer.output}) for layer in layers),
         default=0,
     )
     return Plan(offsets, round_up(best[0], ALIGN), bound)

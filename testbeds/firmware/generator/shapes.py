@@ -29,9 +29,7 @@ class Window:
         return (self.kh, self.kw, self.sy, self.sx, self.pt, self.pl) == (1, 1, 1, 1, 0, 0)
 
 
-def window(
-    hwc: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], same: bool, who: str
-) -> Window:
+def window(hwc: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], same: bool, who: str) -> Window:
     """Padding `same` puts the odd row or column after, as TensorFlow does.
 
     Raises:
@@ -46,8 +44,6 @@ def window(
         pl = max(0, (ow - 1) * sx + kw - width) // 2
     else:
         oh, ow, pt, pl = (height - kh) // sy + 1, (width - kw) // sx + 1, 0, 0
-    if oh < 1 or ow < 1 or kh > height or kw > width:
-        # A kernel larger than a padded image is legal in TFLite; no network here needs it.
-        if not same:
-            raise BenchError(f"{who} has a kernel larger than its input", "export the model again")
+    if not same and (kh > height or kw > width):
+        raise BenchError(f"{who} has a kernel larger than its input", "export the model again")
     return Window(height, width, channels, kh, kw, sy, sx, pt, pl, oh, ow)

@@ -16,7 +16,9 @@ def function(name: str, arguments: str, body: list[str]) -> list[str]:
     return [f"static KERNEL void {name}({arguments}) {{", *indent(body), "}"]
 
 
-def add_constants(scales: tuple[float, float, float], zeros: tuple[int, int, int], who: str) -> tuple[int, int, int, int]:
+def add_constants(
+    scales: tuple[float, float, float], zeros: tuple[int, int, int], who: str
+) -> tuple[int, int, int, int]:
     """(m_a, m_b, constant, s) for y = clamp((a * m_a + b * m_b + constant) >> s): two products, one rounding, half up.
 
     The multipliers stay below 2**21, so that 255 * (m_a + m_b) and the zero point fit 31 bits.

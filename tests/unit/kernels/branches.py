@@ -1,4 +1,4 @@
-"""Random graphs: many operators of random shape fed by one input, all of them outputs, so that one compile tests many."""
+"""Random graphs: operators of random shape fed by one input, all of them outputs, so one compile tests many."""
 
 from __future__ import annotations
 

@@ -68,7 +68,9 @@ def mutations(data, count, seed):
             if kind == 0:
                 damaged[at] = rng.randrange(256)
             elif kind == 1:
-                damaged[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\xff\xff\xff\x7f", bytes(4)])
+                damaged[at : at + 4] = rng.choice(
+                    [b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\xff\xff\xff\x7f", bytes(4)]
+                )
             elif kind == 2:
                 damaged[at] ^= 1 << rng.randrange(8)
             else:

@@ -1,7 +1,7 @@
 """One rounding against TensorFlow Lite's reference kernels: how many bytes differ, and none by more than 1.
 
-Each operator is given TensorFlow Lite's own inputs, so that differences do not add up. The oracle stands for the kernels:
-test_host_kernels.py shows them equal to the bit.
+Each operator is given TensorFlow Lite's own inputs, so that differences do not add up. The oracle stands for the
+kernels: test_host_kernels.py shows them equal to the bit.
 """
 
 import numpy as np
@@ -55,9 +55,7 @@ def differences(model):
         x = np.clip(np.random.default_rng(seed).normal(0, 60, shape), -128, 127).astype(np.int8)
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
         interpreter.invoke()
-        theirs = {
-            t: interpreter.get_tensor(t) for op in model.operators for t in (*op.inputs, *op.outputs) if t >= 0
-        }
+        theirs = {t: interpreter.get_tensor(t) for op in model.operators for t in (*op.inputs, *op.outputs) if t >= 0}
         for op in model.operators:
             ours = Oracle(model).step(op, theirs).astype(int)
             off = np.abs(ours - theirs[op.outputs[0]].astype(int))
@@ -127,7 +125,16 @@ def converted():
 def test_what_the_converter_writes_is_generated_and_equals_the_oracle(tmp_path):
     model = parse_model(converted())
     kinds = {op.kind for op in model.operators}
-    assert {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "STRIDED_SLICE", "PAD", "MEAN", "FULLY_CONNECTED", "SOFTMAX"} <= kinds
+    assert {
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "ADD",
+        "STRIDED_SLICE",
+        "PAD",
+        "MEAN",
+        "FULLY_CONNECTED",
+        "SOFTMAX",
+    } <= kinds
     graph = HostGraph(model, tmp_path, flags=("-O0",))
     x = noise(model)
     values = Oracle(model).run(x)
