@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.published import Value
 
+_PAPER = " (paper)"
 _NOTE_WIDTH = 100  # characters of the small print under a figure
 
 
@@ -57,7 +58,15 @@ def latency(
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
         axes.set_xlabel(axis_title)
         axes.set_ylabel("end-to-end latency (ms)")
-        axes.legend(frameon=False)
+        handles, labels = axes.get_legend_handles_labels()
+        ours_first = sorted(range(len(labels)), key=lambda i: (labels[i].endswith(_PAPER), i))
+        figure.legend(
+            [handles[i] for i in ours_first],
+            [labels[i] for i in ours_first],
+            loc="outside upper center",
+            ncols=3,
+            frameon=False,
+        )
         figure.supxlabel(textwrap.fill(note, _NOTE_WIDTH), fontsize=6.5, color="#444444")
         written = []
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +94,7 @@ def _published(axes: Axes, published: Sequence[Value]) -> None:
         axes.plot(
             [v.x for v in own],
             [v.value for v in own],
-            label=f"{own[0].title} (paper)",
+            label=own[0].title + _PAPER,
             color=drawn.colour,
             marker=drawn.marker,
             markerfacecolor="white",

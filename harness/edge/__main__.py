@@ -51,11 +51,16 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     address = _address(options)
     mqtt.check_open(address)
-    ended = threading.Event()
+    ended, calibrate = threading.Event(), threading.Event()
     if options.with_parent:
         processes.die_with_parent()
-        threading.Thread(target=_watch_parent, args=(ended,), daemon=True).start()
-    server, ready = _prepare(options.artefacts)
+        threading.Thread(target=_watch_parent, args=(ended, calibrate), daemon=True).start()
+    else:
+        calibrate.set()
+    server, served = _prepare(options.artefacts)
+    # The bench compiles firmware while TensorFlow loads: it says when the machine is quiet enough to take the time.
+    calibrate.wait()
+    ready = [] if ended.is_set() else [_calibrated(server, one) for one in served]
     _serve(server, ready, address, options.root, ended)
     return 0
 
@@ -67,19 +72,22 @@ def _address(options: argparse.Namespace) -> mqtt.BrokerAddress:
     return mqtt.BrokerAddress(host.strip("[]"), int(port), options.user, os.environ.get(PASSWORD_VARIABLE, ""))
 
 
-def _prepare(folders: list[Path]) -> tuple[EdgeServer, list[dict[str, Any]]]:
+def _calibrated(server: EdgeServer, one: Served) -> dict[str, Any]:
+    return {
+        "scheme": one.description.scheme,
+        "weights": f"{one.weights:08x}",
+        "service_us": server.calibrate(one),
+    }
+
+
+def _prepare(folders: list[Path]) -> tuple[EdgeServer, list[Served]]:
     from testbeds.firmware.hostlib import codec_library  # noqa: PLC0415 - compiles the C codecs at first use
 
     served: list[Served] = []
     for folder in folders:
         if one := load(folder, registry.scheme(load_description(folder).scheme)):
             served.append(one)
-    server = EdgeServer(served, codec_library())
-    ready = [
-        {"scheme": one.description.scheme, "weights": f"{one.weights:08x}", "service_us": server.calibrate(one)}
-        for one in served
-    ]
-    return server, ready
+    return EdgeServer(served, codec_library()), served
 
 
 def _serve(
@@ -137,11 +145,13 @@ def _serve(
         )
 
 
-def _watch_parent(ended: threading.Event) -> None:
+def _watch_parent(ended: threading.Event, calibrate: threading.Event) -> None:
+    """Anything on stdin: calibrate now. Its end: our end."""
     with contextlib.suppress(OSError, ValueError):
         while sys.stdin.buffer.read(1):
-            pass
+            calibrate.set()
     ended.set()
+    calibrate.set()
     # TensorFlow may be loading in the main thread and would not look for a while.
     late = threading.Timer(3.0, os._exit, (1,))
     late.daemon = True

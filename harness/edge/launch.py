@@ -43,7 +43,9 @@ class Edge:
         self._calibrated: list[Calibrated] | None = None
 
     def calibrated(self) -> list[Calibrated]:
-        """Wait until it is warm and subscribed; what it serves and how long that takes.
+        """Have it take its service times now, and wait until it is subscribed; what it serves and how long that takes.
+
+        Call it when nothing else keeps the machine busy: the times may be pinned.
 
         Raises:
             BenchError: it could not start, with its own reason.
@@ -90,8 +92,11 @@ def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Ite
 
 
 def _ready(process: subprocess.Popen[str], said: IO[bytes]) -> list[Calibrated]:
-    if process.stdout is None:
-        raise BenchError("the edge server's process has no output")
+    if process.stdout is None or process.stdin is None:
+        raise BenchError("the edge server's process has no pipes")
+    with contextlib.suppress(BrokenPipeError):  # it died: that is told below
+        process.stdin.write("calibrate\n")
+        process.stdin.flush()
     guard = threading.Timer(_READY_S, process.kill)
     guard.daemon = True
     guard.start()
