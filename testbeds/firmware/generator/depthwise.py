@@ -56,7 +56,7 @@ class Depthwise:
         w = spec.window
         if (w.kh, w.kw) != (3, 3) or w.sx not in (1, 2) or w.sy not in (1, 2):
             return False
-        return w.channels * spec.multiplier <= 2000 and ((w.out_width - 1) * w.sx + 5) * 2 * 4 * 4 < 4000
+        return w.channels * spec.multiplier <= 1300 and ((w.out_width - 1) * w.sx + 5) * 2 * 4 * 4 < 4000
 
     def plan_band(self) -> None:
         w, channels = self.window, self.window.channels
@@ -67,7 +67,7 @@ class Depthwise:
                 break
             bands = -(-w.out_height // rows)
             extraction = taken * self.columns * channels * 1.2
-            setup = channels * 60
+            setup = channels * 45
             cost = bands * (extraction + setup + 4 * self.fills(taken, rows))
             if cost < best_cost:
                 best, best_cost = rows, cost
@@ -193,32 +193,37 @@ class Depthwise:
         for j in range(self.row_words):
             left, right = 2 * j - w.pl, 2 * j + 1 - w.pl
             kinds.append((0 <= left < w.width, 0 <= right < w.width))
+        lines += self.loads(kinds[0], 0)
         j = 0
         while j < self.row_words:
             run = 1
             while j + run < self.row_words and kinds[j + run] == kinds[j]:
                 run += 1
-            piece = self.pack(*kinds[j])
-            if run > UNROLL_WORDS:
-                lines += [f"for (int n = {run}; n > 0; n--) {{", *indent(piece), "}"]
+            again = self.pack(kinds[j], kinds[j])
+            if run - 1 > UNROLL_WORDS:
+                lines += [f"for (int n = {run - 1}; n > 0; n--) {{", *indent(again), "}"]
             else:
-                lines += piece * run
+                lines += again * (run - 1)
             j += run
+            lines += self.pack(kinds[j - 1], kinds[j] if j < self.row_words else None)
         return lines
 
-    def pack(self, left: bool, right: bool) -> list[str]:
-        c, step = self.window.channels, self.row_bytes
+    def loads(self, kind: tuple[bool, bool], offset: int) -> list[str]:
+        """Four channels of a left and a right pixel into a and b; what lies outside is padding."""
+        c, (left, right) = self.window.channels, kind
         byte = self.spec.input_zero & 0xFF
         pad = f"0x{byte * 0x01010101:08X}u"
-        lines = ["LDR(a, s, 0);" if left else f"a = {pad};"]
-        if right:
-            lines.append(f"LDR(b, s, {c if left else 0});")
-        else:
-            lines.append(f"b = {pad};")
-        lines += ["SXTB16(e, a);"]
-        if left or right:
-            lines.append(f"ADDI(s, {c * (int(left) + int(right))});")
-        lines += [
+        return [
+            f"LDR(a, s, {offset});" if left else f"a = {pad};",
+            f"LDR(b, s, {offset + (c if left else 0)});" if right else f"b = {pad};",
+        ]
+
+    def pack(self, kind: tuple[bool, bool], following: tuple[bool, bool] | None) -> list[str]:
+        """One word of each channel from a and b, and the loads of the next word in between."""
+        step, advance = self.row_bytes, self.window.channels * sum(kind)
+        next_a, next_b = self.loads(following, advance) if following else ("", "")
+        lines = [
+            "SXTB16(e, a);",
             "SXTB16(f, b);",
             "PKHBT_LSL16(t, e, f);",
             "PKHTB_ASR16(u, f, e);",
@@ -226,13 +231,16 @@ class Depthwise:
             "SXTB16_ROR8(e, a);",
             f"STR(u, d, {2 * step});",
             "SXTB16_ROR8(f, b);",
+            next_a,
             "PKHBT_LSL16(t, e, f);",
+            next_b,
             "PKHTB_ASR16(u, f, e);",
             f"STR(t, d, {step});",
+            f"ADDI(s, {advance});" if following and advance else "",
             f"STR(u, d, {3 * step});",
-            "ADDI(d, 4);",
+            "ADDI(d, 4);" if following else "",
         ]
-        return lines
+        return [line for line in lines if line]
 
     # ---- one channel -----------------------------------------------------------------------------------------
 
