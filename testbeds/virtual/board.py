@@ -97,6 +97,9 @@ class Board:
                 self._flush()
                 self._host_io(None)
                 continue
+            if self.parked:
+                self._park()
+                continue
             try:
                 stop = self.machine.run()
             except GuestFault as e:
@@ -136,9 +139,13 @@ class Board:
                 self.machine.step_idle(max(0, event - self.machine.time.now_ps))
             return
         self.parked = True
-        self._host_io(None if self.console is None else self.console.patience())
-        if self._next_frame():
+
+    def _park(self) -> None:
+        """Wait for the host. The guest does not run a single instruction meanwhile, however often the host asks for
+        something: where it stands when the next frame comes must not depend on the host."""
+        if self._host_io(None if self.console is None else self.console.patience()):
             self.parked = False
+        self._next_frame()
 
     def _next_frame(self) -> bool:
         if self.console is None:
@@ -171,8 +178,8 @@ class Board:
         if self.console is not None:
             self.console.flush()
 
-    def _host_io(self, wait_s: float | None) -> None:
-        """Wait for the host (None: for ever), serve its control commands."""
+    def _host_io(self, wait_s: float | None) -> bool:
+        """Wait for the host (None: for ever), serve its control commands. Returns whether the broker sent something."""
         self._flush()
         fds: list[int] = []
         if self._control is not None:
@@ -186,8 +193,7 @@ class Board:
         ready, _, _ = select.select(fds, writing, [], wait_s)
         if self._control is not None and self._control.fileno() in ready:
             self._serve_control()
-        if broker is not None and broker in ready:
-            self.wifi.service(self.machine.time.now_ps)
+        return broker is not None and broker in ready and self.wifi.service(self.machine.time.now_ps)
 
     def _wait_host(self, fd: int | None, seconds: float) -> None:
         """The module waits for the broker in host time; control commands are served meanwhile."""
@@ -214,7 +220,7 @@ class Board:
     # --- snapshot ---
     def snapshot(self) -> None:
         """Keep everything that the guest's future depends on. The board must be parked."""
-        self._snapshot = {"machine": self.machine.snapshot(), "wifi": self.wifi.state()}
+        self._snapshot = {"machine": self.machine.snapshot(), "wifi": self.wifi.state(), "parked": self.parked}
 
     @property
     def has_snapshot(self) -> bool:
@@ -226,6 +232,7 @@ class Board:
             raise RuntimeError("no snapshot")
         self.machine.restore(self._snapshot["machine"])
         self.wifi.restore(self._snapshot["wifi"])
+        self.parked = self._snapshot["parked"]
         if self.console is not None:
             self.console.forget()
         self.markers.clear()
