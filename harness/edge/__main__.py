@@ -25,6 +25,7 @@ from harness.edge.server import EdgeServer, Served, load
 log = logging.getLogger("harness.edge")
 
 PASSWORD_VARIABLE = "AGILENN_MQTT_PASSWORD"
+_STDIN = 0
 _WAITING = 64  # payloads that may wait; more are answered "busy"
 
 # One thread: the service time of one small network is not helped by more, and the boards need the other cores.
@@ -147,8 +148,9 @@ def _serve(
 
 def _watch_parent(ended: threading.Event, calibrate: threading.Event) -> None:
     """Anything on stdin: calibrate now. Its end: our end."""
-    with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(1):
+    with contextlib.suppress(OSError):
+        # Not through sys.stdin: a thread that waits inside its buffer makes the interpreter abort when it ends.
+        while os.read(_STDIN, 64):
             calibrate.set()
     ended.set()
     calibrate.set()

@@ -112,7 +112,8 @@ def _ready(process: subprocess.Popen[str], said: IO[bytes]) -> list[Calibrated]:
 def _died(code: int, said: IO[bytes]) -> BenchError:
     said.seek(0)
     lines = said.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-    last = lines[-1].removeprefix("error: ") if lines else "it said nothing"
+    own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    last = (own or lines or ["it said nothing"])[-1]
     return BenchError(f"the edge server ended with code {code}: {last}")
 
 
