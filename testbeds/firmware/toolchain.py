@@ -119,7 +119,11 @@ class CompileError(BenchError):
 
 
 def compile_all(
-    compiler: Compiler, target: str, sources: Sequence[tuple[Path, tuple[str, ...]]], includes: Sequence[Path], work: Path
+    compiler: Compiler,
+    target: str,
+    sources: Sequence[tuple[Path, tuple[str, ...]]],
+    includes: Sequence[Path],
+    work: Path,
 ) -> list[Path]:
     """Compile each (source, its extra flags) to an object in `work`, two at a time; the objects in the same order."""
 
