@@ -15,7 +15,8 @@ from typing import assert_never
 from harness.artefacts import Artefact
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
-from harness.device import BOARD, EMULATED, Device, Info, Stats, config_tlvs
+from harness.device import BOARD, EMULATED, Device
+from harness.messages import Info, Stats, config_tlvs
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The device protocol, host side: one request at a time over a serial port, each answered or given up in bounded time.
 
 A request that gets no answer is sent again with the same sequence number; the device then repeats its cached answer
-and does nothing twice. Messages are described in docs/protocol.md.
+and does nothing twice. Messages are those of harness.messages.
 """
 
 from __future__ import annotations
@@ -14,23 +14,33 @@ from dataclasses import dataclass
 
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
-from harness.contracts.testbed import Network, SerialPort
+from harness.contracts.testbed import SerialPort
 from harness.frames import MAX_DECODED, VERSION, Frame, FrameError, seal, unseal
+from harness.messages import (
+    CONFIG,
+    CONNECT,
+    HELLO,
+    INFER,
+    INFO,
+    LOAD,
+    MAX_READ,
+    NAK,
+    NO_LABEL,
+    READ,
+    REPLY,
+    RESULT,
+    STATS,
+    STATS_REPLY,
+    STATUS,
+    Info,
+    Result,
+    Stats,
+    config_tlvs,
+)
+
+__all__ = ["BOARD", "EMULATED", "Cancelled", "Device", "DeviceError", "NoAnswer", "Patience", "Refused", "config_tlvs"]
 
 log = logging.getLogger(__name__)
-
-HELLO, CONFIG, CONNECT, LOAD, INFER, STATS, READ, NAK = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x7F
-_REPLY = 0x80
-
-LOCAL_LOGITS, COMBINED_LOGITS, LAST_PAYLOAD, FEATURES = 0, 1, 2, 3  # regions of READ
-MAX_READ = 1024
-NO_LABEL = 0xFFFF
-
-_INFO = struct.Struct("<BIIIHHI")
-_RESULT = struct.Struct("<BBHHBBIIIIIII")
-_STATS = struct.Struct("<7I")
-
-STATUS = ("ok", "timeout", "refused", "link_down", "not_ready")  # RESULT.status
 
 
 class DeviceError(BenchError):
@@ -47,55 +57,6 @@ class Refused(DeviceError):
 
 class Cancelled(DeviceError):
     """The run is being stopped."""
-
-
-@dataclass(frozen=True)
-class Info:
-    """What the device says it is."""
-
-    protocol: int
-    weights: int
-    clock_hz: int
-    image_bytes: int
-    classes: int
-    max_chunk: int
-    static_ram_bytes: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """One inference as the device measured it; cycles are of its own counter at `clock_hz`."""
-
-    status: str
-    exited: bool
-    label: int
-    local_label: int | None
-    codec: int
-    payload_bytes: int
-    symbols: int
-    cycles_local: int
-    cycles_encode: int
-    cycles_wait: int
-    cycles_combine: int
-    clock_hz: int
-
-    def ms(self, cycles: int) -> float:
-        """Milliseconds that `cycles` took."""
-        return cycles * 1e3 / self.clock_hz
-
-
-@dataclass(frozen=True)
-class Stats:
-    """Counters since reset."""
-
-    stack_used_bytes: int
-    stack_total_bytes: int
-    static_ram_bytes: int
-    console_overruns: int
-    module_overruns: int
-    frames_dropped: int
-    late_replies: int
 
 
 @dataclass(frozen=True)
@@ -137,15 +98,15 @@ class Device:
     def hello(self) -> Info:
         """Ask who is there."""
         p = self._patience
-        payload = self._ask(HELLO, b"", least=_INFO.size, timeout_s=p.hello_s, attempts=p.hello_attempts)
-        fields = _INFO.unpack_from(payload)
-        name = payload[_INFO.size :].split(b"\0")[0].decode("ascii", "replace")
+        payload = self._ask(HELLO, b"", least=INFO.size, timeout_s=p.hello_s, attempts=p.hello_attempts)
+        fields = INFO.unpack_from(payload)
+        name = payload[INFO.size :].split(b"\0")[0].decode("ascii", "replace")
         if fields[0] != VERSION:
             raise DeviceError(f"the device speaks protocol {fields[0]}, not {VERSION}", cure="flash this bench's image")
         return Info(*(*fields, name))
 
     def configure(self, settings: bytes) -> None:
-        """Send CONFIG with TLVs made by `config_tlvs`."""
+        """Send CONFIG with TLVs made by `messages.config_tlvs`."""
         self._ask(CONFIG, settings)
 
     def connect(self, timeout_s: float = 120.0) -> str:
@@ -171,8 +132,8 @@ class Device:
 
     def infer(self, sample: int, timeout_s: float = 120.0) -> Result:
         """Run one inference with the sequence number `sample` (u16) in its payload."""
-        payload = self._ask(INFER, struct.pack("<H", sample), least=_RESULT.size, timeout_s=timeout_s, attempts=2)
-        status, exited, label, local, codec, _, size, symbols, *cycles = _RESULT.unpack_from(payload)
+        payload = self._ask(INFER, struct.pack("<H", sample), least=RESULT.size, timeout_s=timeout_s, attempts=2)
+        status, exited, label, local, codec, _, size, symbols, *cycles = RESULT.unpack_from(payload)
         if status >= len(STATUS):
             raise DeviceError(f"the device answered with unknown status {status}")
         if not cycles[-1]:
@@ -182,7 +143,7 @@ class Device:
 
     def stats(self) -> Stats:
         """Counters, and the deepest stack so far."""
-        return Stats(*_STATS.unpack_from(self._ask(STATS, b"", least=_STATS.size)))
+        return Stats(*STATS_REPLY.unpack_from(self._ask(STATS, b"", least=STATS_REPLY.size)))
 
     def read(self, region: int, size: int, offset: int = 0) -> bytes:
         """`size` bytes of a region of the device's memory, in chunks."""
@@ -224,7 +185,7 @@ class Device:
         for frame in self._frames(limit_s):
             if frame.sequence != self._sequence:
                 continue  # late answer to an earlier attempt
-            if frame.kind == kind | _REPLY:
+            if frame.kind == kind | REPLY:
                 return frame.payload
             if frame.kind == NAK:
                 code, text = (frame.payload[0] if frame.payload else 0), frame.payload[1:].decode("ascii", "replace")
@@ -250,45 +211,3 @@ class Device:
                     log.info("dropped a frame from the device: %s", e)
             if len(self._pending) > 2 * MAX_DECODED:
                 self._pending.clear()  # noise without a delimiter
-
-
-def config_tlvs(
-    network: Network,
-    *,
-    module_baud: int,
-    clock_hz: int,
-    reply_timeout_ms: int,
-    alpha: float | None = None,
-    exit_threshold: float | None = None,
-) -> bytes:
-    """CONFIG's type-length-values. Secrets pass through here to the device's RAM and nowhere else.
-
-    Raises:
-        BenchError: a text is over 255 bytes or the whole does not fit in one frame.
-    """
-    values: list[tuple[int, bytes]] = [
-        (1, network.ssid.encode()),
-        (2, network.wifi_password.encode()),
-        (3, network.broker_host.encode()),
-        (4, struct.pack("<H", network.broker_port)),
-        (5, network.mqtt_user.encode()),
-        (6, network.mqtt_password.encode()),
-        (7, network.topic_prefix.encode()),
-        (8, struct.pack("<I", module_baud)),
-        (9, struct.pack("<I", clock_hz)),
-        (10, network.client_id.encode()),
-        (11, struct.pack("<I", reply_timeout_ms)),
-    ]
-    if alpha is not None:
-        values.append((12, struct.pack("<f", alpha)))
-    if exit_threshold is not None:
-        values.append((13, struct.pack("<f", exit_threshold)))
-    out = bytearray()
-    for tag, value in values:
-        if len(value) > 255:
-            raise BenchError(f"CONFIG value {tag} has {len(value)} bytes", cure="shorten it to 255")
-        if value:
-            out += bytes((tag, len(value))) + value
-    if len(out) > MAX_DECODED - 8:
-        raise BenchError("the device's configuration does not fit in one frame", cure="shorten names and passwords")
-    return bytes(out)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import cli, device, lab, pinned, registry
+from harness import cli, lab, messages, pinned, registry
 from harness.artefacts import Artefact
 from harness.bringup import Board, BoardSettings, State
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, TestbedDescription
-from harness.device import Stats
 from harness.images import Images
 from harness.inference import measure
 from harness.lab import BoardKind, Boards, Lab
+from harness.messages import Stats
 from harness.sample import Planned, Point
 from harness.sweep import prepare
 from harness.sweep.axes import Bandwidth, Setting
@@ -131,9 +131,9 @@ class Hil:
             row=row,
             log=log,
             link=link,
-            local_logits=board.device.read(device.LOCAL_LOGITS, classes) if has_local else b"",
-            combined_logits=board.device.read(device.COMBINED_LOGITS, 4 * classes),
-            payload=board.device.read(device.LAST_PAYLOAD, sent) if sent else b"",
+            local_logits=board.device.read(messages.LOCAL_LOGITS, classes) if has_local else b"",
+            combined_logits=board.device.read(messages.COMBINED_LOGITS, 4 * classes),
+            payload=board.device.read(messages.LAST_PAYLOAD, sent) if sent else b"",
             stats=board.device.stats(),
         )
 

@@ -16,8 +16,9 @@ from harness.bringup import Board
 from harness.contracts.errors import SampleFailed
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, Source
-from harness.device import DeviceError, Result
+from harness.device import DeviceError
 from harness.measurements import DETAILS
+from harness.messages import Result
 from harness.sample import Planned, row, with_sources
 from harness.services import Services
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import device as protocol
+from harness import messages as protocol
 from harness.artefacts import Artefact
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import BenchError, TestbedAbsent

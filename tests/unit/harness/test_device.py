@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from harness import device as protocol
+from harness import messages as protocol
 from harness.artefacts import Artefact
 from harness.bringup import Board, State
 from harness.contracts.clock import Clock
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network
-from harness.device import Cancelled, Device, NoAnswer, Refused, config_tlvs
+from harness.device import Cancelled, Device, NoAnswer, Refused
+from harness.messages import config_tlvs
 from harness.stand_in import StandInDevice, StandInLink, StandInPort
 
 
