@@ -119,6 +119,7 @@ def main(argv: list[str]) -> int:
     p.add_argument("--dataset", metavar="D", help="default: the artefact's own")
     p.add_argument("--jobs", type=cli.whole(1, 64, "--jobs"), help="default: all cores")
     p.add_argument("--with-parent", action="store_true", help="end with the process that started this one")
+    cli.add_data_dir(p)
     cli.add_common(p)
     options = p.parse_args(argv)
     if options.with_parent:

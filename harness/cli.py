@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -35,6 +36,16 @@ class Parser(argparse.ArgumentParser):
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The options of every way in."""
     parser.add_argument("-v", "--verbose", action="count", default=0, help="say more on stderr (-vv: everything)")
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """--data-dir, which stands for the environment variable that child processes inherit."""
+    parser.add_argument("--data-dir", type=_data_dir, metavar="DIR", help="folder of data sets ($AGILENN_DATA_DIR)")
+
+
+def _data_dir(text: str) -> str:
+    os.environ["AGILENN_DATA_DIR"] = str(Path(text).expanduser().absolute())
+    return text
 
 
 def set_up_logging(verbose: int) -> None:

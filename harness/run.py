@@ -34,6 +34,7 @@ def parser() -> cli.Parser:
     p.add_argument("--dataset", default="cifar10", metavar="D")
     p.add_argument("--profile", default="compact", metavar="P")
     p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times")
+    cli.add_data_dir(p)
     cli.add_common(p)
     return p
 

@@ -57,6 +57,7 @@ def _add_options(p: argparse.ArgumentParser) -> None:
         "--jobs", type=cli.whole(1, 64, "--jobs"), default=min(cores, 16), metavar="N", help="boards a scheme, at once"
     )
     p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
+    cli.add_data_dir(p)
     cli.add_common(p)
 
 

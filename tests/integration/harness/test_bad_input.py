@@ -55,6 +55,17 @@ def test_sweep(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) 
     assert words in _line(capsys, sweep, *argv)
 
 
+def test_missing_data_say_what_to_put_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder is a file here, so that nothing is fetched."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AGILENN_DATA_DIR", "as it was")  # restored afterwards
+    line = _line(capsys, sweep, "bandwidth", "--dry-run", "--data-dir", str(tmp_path / "file"))
+    assert str(tmp_path / "file") in line
+    assert "--data-dir" in line
+
+
 def test_an_output_folder_that_can_not_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert "can't be written" in _line(capsys, sweep, "bandwidth", "--out", str(tmp_path / "file" / "run"))
