@@ -189,7 +189,7 @@ def test_a_fault_reaches_who_reads_the_console(firmware: Firmware) -> None:
         port = testbed.open()
         port.write(b"X\0")
         port.timeout = 5
-        with pytest.raises(SampleFailed, match="write at 0x60000000.*pc 0x080.* in test"):
+        with pytest.raises(SampleFailed, match=r"write at 0x60000000.*pc 0x080.* in test"):
             for _ in range(20):
                 port.read(1)
         testbed.reset()
