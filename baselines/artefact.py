@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from pathlib import Path
 
 from baselines import tomlout
+from baselines.atomic import replacing
 from baselines.data import DataSet
 from baselines.recipe import as_tree, recipe_hash
 from harness.contracts.description import DESCRIPTION, GRAPH, DeviceDescription
-from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.contracts.toml import Strict
 
@@ -26,15 +25,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         BenchError: the file can't be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as e:
-        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --out") from e
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, "--out") as f:
+        f.write(data)
 
 
 def write_artefact(

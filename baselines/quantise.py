@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
-import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from baselines.quiet import silenced
 from harness.contracts.errors import BenchError
 
 log = logging.getLogger(__name__)
@@ -42,12 +41,13 @@ def to_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
 
     function = tf.function(lambda x: model(x, training=False)).get_concrete_function(tf.TensorSpec(shape, tf.float32))
     frozen = convert_variables_to_constants_v2(function)  # the calibrator can't read variables
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = pictures
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    with _quiet():
+    with silenced(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice about calls that suit other models
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = pictures
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
         flat: bytes = converter.convert()
     scale, zero_point = interpreter(flat).get_input_details()[0]["quantization"]
     if zero_point != INPUT_ZERO_POINT or abs(scale - INPUT_SCALE) > 1e-9:
@@ -55,28 +55,9 @@ def to_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
     return flat
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The converter writes to file descriptors 1 and 2 past every Python setting."""
-    saved = [os.dup(1), os.dup(2)]
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        for number, kept in zip((1, 2), saved, strict=True):
-            os.dup2(kept, number)
-            os.close(kept)
-        os.close(null)
-
-
 def interpreter(flat: bytes) -> Any:
     """A TFLite interpreter for the model, tensors not yet allocated."""
-    import warnings  # noqa: PLC0415
-
-    with warnings.catch_warnings():
+    with silenced(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a notice that the interpreter moves to another package
         return tf.lite.Interpreter(model_content=flat, num_threads=2)
 
@@ -102,7 +83,8 @@ def run_int8(flat: bytes, pictures: npt.NDArray[np.uint8], batch: int = 100) -> 
         if len(chunk) != size:
             size = len(chunk)
             runner.resize_tensor_input(runner.get_input_details()[0]["index"], chunk.shape)
-            runner.allocate_tensors()
+            with silenced():  # a notice that XNNPACK is used
+                runner.allocate_tensors()
         runner.set_tensor(runner.get_input_details()[0]["index"], (chunk.astype(np.int16) - 128).astype(np.int8))
         runner.invoke()
         parts.append([runner.get_tensor(detail["index"]) for detail in runner.get_output_details()])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.networks.store import NetworkSpec, load_network
+from baselines.quiet import start_tensorflow
 from harness.contracts.errors import BenchError
 
 _WARM_UP_CALLS = 20
@@ -82,7 +83,7 @@ def load_server(path: Path, expect_input: tuple[int, int, int], classes: int, ta
     Raises:
         BenchError: the file is damaged or of another network, or does not fit the description.
     """
-    use_one_thread()
+    start_tensorflow(1)  # one thread, unless TensorFlow runs already: then whoever started it has chosen
     spec, model = load_network(path)
     if spec.input_shape != expect_input or spec.classes != classes:
         raise BenchError(
@@ -91,10 +92,3 @@ def load_server(path: Path, expect_input: tuple[int, int, int], classes: int, ta
             cure="restore both files of one training",
         )
     return NetworkServer(spec, model, np.asarray(table, dtype=np.float32))
-
-
-def use_one_thread() -> None:
-    """One thread for TensorFlow, unless it runs already (then whoever started it has chosen)."""
-    from baselines.training.loop import use_cores  # noqa: PLC0415 - imports TensorFlow
-
-    use_cores(1)

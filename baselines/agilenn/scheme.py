@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from baselines.quiet import start_tensorflow
 from baselines.recipe import AgileNNRecipe, recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description
@@ -19,6 +20,7 @@ class AgileNN(Scheme):
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train by the recipe and write the artefact. Imports TensorFlow."""
         recipe = recipe_for(AgileNNRecipe, self.name, options)
+        start_tensorflow(2)
         from baselines.agilenn.training import train_agilenn  # noqa: PLC0415 - after a wrong recipe has been refused
 
         return train_agilenn(self, recipe, options, report)

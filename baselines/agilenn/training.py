@@ -24,7 +24,7 @@ from baselines.recipe import AgileNNRecipe
 from baselines.reference import Reference, obtain
 from baselines.training.augment import to_unit
 from baselines.training.interface import Report, TrainOptions
-from baselines.training.loop import Run, in_batches, train, use_cores
+from baselines.training.loop import Run, in_batches, train
 from baselines.training.supervised import Samples, accuracy
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
@@ -36,7 +36,6 @@ ALPHAS = [round(0.05 * i, 2) for i in range(21)]
 
 def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, report: Report) -> Path:
     """Reference network, warm start, channel selection, joint training, export; returns the artefact's folder."""
-    use_cores(2)
     data = load_dataset(options.dataset, options.data_dir)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from baselines.atomic import replacing
 from harness.contracts.errors import BenchError
 
 Pixels = npt.NDArray[np.uint8]
@@ -85,20 +85,12 @@ def train_validation_split(
 
 def save_npz(path: Path, data: DataSet) -> None:
     """Write `data` atomically: an interrupted write leaves no half file under the final name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as f:
-            np.savez(
-                f,
-                x_train=data.x_train,
-                y_train=data.y_train,
-                x_test=data.x_test,
-                y_test=data.y_test,
-                names=np.array(data.names),
-            )
-        part.replace(path)
-    except OSError as e:
-        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --data-dir") from e
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, "--data-dir") as f:
+        np.savez(
+            f,
+            x_train=data.x_train,
+            y_train=data.y_train,
+            x_test=data.x_test,
+            y_test=data.y_test,
+            names=np.array(data.names),
+        )

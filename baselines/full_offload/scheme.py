@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from baselines.data import load_dataset
+from baselines.quiet import start_tensorflow
 from baselines.recipe import FullOffloadRecipe, recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, DeviceDescription, load_description
@@ -23,12 +24,11 @@ class FullOffload(Scheme):
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train (or take from the cache) the reference network and write the artefact."""
         recipe = recipe_for(FullOffloadRecipe, self.name, options, prefix="reference.")
+        start_tensorflow(2)
         from baselines.artefact import write_artefact, write_bytes  # noqa: PLC0415 - imports TensorFlow
         from baselines.evaluation import summarise  # noqa: PLC0415
         from baselines.reference import obtain  # noqa: PLC0415
-        from baselines.training.loop import use_cores  # noqa: PLC0415
 
-        use_cores(2)
         data = load_dataset(options.dataset, options.data_dir)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
         reference = obtain(recipe.reference, data, report, resume=options.resume)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.data import load_dataset
+from baselines.quiet import start_tensorflow
 from baselines.recipe import LocalOnlyRecipe, recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import DeviceDescription
@@ -22,6 +23,7 @@ class LocalOnly(Scheme):
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train the network with the reference network as its teacher, export it as int8."""
         recipe = recipe_for(LocalOnlyRecipe, self.name, options)
+        start_tensorflow(2)
         import keras  # noqa: PLC0415 - TensorFlow is imported by what trains
 
         from baselines.artefact import work_folder, write_artefact  # noqa: PLC0415
@@ -30,10 +32,9 @@ class LocalOnly(Scheme):
         from baselines.networks.folding import assign, fold  # noqa: PLC0415
         from baselines.quantise import CALIBRATION_PICTURES, to_int8  # noqa: PLC0415
         from baselines.reference import obtain  # noqa: PLC0415
-        from baselines.training.loop import Run, train, use_cores  # noqa: PLC0415
+        from baselines.training.loop import Run, train  # noqa: PLC0415
         from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
 
-        use_cores(2)
         data = load_dataset(options.dataset, options.data_dir)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
         work = work_folder(self.name, recipe, data)

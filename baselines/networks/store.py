@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from baselines.atomic import replacing
 from baselines.networks import residual
 from baselines.networks.folding import Weights, assign
 from harness.contracts.errors import BenchError
@@ -39,18 +39,10 @@ def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
     Raises:
         BenchError: the file can't be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     meta = json.dumps({"format": FORMAT, **asdict(spec)}, sort_keys=True).encode()
     arrays: dict[str, Any] = {name: value.astype(np.float16) for name, value in sorted(weights.items())}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as f:
-            np.savez(f, meta=np.frombuffer(meta, dtype=np.uint8), **arrays)  # fixed zip dates: reproducible bytes
-        part.replace(path)
-    except OSError as e:
-        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --out") from e
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, "--out") as f:
+        np.savez(f, meta=np.frombuffer(meta, dtype=np.uint8), **arrays)  # fixed zip dates: reproducible bytes
 
 
 def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[NetworkSpec, Any]:

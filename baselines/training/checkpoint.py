@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from baselines.atomic import replacing
 from harness.contracts.errors import BenchError
 
 
@@ -19,17 +19,9 @@ def save(path: Path, variables: list[Any], state: dict[str, Any]) -> None:
     Raises:
         BenchError: the file can't be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     arrays: dict[str, Any] = {f"v{i:04d}": np.asarray(variable) for i, variable in enumerate(variables)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as f:
-            np.savez(f, state=np.frombuffer(json.dumps(state).encode(), dtype=np.uint8), **arrays)
-        part.replace(path)
-    except OSError as e:
-        raise BenchError(f"can't write {path} ({e.strerror})", cure="give another folder with --out") from e
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path, "AGILENN_CACHE_DIR") as f:
+        np.savez(f, state=np.frombuffer(json.dumps(state).encode(), dtype=np.uint8), **arrays)
 
 
 def load(path: Path, variables: list[Any]) -> dict[str, Any]:
