@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     run.add_argument("--pty", action="store_true", help="serve USART1 as a pty until Ctrl-C")
     run.add_argument("--mhz", type=float, metavar="F", help="warn at exit when the firmware ran at another clock")
     run.add_argument("--profile", action="store_true", help="cycles per function and hottest blocks at exit")
+    run.add_argument("--mca", action="store_true", help="compare the hottest loops with llvm-mca, where installed")
     run.add_argument("--no-fills", action="store_true", help="leave out the caches' line fills (faster, less exact)")
     run.add_argument("--seconds", type=float, default=10.0, help="virtual time to run at most without --pty")
     run.add_argument("--control-fd", type=int, help=argparse.SUPPRESS)
@@ -52,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
         pty=arguments.pty,
         mhz=arguments.mhz,
         profile=arguments.profile,
+        mca=arguments.mca,
         fills=not arguments.no_fills,
         seconds=arguments.seconds,
     )

@@ -13,19 +13,24 @@ from harness.contracts.errors import BenchError
 from testbeds.virtual.board import Board, Shutdown
 from testbeds.virtual.faults import GuestFault
 from testbeds.virtual.machine import Stop
+from testbeds.virtual.mca import compare, find_program
 from testbeds.virtual.profile import Profile
 from testbeds.virtual.vtime import PS
 
 ACCURACY = "cycle model: +-5 % for generated network code, +-15 % for other code"
 
 
-def run_by_hand(image: Path, *, pty: bool, mhz: float | None, profile: bool, fills: bool, seconds: float) -> int:
+def run_by_hand(
+    image: Path, *, pty: bool, mhz: float | None, profile: bool, mca: bool, fills: bool, seconds: float
+) -> int:
     """Boot `image`. Returns the exit code: 0, or 3 when it faulted."""
     terminal = Terminal(stderr=True)
     if not terminal.is_terminal:
         terminal.width = 160  # a file takes what a narrow screen does not
     if seconds <= 0:
         raise BenchError(f"--seconds {seconds:g} is no time", cure="give a positive number")
+    if mca:
+        find_program()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _stop)
     board = Board(image, fills=fills, with_console=pty)
@@ -49,10 +54,24 @@ def run_by_hand(image: Path, *, pty: bool, mhz: float | None, profile: bool, fil
             for line in board.fault.record.lines():
                 terminal.print(line, markup=False, highlight=False, style="red")
         _report(board, terminal, mhz)
-        if profile:
-            Profile(board.machine).show(terminal)
+        if profile or mca:
+            measured = Profile(board.machine)
+            if profile:
+                measured.show(terminal)
+            if mca:
+                _show_mca(measured, terminal)
         board.close()
     return code
+
+
+def _show_mca(profile: Profile, terminal: Terminal) -> None:
+    for one in compare(profile):
+        terminal.print(
+            f"{one.name} (0x{one.address:08x}, {one.instructions} instructions): {one.model:g} cycles a turn here, "
+            f"{one.mca:.2f} by llvm-mca ({one.ratio:.2f})",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

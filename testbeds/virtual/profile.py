@@ -43,6 +43,17 @@ class Spent:
         return self.cycles / self.instructions if self.instructions else 0.0
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A block that is its own successor."""
+
+    name: str
+    address: int
+    cost: int  # cycles an iteration, line fills and mispredictions apart
+    spent: int  # cycles in all
+    instructions: list[Instruction]
+
+
 class Profile:
     """A profile of what a machine has run since its counters were cleared. Idle time that was skipped is not in it."""
 
@@ -98,6 +109,19 @@ class Profile:
             spent.lost[cause] += cycles * edge.taken
         if edge.taken > self._before.get(key, (0, []))[0]:
             self._before[key] = (edge.taken, before)
+
+    def loops(self) -> list[Loop]:
+        """Blocks that loop to themselves, the hottest first."""
+        out = []
+        for block in self._machine.model.blocks():
+            key = (block.address, block.size)
+            for k in range(block.n_edges):
+                edge = block.edges[k]
+                if edge.taken and (edge.address, edge.size) == key:
+                    name = self._machine.image.function_at(block.address)
+                    spent = self.blocks[key].cycles
+                    out.append(Loop(name, block.address, int(edge.cost), spent, self._instructions(key)))
+        return sorted(out, key=lambda loop: -loop.spent)
 
     # --- for people ---
     def function_table(self, least_share: float = 0.002) -> Table:
