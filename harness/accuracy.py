@@ -73,7 +73,7 @@ def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
     Raises:
         BenchError: it failed, with its reason.
     """
-    words = [str(artefact.folder), "--dataset", data.name, "--with-parent"]
+    words = [str(artefact.folder), "--dataset", data.name, "--library", str(library), "--with-parent"]
     with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder:
         done = subprocess.run(
             [sys.executable, "-m", "harness.accuracy", *words],
@@ -85,9 +85,10 @@ def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
     found = cached(artefact, library, data)
     if done.returncode or found is None:
         lines = done.stderr.strip().splitlines()
+        own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        why = (own or lines[-1:] or ["it said nothing"])[-1]
         raise BenchError(
-            f"the accuracy of {artefact.description.label} could not be measured: "
-            f"{lines[-1].removeprefix('error: ') if lines else done.returncode}"
+            f"the accuracy of {artefact.description.label} could not be measured (code {done.returncode}): {why}"
         )
     return found
 
@@ -117,6 +118,7 @@ def main(argv: list[str]) -> int:
     p = cli.Parser(prog="python -m harness.accuracy", description=__doc__.splitlines()[0] if __doc__ else None)
     p.add_argument("artefact", type=Path, metavar="DIR", help="folder of a trained scheme")
     p.add_argument("--dataset", metavar="D", help="default: the artefact's own")
+    p.add_argument("--library", type=Path, metavar="FILE", help="host build of its firmware (default: built)")
     p.add_argument("--jobs", type=cli.whole(1, 64, "--jobs"), help="default: all cores")
     p.add_argument("--with-parent", action="store_true", help="end with the process that started this one")
     cli.add_data_dir(p)
@@ -130,7 +132,7 @@ def main(argv: list[str]) -> int:
     name = options.dataset or artefact.description.dataset
     images.check_name(name)
     data = images.load(name)
-    library = build(artefact.folder, "host")
+    library = options.library or build(artefact.folder, "host")
     found = cached(artefact, library, data) or measure(artefact, library, data, options.jobs)
     out = cli.console()
     out.print(f"{artefact.description.label}: {100 * found.share:.2f} % of {found.n} right")
