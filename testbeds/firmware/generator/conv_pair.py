@@ -63,15 +63,14 @@ class PairCode:
             [*advance, *loads],
         )
         return [
-            "uint32_t x0, x1, y0, w0, w1;",
+            "uint32_t x0, y0, w0;",
             "int32_t b0, b1;",
             *loads,
             f"for (int n = {count}; n > 0; n--) {{",
-            *indent(["uint32_t y1;", "int32_t a00, a01, a10, a11, m0, m1, r;"]),
+            *indent(["uint32_t w1;", "int32_t a00, a01, a10, a11, m0, m1, r;"]),
             *indent(middle),
             *indent(finish_),
             f"  out += {step};",
-            "  (void)x1, (void)y1;",
             "}",
         ]
 

@@ -1,9 +1,10 @@
 """The inner product of two output channels by one or two pixels, unrolled and scheduled for the M7.
 
-One SMLAD (two products) starts a cycle; the other slot of the cycle takes a load. A step works on two words (four
-elements) of each pixel: eight SMLADs and at most six loads, so nothing but MACs is waited for. Each load is placed in
-the cycle after which its register is free, and its result is used one cycle later, which is when the M7 has it for a
-multiply. Registers: 4 accumulators, 4 of data, 2 of weights, 2 pointers.
+Two pixels: a word (two elements) of each pixel against a word of each channel is four SMLADs, and in the other slot of
+each of their four cycles one of the four loads of the next word. Each load stands in the cycle after which its register
+is free, and its result is used one cycle later, which is when the M7 has it for a multiply: a MAC every cycle with
+eight registers (4 accumulators, 2 of data, 2 of weights) and two pointers. Single loads, because no public figure says
+what an LDRD beside a MAC costs on the chip.
 """
 
 from __future__ import annotations
@@ -52,10 +53,13 @@ class Dot:
 
     def first_loads(self, first: Step) -> list[str]:
         """Loads for the first step; what is used last is loaded last."""
-        lines = [f"LDRD(w0, w1, w, {first.weights});", *self.load_two(["x0", "x1"], first)]
-        if self.pixels == 2:
-            lines.append(f"LDR(y0, p, {self.second + first.data});")
-        return lines
+        if self.pixels == 1:
+            return [f"LDRD(w0, w1, w, {first.weights});", *self.load_two(["x0", "x1"], first)]
+        return [
+            f"LDR(w0, w, {first.weights});",
+            f"LDR(x0, p, {first.data});",
+            f"LDR(y0, p, {self.second + first.data});",
+        ]
 
     def prologue(self, first: Step) -> list[str]:
         """The same where a round starts in the middle of a block."""
@@ -101,35 +105,30 @@ class Dot:
         )
 
     def two_pixels(self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]) -> list[str]:
-        x, y = ["x0", "x1"], (["y1", "y0"] if self.swapped else ["y0", "y1"])
+        """Word by word: in each of four cycles an SMLAD, and a load of what the next cycles need."""
         move_p, move_w = self.moves(move)
-        next_w = [f"LDRD(w0, w1, w, {follows.weights});"] if follows else []
-        split = follows is not None and (follows.words == 1 or follows.data > LDRD_REACH)
-        if step.words == 2:
-            out = [self.mac("a00", x[0], "w0"), f"LDR({y[1]}, p, {self.second + step.data + 4});"]
-            out += [self.mac("a01", x[0], "w1"), *move_p, self.mac("a10", y[0], "w0")]
-            if follows and split:
-                out += [f"LDR({x[0]}, p, {follows.data});"]
-            out += [self.mac("a11", y[0], "w1"), f"LDRD(w0, w1, w, {step.weights + 8});"]
+        places = [(step.data + 4 * i, step.weights + 8 * i) for i in range(step.words)]
+        upcoming = [*places[1:], (follows.data, follows.weights) if follows else None]
+        out = []
+        for (_, weights), following in zip(places, upcoming, strict=True):
+            last = following is upcoming[-1]
+            out += [self.mac("a00", "x0", "w0"), f"LDR(w1, w, {weights + 4});"]
+            if following:
+                data, weights_ = following
+                slots = [
+                    f"LDR(w0, w, {weights_});",
+                    f"LDR(y0, p, {self.second + data});",
+                    f"LDR(x0, p, {data});",
+                ]
+            else:
+                slots = [*ending, "", "", ""][:3]
+            if last:
+                out += [*move_w, *move_p]
+            out += [self.mac("a10", "y0", "w0"), slots[0]]
+            out += [self.mac("a11", "y0", "w1"), slots[1]]
+            out += [self.mac("a01", "x0", "w1"), slots[2]]
             self.fresh = False
-            out += [self.mac("a00", x[1], "w0"), *ending[:1]]
-            if follows:
-                out += [f"LDR({y[0]}, p, {self.second + follows.data});"]
-            out += [self.mac("a01", x[1], "w1"), *ending[1:2]]
-            if follows and not split:
-                out += self.load_two(x, follows)
-            elif follows and follows.words == 2:
-                out += [f"LDR({x[1]}, p, {follows.data + 4});"]
-            out += [self.mac("a10", y[1], "w0"), *ending[2:], *move_w]
-            return [*out, self.mac("a11", y[1], "w1"), *next_w]
-        out = [self.mac("a00", x[0], "w0"), *move_p, *ending[:1], self.mac("a01", x[0], "w1"), *ending[1:2]]
-        if follows:
-            out += self.load_two(x, follows)
-        out += [self.mac("a10", y[0], "w0"), *ending[2:], *move_w]
-        if follows:
-            out += [f"LDR({y[1]}, p, {self.second + follows.data});"]
-        self.swapped = not self.swapped
-        return [*out, self.mac("a11", y[0], "w1"), *next_w]
+        return [line for line in out if line]
 
     def one_pixel(self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]) -> list[str]:
         x, other = self.registers()
