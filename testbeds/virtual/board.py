@@ -242,9 +242,9 @@ class Board:
     def reset(self) -> None:
         """Reset button: the module is powered up again too."""
         self.machine.reset()
-        self.wifi.module.reset()
-        self.wifi.close()
-        self.wifi.set_baud(self.wifi.module.baud, 0)
+        self.wifi.reset()
+        if self.console is not None:
+            self.console.forget()
         self.markers.clear()
         self._snapshot, self.fault, self._owes_since = None, None, None
         self.parked = False

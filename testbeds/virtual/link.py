@@ -63,6 +63,10 @@ class VirtualLink:
         self._free[direction] = start + busy
         return Passage(at, start + busy + delay, wire, busy, delay)
 
+    def reset(self) -> None:
+        """Nothing is on its way."""
+        self._free = {"up": 0, "down": 0}
+
     def state(self) -> dict[str, int]:
         return dict(self._free)
 

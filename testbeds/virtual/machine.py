@@ -107,6 +107,7 @@ class Machine:
         self.model.on_decode = self._check_fpu
         self.time = VirtualTime(lambda: self.model.now, HSI_HZ)
         self.idle = self.model.idle
+        self._wired: dict[tuple[tuple[str, int, int], ...], bool] = {}  # kept until a GPIO or RCC register changes
         self._polled: set[Usart] = set()  # whose status registers C answers for
         self.on_marker: Callable[[int, int], None] = lambda _ps, _code: None
         self._marker_pins = marker_pins
@@ -166,14 +167,16 @@ class Machine:
     def _usart(self, number: int, base: int, bit: tuple[int, int]) -> Usart:
         usart = Usart(number, base, bit, self.time, lambda: self.rcc.usart_clock(number), self._irq_changed)
         usart.on_received = partial(self.idle.news, base + ISR)
-        usart.tx_wired = lambda: self._pins_set(TX_PINS.get(number, ()))
-        usart.rx_wired = lambda: self._pins_set(RX_PINS.get(number, ()))
+        usart.tx_wired = partial(self._pins_set, TX_PINS.get(number, ()))
+        usart.rx_wired = partial(self._pins_set, RX_PINS.get(number, ()))
         return usart
 
     def _pins_set(self, pins: tuple[tuple[str, int, int], ...]) -> bool:
         if not pins or not self._strict_pins:
             return True
-        return any(self.gpio[port].alternate(pin) == function for port, pin, function in pins)
+        if pins not in self._wired:
+            self._wired[pins] = any(self.gpio[port].alternate(pin) == function for port, pin, function in pins)
+        return self._wired[pins]
 
     def _check_fpu(self, kinds: set[str], address: int) -> None:
         if "VFP" in kinds and not self.scb.fpu_enabled:
@@ -188,6 +191,7 @@ class Machine:
         for device in self._devices:
             device.reset()
         self._polled.clear()
+        self._wired.clear()
         self.marker = 0
         self._reset_asked = False
         sp, pc = (int.from_bytes(self.uc.mem_read(FLASH + 4 * k, 4), "little") for k in range(2))
@@ -218,11 +222,11 @@ class Machine:
     def _peripheral_read(self, address: int, size: int) -> int:
         if address in self._status and size == 4:
             value = self.bus.read(address, 4)
-            if self.idle.status(address, value) and not self.idle.restless() and self._pass_idle_time():
-                value = self.bus.read(address, 4)
             usart = self._isr_of.get(address)
             if usart is not None and self.rcc.clocked(usart):
                 self._polled.add(usart)
+            if self.idle.status(address, value) and not self.idle.restless() and self._pass_idle_time():
+                value = usart.status if usart in self._polled else self.bus.read(address, 4)
             self._refresh()
             return value
         value = self.bus.read(address, size)
@@ -247,9 +251,11 @@ class Machine:
         try:
             self.idle.progress()
             self.bus.write(base + offset, size, value)
-            if (base + offset) & ~0x3FF == self.rcc.base:
-                self._polled.clear()
-                self.idle.invalidate()
+            if self.gpio["A"].base <= base + offset < self.rcc.base + self.rcc.size:
+                self._wired.clear()
+                if (base + offset) & ~0x3FF == self.rcc.base:
+                    self._polled.clear()
+                    self.idle.invalidate()
             self._refresh()
         except Exception as e:  # crosses C: kept, and raised by run()
             self._fail(e)
@@ -328,10 +334,16 @@ class Machine:
             self._idle = True
             return False
         target = min(single, self.next_event_ps() or single)
-        watches_clock = self.idle.reads_clock or self.idle.quiet_reads < POLLS_TO_NOTICE
-        if watches_clock and all(t.alarm_ps() is None for t in self.timers.values()):
-            target = min(target, self.time.now_ps + TIMEOUT_STEP_PS)
-        self._advance_to(target)
+        cycles = self.model.now
+        limit = self.time.ps_at(cycles) + TIMEOUT_STEP_PS
+        if target > limit:
+            watches_clock = self.idle.reads_clock or self.idle.quiet_reads < POLLS_TO_NOTICE
+            if watches_clock and all(t.alarm_ps() is None for t in self.timers.values()):
+                target = limit
+        ahead = self.time.cycles_at(target) - cycles
+        if ahead > 0:
+            self.model.skip(ahead)
+        self.time.run_due(self.time.ps_at(cycles + max(0, ahead)))
         return True
 
     _idle = False
@@ -467,6 +479,7 @@ class Machine:
         self.memory.restore(state["memory"])
         self.model.restore()
         self._polled.clear()
+        self._wired.clear()
         self.idle.invalidate()
         self.time.restore(state["time"])
         for device, kept in state["devices"]:

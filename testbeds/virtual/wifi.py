@@ -206,5 +206,14 @@ class VirtualModule(ModuleHost):
         self.mqtt.messages.clear()
         self.clear_log()
 
+    def reset(self) -> None:
+        """The board is reset and time starts anew: the module is powered up again, the link's queues are empty."""
+        self.mqtt.close()
+        self.module.reset()
+        self.link.reset()
+        self._baud = self._next_baud = self.module.baud
+        self._pending.clear()
+        self.clear_log()
+
     def close(self) -> None:
         self.mqtt.close()

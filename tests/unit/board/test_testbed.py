@@ -120,6 +120,15 @@ def _virtual(log: SampleLog) -> SampleLog:
     return log
 
 
+def test_a_reset_board_associates_again_and_gives_the_same_sample(lab: Bench) -> None:
+    with lab.testbed.link.applied(LinkSpec.symmetric(1e6, 2.0)):
+        lab.associate()
+        first = lab.sample()
+        lab.testbed.reset()
+        lab.associate()
+        assert lab.sample() == first
+
+
 def test_the_network_stage_adds_up(lab: Bench) -> None:
     """Waiting = AT dialogue + serial both ways + module + link both ways + pinned remote, to a few microseconds."""
     lab.associate()
