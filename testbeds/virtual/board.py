@@ -16,6 +16,7 @@ from testbeds.virtual.faults import GuestFault
 from testbeds.virtual.image import load_image
 from testbeds.virtual.link import VirtualLink
 from testbeds.virtual.machine import Machine, Stop
+from testbeds.virtual.stopping import StopSignals
 from testbeds.virtual.vtime import PS
 from testbeds.virtual.wifi import VirtualModule
 
@@ -37,6 +38,7 @@ class Board:
     Args:
         control: socket of JSON lines from the parent (see testbeds.virtual.control), or None.
         handle: called with the board and the bytes that came on `control`.
+        signals: ends `serve` when one trips it.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Board:
         control: socket.socket | None = None,
         handle: Callable[[Board, bytes], None] | None = None,
         with_console: bool = True,
+        signals: StopSignals | None = None,
     ) -> None:
         self.machine = Machine(load_image(image), fills=fills, marker_pins=MARKER_PINS)
         self.console = Console() if with_console else None
@@ -56,7 +59,7 @@ class Board:
         self.wifi = VirtualModule(usarts[6], self.machine.time, self.link, timing or ModuleTiming(), self._wait_host)
         usarts[1].on_byte = self._console_byte
         self._console_isr = usarts[1].base + 0x1C
-        self._control, self._handle = control, handle
+        self._control, self._handle, self._signals = control, handle, signals
         self.machine.on_marker = self._marker
         self.markers: list[tuple[int, int]] = []  # (ps, code)
         self.console_out = bytearray()  # kept only without a pty
@@ -181,9 +184,7 @@ class Board:
     def _host_io(self, wait_s: float | None) -> bool:
         """Wait for the host (None: for ever), serve its control commands. Returns whether the broker sent something."""
         self._flush()
-        fds: list[int] = []
-        if self._control is not None:
-            fds.append(self._control.fileno())
+        fds = self._always()
         if self.console is not None and (self.parked or wait_s):
             fds.append(self.console.fileno())
         broker = self.wifi.mqtt.fileno()
@@ -191,6 +192,7 @@ class Board:
             fds.append(broker)
         writing = [self.console.fileno()] if self.console is not None and self.console.unsent else []
         ready, _, _ = select.select(fds, writing, [], wait_s)
+        self._check_signals()
         if self._control is not None and self._control.fileno() in ready:
             self._serve_control()
         return broker is not None and broker in ready and self.wifi.service(self.machine.time.now_ps)
@@ -198,14 +200,22 @@ class Board:
     def _wait_host(self, fd: int | None, seconds: float) -> None:
         """The module waits for the broker in host time; control commands are served meanwhile."""
         self._flush()
-        control = [] if self._control is None else [self._control.fileno()]
-        ready, _, _ = select.select([*control, *([] if fd is None else [fd])], [], [], seconds)
-        if control and control[0] in ready:
+        ready, _, _ = select.select([*self._always(), *([] if fd is None else [fd])], [], [], seconds)
+        self._check_signals()
+        if self._control is not None and self._control.fileno() in ready:
             self.in_guest = True
             try:
                 self._serve_control()
             finally:
                 self.in_guest = False
+
+    def _always(self) -> list[int]:
+        """What ends any wait."""
+        return [one.fileno() for one in (self._control, self._signals) if one is not None]
+
+    def _check_signals(self) -> None:
+        if self._signals is not None and self._signals.tripped:
+            raise Shutdown("a signal")
 
     def _serve_control(self) -> None:
         assert self._control is not None and self._handle is not None

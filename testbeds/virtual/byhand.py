@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console as Terminal
 
@@ -15,6 +13,7 @@ from testbeds.virtual.faults import GuestFault
 from testbeds.virtual.machine import Stop
 from testbeds.virtual.mca import compare, find_program
 from testbeds.virtual.profile import Profile
+from testbeds.virtual.stopping import StopSignals
 from testbeds.virtual.vtime import PS
 
 ACCURACY = "cycle model: +-5 % for generated network code, +-15 % for other code"
@@ -31,17 +30,29 @@ def run_by_hand(
         raise BenchError(f"--seconds {seconds:g} is no time", cure="give a positive number")
     if mca:
         find_program()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _stop)
-    board = Board(image, fills=fills, with_console=pty)
+    with StopSignals() as signals:
+        board = Board(image, fills=fills, with_console=pty, signals=signals)
+        return _run(board, signals, terminal, mhz=mhz, profile=profile, mca=mca, seconds=None if pty else seconds)
+
+
+def _run(
+    board: Board,
+    signals: StopSignals,
+    terminal: Terminal,
+    *,
+    mhz: float | None,
+    profile: bool,
+    mca: bool,
+    seconds: float | None,
+) -> int:
     code = 0
     try:
-        if pty and board.console is not None:
+        if seconds is None and board.console is not None:
             sys.stdout.write(f"USART1 is {board.console.path}; Ctrl-C ends\n")
             sys.stdout.flush()
             board.serve()
         else:
-            _run_for(board, seconds)
+            _run_for(board, signals, seconds or 0.0)
             sys.stdout.buffer.write(bytes(board.console_out))
             sys.stdout.flush()
     except Shutdown:
@@ -74,14 +85,10 @@ def _show_mca(profile: Profile, terminal: Terminal) -> None:
         )
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Shutdown(signal.Signals(number).name)
-
-
-def _run_for(board: Board, seconds: float) -> None:
+def _run_for(board: Board, signals: StopSignals, seconds: float) -> None:
     """Without a host: until nothing is due, or for that much virtual time."""
     machine = board.machine
-    while machine.time.now_ps < seconds * PS:
+    while machine.time.now_ps < seconds * PS and not signals.tripped:
         if machine.run() is Stop.IDLE:
             event = machine.next_event_ps()
             if event is None:

@@ -9,13 +9,13 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from harness.contracts.errors import BenchError
 from testbeds.espat.module import ModuleTiming
 from testbeds.virtual.board import Board, Shutdown
 from testbeds.virtual.control import ControlServer
+from testbeds.virtual.stopping import StopSignals
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +32,18 @@ def die_with_parent() -> None:
         raise Shutdown("the parent has gone")
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Shutdown(signal.Signals(number).name)
-
-
 def serve(image: Path, control: socket.socket, *, fills: bool, timing: ModuleTiming) -> int:
     """Run `image` until the parent goes or asks to stop. The first line on `control` tells the pty or the error."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _stop)
+    with StopSignals() as signals:
+        return _serve(image, control, signals, fills=fills, timing=timing)
+
+
+def _serve(image: Path, control: socket.socket, signals: StopSignals, *, fills: bool, timing: ModuleTiming) -> int:
     board = None
     try:
         die_with_parent()
         channel = ControlServer(control.sendall)
-        board = Board(image, fills=fills, timing=timing, control=control, handle=channel.handle)
+        board = Board(image, fills=fills, timing=timing, control=control, handle=channel.handle, signals=signals)
         assert board.console is not None
         _tell(control, {"ready": True, "pty": board.console.path, "pid": os.getpid()})
         board.serve()
