@@ -149,7 +149,7 @@ def summary(
         first = next(c for c in own if c)
         text = [latency_text(c.latency) if c else "–" for c in own]
         lines.append([titles.get(scheme, scheme), *text, accuracy_text(accuracies.get(scheme)), bytes_text(first)])
-    header = ["scheme", *(f"{text}" for text in values.values()), "accuracy, whole test set", "payload / wire bytes"]
+    header = ["scheme", *(f"{text}" for text in values.values()), "accuracy (test set)", "payload / wire B"]
     return header, lines
 
 

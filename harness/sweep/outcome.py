@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -84,7 +85,8 @@ def show(
 ) -> None:
     """The table that the command ends with."""
     header, lines = tables.summary(found, titles, values, accuracies)
-    table = Table(title="Latency in ms: median over the images [95 % interval]", caption=note, title_justify="left")
+    title = "Latency in ms: median over the images [95 % interval]"
+    table = Table(title=title, caption=note, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         table.add_column(name, justify="left" if i == 0 else "right")
     for line in lines:
@@ -95,13 +97,16 @@ def show(
 def warnings(found: Sequence[Cell], rows: Sequence[Mapping[str, Any]], axis: Axis) -> list[str]:
     """What a reader of the table should know."""
     said = []
+    odd: dict[tuple[str, int], list[str]] = {}
     for cell in found:
-        where = f"{cell.scheme} at {axis.show(cell.value)}"
+        value = axis.show(cell.value)
         if cell.failed:
-            said.append(f"{where}: {cell.failed} of {cell.failed + len(cell.rows)} samples failed, see samples.csv")
-        if odd := stats.outliers([float(r["total_ms"]) for r in cell.rows]):
-            odd_images = ", ".join(str(cell.rows[i]["image"]) for i in odd)
-            said.append(f"{where}: latency of image {odd_images} is far from the others (kept)")
+            n = cell.failed + len(cell.rows)
+            said.append(f"{cell.scheme} at {value}: {cell.failed} of {n} samples failed, see samples.csv")
+        for i in stats.outliers([float(r["total_ms"]) for r in cell.rows]):
+            odd.setdefault((cell.scheme, int(cell.rows[i]["image"])), []).append(value)
+    for (scheme, image), values in odd.items():
+        said.append(f"{scheme}: latency of image {image} is far from the others' at {', '.join(values)} (kept)")
     retried = sum(int(r.get("retries") or 0) for r in rows)
     if retried:
         said.append(f"{retried} requests to the device had to be repeated")
