@@ -229,7 +229,8 @@ class Board:
 
     # --- snapshot ---
     def snapshot(self) -> None:
-        """Keep everything that the guest's future depends on. The board must be parked."""
+        """Keep everything that the guest's future depends on, from a settled state. The board should be parked."""
+        self.machine.settle()
         self._snapshot = {"machine": self.machine.snapshot(), "wifi": self.wifi.state(), "parked": self.parked}
 
     @property

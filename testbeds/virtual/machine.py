@@ -50,6 +50,7 @@ from testbeds.virtual.memory import FLASH, FLASH_ALIAS, FLASH_BYTES, PERIPHERALS
 from testbeds.virtual.vtime import PS, VirtualTime
 
 RUN_FOREVER = 0xFFFFFFFE  # an address that is never reached
+SETTLE_PS = 10**9  # a millisecond
 SLICE_CYCLES = 20_000_000  # look at the host this often while the guest computes
 TIMEOUT_STEP_PS = 250 * 10**6  # a loop with a time-out of its own sees the clock at least every 250 us
 POLLS_TO_NOTICE = 64  # polls of other registers within which a polling loop comes round to every register
@@ -461,6 +462,15 @@ class Machine:
         return GuestFault(FaultRecord(what, pc, self.image.function_at(pc), registers))
 
     # --- snapshot ---
+    def settle(self) -> None:
+        """A state that what came before hardly shows in: predictor, caches and pipe are empty, and a whole millisecond
+        begins. So samples are the same after two associations that differed by a cycle here or a byte there."""
+        self.model.forget()
+        self.idle.progress()
+        next_ms = -(-self.time.now_ps // SETTLE_PS) * SETTLE_PS
+        self._advance_to(next_ms)
+        self.time.settle(next_ms + PS // 10**6)  # behind the cycle that the millisecond fell into
+
     def snapshot(self) -> dict[str, Any]:
         """Everything that the guest's future depends on. Take it while the guest stands at a block boundary."""
         self.model.snapshot()

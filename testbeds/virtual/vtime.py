@@ -36,6 +36,12 @@ class VirtualTime:
         self._base_ps = self.ps_at(cycles)
         self._base_cycles, self._hz = cycles, hz
 
+    def settle(self, ps: int) -> None:
+        """From now on the present cycle starts at exactly `ps`, which must not lie before it."""
+        if ps < self.now_ps:
+            raise ValueError("time never goes back")
+        self._base_cycles, self._base_ps = self._cycles(), ps
+
     def ps_at(self, cycles: int) -> int:
         return self._base_ps + (cycles - self._base_cycles) * PS // self._hz
 

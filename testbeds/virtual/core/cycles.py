@@ -172,6 +172,10 @@ class CycleModel:
     def invalidate(self, *, data: bool = False, instructions: bool = False) -> None:
         self._lib.m7_invalidate(self._m, int(data), int(instructions))
 
+    def forget(self) -> None:
+        """Predictor, caches and pipe as after reset; time goes on."""
+        self._lib.m7_forget(self._m)
+
     def snapshot(self) -> None:
         if self._lib.m7_snapshot(self._m):
             raise MemoryError("cycle model")

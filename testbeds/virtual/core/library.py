@@ -136,6 +136,7 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "m7_skip": (None, (ctypes.c_void_p, ctypes.c_uint64)),
     "m7_flush_pipe": (None, (ctypes.c_void_p,)),
     "m7_invalidate": (None, (ctypes.c_void_p, ctypes.c_int, ctypes.c_int)),
+    "m7_forget": (None, (ctypes.c_void_p,)),
     "m7_reset": (None, (ctypes.c_void_p,)),
     "m7_profile_clear": (None, (ctypes.c_void_p,)),
     "m7_snapshot": (ctypes.c_int, (ctypes.c_void_p,)),

@@ -310,11 +310,17 @@ void m7_invalidate(m7 *m, int data, int insn)
     m->last_data_line = 0;
 }
 
-void m7_reset(m7 *m)
+/* Predictor, caches and pipe as after reset; time goes on. */
+void m7_forget(m7 *m)
 {
-    memset(m->predictions, 0, m->n_blocks * sizeof *m->predictions);
+    if (m->n_blocks) memset(m->predictions, 0, m->n_blocks * sizeof *m->predictions);
     m7_invalidate(m, 1, 1);
     m7_flush_pipe(m);
+}
+
+void m7_reset(m7 *m)
+{
+    m7_forget(m);
     memset(&m->idle, 0, sizeof m->idle);
     m7_counters old = m->c;
     memset(&m->c, 0, sizeof m->c);
