@@ -33,7 +33,8 @@ def test_one_line_an_epoch_with_validation_figures() -> None:
     lines = stream.getvalue().splitlines()
     assert lines[0] == "AgileNN: 2 epochs of 10 steps"
     assert " ".join(lines[1].split()) == (
-        "epoch 1/2 loss 1.250 train 50.0 % validation 45.0 % local 20.0 % remote 44.0 % skewness 70.0 % violations 10.0 %"
+        "epoch 1/2 loss 1.250 train 50.0 % validation 45.0 % local 20.0 % remote 44.0 % skewness 70.0 % "
+        "violations 10.0 %"
     )
     assert len(lines) == 2
 
