@@ -25,6 +25,7 @@ from harness.services import Services
 log = logging.getLogger(__name__)
 
 CODECS = ("stored", "lzw")
+CYCLES_OVER = 0xFFFF_FFFF  # how the device says that its 32-bit cycle counter went round while it waited
 
 
 def measure(
@@ -58,9 +59,12 @@ def measure(
             result = board.device.infer(sequence)
     except DeviceError as e:
         raise SampleFailed(str(e)) from e
-    if result.status != "ok":
-        raise SampleFailed(f"the device ended the inference with '{result.status}'")
     told = testbed.sample_log()
+    if result.status != "ok":
+        why = told.extra.get("failure")  # an emulated board knows what its module waited for
+        raise SampleFailed(f"the device ended the inference with '{result.status}'{f' ({why})' if why else ''}")
+    if result.cycles_wait == CYCLES_OVER:
+        raise SampleFailed("the device waited longer than its cycle counter counts", cure="raise the rate")
     wall_ms = services.wall_ms(board.network.topic_prefix, sequence) if result.payload_bytes else None
     remote_ms = _remote_ms(result, told, pinned_ms, wall_ms)
     values = _values(result, told, remote_ms, wall_ms)
