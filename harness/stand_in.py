@@ -127,7 +127,7 @@ class StandInDevice:
         )
         if sent:
             self.inferred(self.config[7].decode(), sequence)
-        cycles = (1_000_000 + mark % 1000, 50_000, round(wait_ms * CLOCK_HZ / 1e3), 400, CLOCK_HZ)
+        cycles = (1_000_000 + mark % 1000, 50_000, min(round(wait_ms * CLOCK_HZ / 1e3), 2**32 - 1), 400, CLOCK_HZ)
         codec = 1 if d.codec == "lzw" else 0
         head = (self.status, 0, mark % d.classes, mark % d.classes, codec, 0, sent, sent * 2)
         return struct.pack("<BBHHBBIIIIIII", *head, *cycles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,17 @@ def test_a_failed_sample_is_kept_and_the_next_one_works(make_bench: Callable[...
     assert "refused" in failed["error"]
     assert failed["total_ms"] is None
     assert spoiled[0].steps.count("reset") == 2
+
+
+def test_a_wait_beyond_the_cycle_counter_is_a_failed_sample(make_bench: Callable[..., Any]) -> None:
+    bench, _ = make_bench()
+    jobs = [replace(job, link=LinkSpec.symmetric(100.0)) for job in _jobs([0])]
+    rows = _rows(bench, jobs, 1)
+    for row in rows:
+        assert (row["status"], row["total_ms"] is None) == (
+            ("failed", True) if row["scheme"] == "far" else ("ok", False)
+        )
+    assert "cycle counter" in next(r["error"] for r in rows if r["scheme"] == "far")
 
 
 def test_a_board_that_never_comes_up_ends_the_run(make_bench: Callable[..., Any]) -> None:
