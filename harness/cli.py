@@ -125,6 +125,31 @@ def rates(text: str) -> list[float]:
     return list(dict.fromkeys(values))
 
 
+def clock(text: str) -> int:
+    """`64M`, `216M`, `64000000` -> Hz."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("k", "M", "G") else (text, "")
+    try:
+        value = float(number) * _RATE_UNITS[unit]
+    except ValueError:
+        raise BenchError(f"'{text}' is no clock", cure="give hertz such as 64M, 216M or 64000000") from None
+    if not 1e6 <= value <= 1e9:
+        raise BenchError(f"clock '{text}' is out of range", cure="give one from 1M to 1G, such as 64M or 216M")
+    return round(value)
+
+
+def clocks(text: str) -> list[int]:
+    """A comma-separated list of clocks, each once."""
+    values = [clock(part.strip()) for part in text.split(",") if part.strip()]
+    if not values:
+        raise BenchError("no clock given", cure="give a list such as 64M,128M,216M")
+    return list(dict.fromkeys(values))
+
+
+def clock_text(clock_hz: float) -> str:
+    """64000000 -> `64 MHz`."""
+    return f"{clock_hz / 1e6:g} MHz"
+
+
 def names(text: str) -> list[str]:
     """A comma-separated list of names, each once."""
     values = [part.strip() for part in text.split(",") if part.strip()]

@@ -19,7 +19,7 @@ from harness.edge import launch
 from harness.edge.launch import Calibrated, Edge
 from harness.services import Services
 
-_MOST_BOARDS = 100
+MOST_BOARDS = 100
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Lab:
         Every text has the same length in every run and for every board: it is part of the AT commands and of the
         MQTT packets, so a longer topic would take longer.
         """
-        if not 0 <= board < _MOST_BOARDS:
-            raise BenchError(f"a run has at most {_MOST_BOARDS} boards", cure="use fewer --jobs")
+        if not 0 <= board < MOST_BOARDS:
+            raise BenchError(f"a run has at most {MOST_BOARDS} boards", cure="use fewer --jobs")
         address = self.broker.address
         run = self.root.rpartition("/")[2]
         return Network(

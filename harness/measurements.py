@@ -54,7 +54,17 @@ _ALL = (
     Metric("wire_bytes", "B", "wire up", whole=True),
     Metric("device_cycles", "cycles", "device cycles", whole=True),
 )
-METRICS = {metric.name: metric for metric in _ALL}
+# Where a meter was asked for (--energy). `network` covers all waiting, the remote service included (docs/power.md).
+_ENERGY = (
+    Metric("energy_uj", "uJ", "energy", "total", digits=1),
+    Metric("energy_local_uj", "uJ", "energy of the local network", "local", digits=1),
+    Metric("energy_encode_uj", "uJ", "energy of encoding", "encode", digits=1),
+    Metric("energy_network_uj", "uJ", "energy while waiting", "network", digits=1),
+    Metric("energy_combine_uj", "uJ", "energy of combining", "combine", digits=1),
+)
+ENERGY_METRICS = {metric.name: metric for metric in _ENERGY}
+SAMPLE_METRICS = {metric.name: metric for metric in _ALL}
+METRICS = SAMPLE_METRICS | ENERGY_METRICS
 
 # Told by a testbed that can, beside the metrics; null elsewhere. They take the source of the metric named.
 DETAILS = {

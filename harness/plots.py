@@ -12,10 +12,12 @@ from harness.tables import Cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from harness.published import Value
 
 _PAPER = " (paper)"
+_THREE_COLUMNS = 22  # characters of a legend's text, of which three fit side by side
 _NOTE_WIDTH = 100  # characters of the small print under a figure
 
 
@@ -64,17 +66,69 @@ def latency(
             [handles[i] for i in ours_first],
             [labels[i] for i in ours_first],
             loc="outside upper center",
-            ncols=3,
+            ncols=3 if max(map(len, labels), default=0) <= _THREE_COLUMNS else 2,
             frameon=False,
         )
         figure.supxlabel(textwrap.fill(note, _NOTE_WIDTH), fontsize=6.5, color="#444444")
-        written = []
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for kind in ("png", "pdf"):
-            path = out.with_suffix(f".{kind}")
-            figure.savefig(path, metadata=style.METADATA[kind])
-            written.append(path)
+        written = _saved(figure, out)
         plt.close(figure)
+    return written
+
+
+def energy(
+    found: Sequence[Cell],
+    titles: Mapping[str, str],
+    *,
+    axis_title: str,
+    values: Mapping[float, str],
+    note: str,
+    out: Path,
+) -> list[Path]:
+    """Energy of an inference: a group of bars a value of the axis, a bar a scheme, the waiting in a lighter shade.
+
+    Args as `latency`. Median over the images; the energy that no stage was given (one too short for the probe) counts
+    as the device's own.
+    """
+    import matplotlib  # noqa: PLC0415
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
+    with plt.rc_context(style.RC):
+        figure, axes = plt.subplots(figsize=style.COLUMN_INCHES, layout="constrained")
+        schemes = list(dict.fromkeys(c.scheme for c in found))
+        width = 0.8 / len(schemes)
+        places = {value: i for i, value in enumerate(values)}
+        for index, scheme in enumerate(schemes):
+            own = [c for c in found if c.scheme == scheme and c.median("energy_uj") is not None]
+            x = [places[c.value] + (index - (len(schemes) - 1) / 2) * width for c in own]
+            total = [(c.median("energy_uj") or 0.0) / 1e3 for c in own]
+            waiting = [(c.median("energy_network_uj") or 0.0) / 1e3 for c in own]
+            device = [t - w for t, w in zip(total, waiting, strict=True)]
+            colour = style.line(scheme, index).colour
+            axes.bar(x, device, width * 0.92, color=colour, label=titles.get(scheme, scheme))
+            axes.bar(x, waiting, width * 0.92, bottom=device, color=colour, alpha=0.45)
+        axes.set_xticks(range(len(values)), labels=list(values.values()))
+        axes.grid(visible=False, axis="x")
+        axes.set_xlabel(axis_title)
+        axes.set_ylabel("energy of an inference (mJ)")
+        handles, _ = axes.get_legend_handles_labels()
+        light = Patch(color="#000000", alpha=0.3, linewidth=0, label="lighter: waiting for network and edge")
+        figure.legend(handles=[*handles, light], loc="outside upper center", ncols=2, frameon=False)
+        figure.supxlabel(textwrap.fill(note, _NOTE_WIDTH), fontsize=6.5, color="#444444")
+        written = _saved(figure, out)
+        plt.close(figure)
+    return written
+
+
+def _saved(figure: Figure, out: Path) -> list[Path]:
+    written = []
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for kind in ("png", "pdf"):
+        path = out.with_suffix(f".{kind}")
+        figure.savefig(path, metadata=style.METADATA[kind])
+        written.append(path)
     return written
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
 
 _FOLDER = Path(__file__).resolve().parents[1] / "results" / "published"
+_LIKE = "cifar100"  # pictures of 32 x 32, as CIFAR-10's
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,11 @@ def bandwidth(dataset: str, folder: Path = _FOLDER) -> list[Value]:
     if own:
         return own
     return [v for v in load("fig16", folder) if v.dataset == dataset and v.metric == "total_ms"]
+
+
+def nearest(figure: str, dataset: str, folder: Path = _FOLDER) -> list[Value]:
+    """A figure's values for a data set; for one that it lacks, CIFAR-100's, whose titles then say so."""
+    found = load(figure, folder)
+    if own := [v for v in found if v.dataset == dataset]:
+        return own
+    return [replace(v, title=f"{v.title}, CIFAR-100") for v in found if v.dataset == _LIKE]

@@ -21,7 +21,7 @@ MARKERS = (
     "latency: stages of an inference against what the testbed itself saw, and its limits",
     "memory: flash and RAM from the image, stack as painted",
     "accuracy: whole test set by the host library, equal to the board on a sample",
-    "energy: energy per inference from a power probe",
+    "energy: energy per inference from a power probe, or from the model of an emulated board",
     "hil: measures a testbed (given by --testbed, else the emulated board)",
 )
 _DEFAULT_TESTBED = "virtual"

@@ -14,9 +14,11 @@ from rich.table import Table
 
 from harness import cli, lab, pinned
 from harness.bringup import Board, State
+from harness.contracts.errors import BenchError
 from harness.inference import measure
-from harness.measurements import METRICS, STAGES
+from harness.measurements import ENERGY_METRICS, METRICS, STAGES
 from harness.sample import Planned, Point
+from harness.sample_energy import measure_with_energy, meter_for
 from harness.sweep import prepare
 from harness.sweep.axes import Bandwidth, Setting
 
@@ -34,6 +36,7 @@ def parser() -> cli.Parser:
     p.add_argument("--dataset", default="cifar10", metavar="D")
     p.add_argument("--profile", default="compact", metavar="P")
     p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times")
+    p.add_argument("--energy", action="store_true", help="its energy too")
     cli.add_data_dir(p)
     cli.add_common(p)
     return p
@@ -45,6 +48,8 @@ def main(argv: list[str]) -> int:
     cli.set_up_logging(options.verbose)
     said = cli.console(stderr=True)
     ground = prepare.ground(_request(options))
+    if options.energy and not options.rate:
+        raise BenchError("the energy over an unshaped link is unknown", cure="give a --rate, or leave --energy out")
     artefact = ground.artefacts[options.scheme]
     path = options.remote_ms or pinned.default_path(Path("results"), options.dataset, options.profile)
     known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
@@ -59,15 +64,15 @@ def main(argv: list[str]) -> int:
         with ground.make() as testbed:
             board = Board(testbed, artefact, image, up.network(0), cancelled=threading.Event()).to(State.READY)
             label = int(data.labels[options.image])
-            row = measure(
-                board,
-                _planned(options, ground),
-                picture,
-                label,
-                link=Setting(rate_bps=options.rate).link if options.rate else None,
-                pinned_ms=charge,
-                services=up.services,
-            )
+            planned = _planned(options, ground)
+            link = Setting(rate_bps=options.rate).link if options.rate else None
+            if options.energy and link:
+                with meter_for(testbed) as meter:
+                    row = measure_with_energy(
+                        meter, board, planned, picture, label, link=link, pinned_ms=charge, services=up.services
+                    )
+            else:
+                row = measure(board, planned, picture, label, link=link, pinned_ms=charge, services=up.services)
     show(cli.console(), row, ground.titles[options.scheme], time_note(ground))
     return 0
 
@@ -99,6 +104,16 @@ def show(console: Console, row: Mapping[str, Any], title: str, note: str) -> Non
         console.print(f"{sizes}; codec {row['codec']}, {row['symbols']} symbols")
         if row["remote_wall_ms"] is not None:
             console.print(f"the edge took {row['remote_wall_ms']:.3f} ms on this host")
+    show_energy(console, row)
+
+
+def show_energy(console: Console, row: Mapping[str, Any]) -> None:
+    """Energies where they were asked for, with what is to be known of them."""
+    if row.get("energy_uj") is not None:
+        parts = [f"{m.stage} {m.show(row[name])}" for name, m in ENERGY_METRICS.items() if row[name] is not None]
+        console.print(f"energy in uJ, {row['energy_uj_source']}, {row['energy_rail']}: {', '.join(parts)}")
+    if row.get("energy_reason"):
+        console.print(f"energy: {row['energy_reason']}")
 
 
 def timeline(stage: str, begin_ms: float, value_ms: float, total_ms: float) -> str:
@@ -127,6 +142,7 @@ def _request(options: argparse.Namespace) -> prepare.Request:
         images=1,
         warmup=0,
         seed=0,
+        energy=options.energy,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.contracts.testbed import Source
-from harness.measurements import DETAILS, METRICS
+from harness.measurements import DETAILS, ENERGY_METRICS, METRICS, SAMPLE_METRICS
 
 SCHEMA_VERSION = 1
 
@@ -31,7 +31,9 @@ _LEADING = (
     "exited",
 )
 _TRAILING = ("delay_ms", "clock_hz", "local_predicted", "codec", "symbols", "retries", "sample_seed")
-COLUMNS = (*_LEADING, *METRICS, *(m.source_column for m in METRICS.values()), *DETAILS, *_TRAILING)
+_BASIC = (*_LEADING, *SAMPLE_METRICS, *(m.source_column for m in SAMPLE_METRICS.values()), *DETAILS, *_TRAILING)
+_ENERGY = (*ENERGY_METRICS, *(m.source_column for m in ENERGY_METRICS.values()), "energy_reason", "energy_rail")
+COLUMNS = (*_BASIC, *_ENERGY)
 
 
 @dataclass(frozen=True)

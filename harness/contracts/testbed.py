@@ -124,6 +124,11 @@ class Testbed(ABC):
         return None
 
     @property
+    def clocks_hz(self) -> tuple[int, ...]:
+        """Core clocks that the device can be told to run at."""
+        return (self.description.clock_hz,)
+
+    @property
     def pins_remote(self) -> bool:
         """Does this testbed charge a pinned remote time rather than the one that passes?"""
         return False

@@ -16,7 +16,7 @@ from harness import published as papers
 from harness.contracts.errors import BenchError
 from harness.images import Images
 from harness.store import Store
-from harness.sweep import axes, measure, outcome, prepare
+from harness.sweep import axes, energy, measure, outcome, prepare
 from harness.sweep.axes import Axis
 from harness.sweep.plan import MOST_IMAGES, choose_images, make
 from harness.sweep.runner import Bench
@@ -52,6 +52,7 @@ def _add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--resume", type=Path, metavar="DIR", help="go on with a stopped run; other options as they were")
     p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times of an earlier run")
     p.add_argument("--published", action="store_true", help="draw the paper's values too, dashed")
+    p.add_argument("--energy", action="store_true", help="energy of every sample too (some 50 ms each)")
     p.add_argument("--no-accuracy", action="store_true", help="leave the accuracy of the whole test set out")
     p.add_argument(
         "--jobs", type=cli.whole(1, 64, "--jobs"), default=min(cores, 16), metavar="N", help="boards a scheme, at once"
@@ -84,6 +85,8 @@ def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
         images=options.images,
         warmup=options.warmup,
         seed=options.seed,
+        base=axis.base(options),
+        energy=options.energy,
     )
 
 
@@ -126,17 +129,20 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
         points = [point for pairs in by_scheme.values() for point, _ in pairs]
         plan = make(points, chosen, warmups, options.seed, free=ground.free)
         jobs = prepare.jobs(plan, ground, by_scheme, times)
-        workers = options.jobs if ground.free else 1
+        # Each worker opens a board of every kind it meets, and a lab numbers only so many.
+        most = max(1, lab.MOST_BOARDS // len({job.kind for job in jobs}))
+        workers = min(options.jobs, most) if ground.free else 1
         more = {
             "jobs": workers,
             "broker": up.broker.title,
             "pinned": _pinned_facts(pinned_path, times, ground),
+            "energy": {"idle_subtracted": False} if options.energy else None,
         }
         manifest = prepare.manifest(
             ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
         )
         store = Store(folder) if options.resume else Store.create(folder)
-        bench = Bench(up, ground.make, ground.artefacts, firmware, data)
+        bench = Bench(up, ground.make, ground.artefacts, firmware, data, energy=options.energy)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown)
     return _finish(options, ground, store, data, said)
@@ -179,7 +185,7 @@ def _finish(options: argparse.Namespace, ground: prepare.Ground, store: Store, d
     accuracies = {} if options.no_accuracy else measure.accuracies(ground, data, said)
     if accuracies:
         measure.note_accuracies(store, accuracies)
-    published = papers.bandwidth(ground.request.dataset) if options.published and axis.name == "bandwidth" else []
+    published = axis.published(ground.request.dataset) if options.published else []
     found, written = outcome.write(
         store,
         axis,
@@ -193,6 +199,9 @@ def _finish(options: argparse.Namespace, ground: prepare.Ground, store: Store, d
     values = {value: axis.show(value) for value in sorted(ground.request.values)}
     note = outcome.time_note(found, ground.testbed)
     outcome.show(out, found, titles=ground.titles, values=values, accuracies=accuracies, note=note)
+    if options.energy:
+        beside = papers.nearest("fig19", ground.request.dataset) if options.published else []
+        written += energy.write(store, axis, found, values=values, titles=ground.titles, published=beside, out=out)
     for line in outcome.warnings(found, store.rows(), axis):
         said.print(f"warning: {line}", style="yellow")
     for path in written:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from harness import cli
+from harness import published as papers
 from harness.bringup import BoardSettings
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
+from harness.contracts.testbed import Testbed
+from harness.published import Value
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,21 @@ class Axis(ABC):
     @abstractmethod
     def values(self, options: argparse.Namespace) -> list[float]:
         """The values to measure at."""
+
+    def check(self, values: Sequence[float], testbed: Testbed) -> None:  # noqa: B027 - most axes need nothing of it
+        """Can this testbed be set to the values?
+
+        Raises:
+            BenchError: not to one of them.
+        """
+
+    def base(self, options: argparse.Namespace) -> Setting:
+        """What all points share, from the axis' own options."""
+        return Setting()
+
+    @abstractmethod
+    def published(self, dataset: str) -> list[Value]:
+        """The paper's latencies along this axis."""
 
     @abstractmethod
     def applied(self, base: Setting, value: float) -> Setting:
@@ -74,6 +93,10 @@ class Bandwidth(Axis):
         rates: list[float] = options.rates
         return rates
 
+    def published(self, dataset: str) -> list[Value]:
+        """Fig 23, or what Fig 16 has at 6 Mbit/s."""
+        return papers.bandwidth(dataset)
+
     def applied(self, base: Setting, value: float) -> Setting:
         """Set the rate."""
         return replace(base, rate_bps=value)
@@ -83,7 +106,56 @@ class Bandwidth(Axis):
         return cli.rate_text(value)
 
 
-AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(),)}
+class Frequency(Axis):
+    """The device's core clock, really set in its clock tree (the paper's Fig 22)."""
+
+    name = "frequency"
+    title = "core clock of the device"
+    column = "clock_hz"
+    log_scale = False
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """--clocks and --rate."""
+        parser.add_argument(
+            "--clocks",
+            type=cli.clocks,
+            default="64M,128M,216M",
+            metavar="A,B,…",
+            help="core clocks in Hz (default: %(default)s)",
+        )
+        parser.add_argument("--rate", type=cli.rate, default="6M", metavar="R", help="link rate (default: %(default)s)")
+
+    def values(self, options: argparse.Namespace) -> list[float]:
+        """The clocks asked for, Hz."""
+        return [float(clock_hz) for clock_hz in options.clocks]
+
+    def check(self, values: Sequence[float], testbed: Testbed) -> None:
+        """One of the clocks that the firmware knows how to set there."""
+        for value in values:
+            if value not in testbed.clocks_hz:
+                known = ", ".join(f"{clock_hz / 1e6:g}M" for clock_hz in testbed.clocks_hz)
+                raise BenchError(
+                    f"testbed {testbed.name} can't be clocked at {cli.clock_text(value)}", cure=f"choose from {known}"
+                )
+
+    def base(self, options: argparse.Namespace) -> Setting:
+        """The rate of the link."""
+        return Setting(rate_bps=options.rate)
+
+    def published(self, dataset: str) -> list[Value]:
+        """Fig 22."""
+        return papers.nearest("fig22", dataset)
+
+    def applied(self, base: Setting, value: float) -> Setting:
+        """Set the clock."""
+        return replace(base, board=replace(base.board, clock_hz=round(value)))
+
+    def show(self, value: float) -> str:
+        """As 64 MHz."""
+        return cli.clock_text(value)
+
+
+AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency())}
 
 
 def axis(name: str) -> Axis:

@@ -27,7 +27,7 @@ from harness.tables import Accuracy
 log = logging.getLogger(__name__)
 
 # What must be equal before a stopped run may be gone on with.
-_SAME = ("axis", "seed", "images", "dataset", "testbed", "link", "schemes", "order")
+_SAME = ("axis", "seed", "images", "dataset", "testbed", "link", "schemes", "order", "energy")
 
 
 @dataclass(frozen=True)

@@ -44,14 +44,15 @@ def make(
 
     Args:
         free: changing the scheme costs nothing, so every image visits all points in an order of its own before the
-            next image begins; drift of the host then falls on all points alike. Otherwise schemes come in blocks,
-            in seeded order, and points are interleaved inside a block.
+            next image begins; drift of the host then falls on all points alike. Otherwise schemes (at each of their
+            clocks, since a clock is set before the board associates) come in blocks, in seeded order, and points
+            are interleaved inside a block.
     """
     blocks = [list(points)]
     if not free:
-        schemes = list(dict.fromkeys(p.scheme for p in points))
-        shuffled = np.random.default_rng([seed, 2]).permutation(len(schemes))
-        blocks = [[p for p in points if p.scheme == schemes[int(i)]] for i in shuffled]
+        kinds = list(dict.fromkeys((p.scheme, p.clock_hz) for p in points))
+        shuffled = np.random.default_rng([seed, 2]).permutation(len(kinds))
+        blocks = [[p for p in points if (p.scheme, p.clock_hz) == kinds[int(i)]] for i in shuffled]
     samples: list[Planned] = []
     for block in blocks:
         for warmup, chosen in ((True, warmup_images), (False, images)):

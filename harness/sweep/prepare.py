@@ -18,6 +18,7 @@ from harness.lab import BoardKind, many
 from harness.pinned import Pinned
 from harness.provenance import file_sha256, provenance
 from harness.sample import Planned, Point
+from harness.sample_energy import meter_for
 from harness.store import now_text
 from harness.sweep.axes import Axis, Setting
 from harness.sweep.plan import Plan
@@ -38,6 +39,7 @@ class Request:
     warmup: int
     seed: int
     base: Setting = field(default_factory=Setting)
+    energy: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ def ground(request: Request) -> Ground:
     make = registry.testbed_class(request.testbed)
     with make() as testbed:
         testbed.check()
+        request.axis.check(request.values, testbed)
+        if request.energy:
+            meter_for(testbed).close()
         return Ground(request, schemes, found, make, testbed.description, testbed.pins_remote, many(testbed))
 
 

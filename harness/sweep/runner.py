@@ -24,7 +24,9 @@ from harness.device import Cancelled
 from harness.images import Images
 from harness.inference import measure
 from harness.lab import BoardKind, Boards, Lab
+from harness.power.sampling import EnergyMeter
 from harness.sample import Planned, failed
+from harness.sample_energy import measure_with_energy, meter_for
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Bench:
     artefacts: Mapping[str, Artefact]
     firmware: Mapping[str, Path]
     images: Images
+    energy: bool = False
 
 
 def run(
@@ -91,17 +94,21 @@ def run(
         boards = Boards(
             bench.lab, bench.make, bench.artefacts, bench.firmware, numbers=next_number(), cancelled=cancelled
         )
+        meter: EnergyMeter | None = None
         try:
+            meter = meter_for(bench.make) if bench.energy else None
             while not cancelled.is_set():
                 try:
                     job = todo.get_nowait()
                 except queue.Empty:
                     break
                 started(job.planned)
-                done.put(Done(job.planned, _take(bench, boards, job)))
+                done.put(Done(job.planned, _take(bench, boards, meter, job)))
         except BaseException as e:  # handed to the main thread, which raises it
             done.put(Done(None, None, e))
         finally:
+            if meter is not None:
+                meter.close()
             boards.close()
 
     threads = [threading.Thread(target=work, name=f"worker-{i}", daemon=True) for i in range(min(workers, len(jobs)))]
@@ -133,21 +140,18 @@ def _next(bench: Bench, done: queue.SimpleQueue[Done]) -> tuple[Planned, dict[st
         return one.planned, one.row
 
 
-def _take(bench: Bench, boards: Boards, job: Job) -> dict[str, Any]:
+def _take(bench: Bench, boards: Boards, meter: EnergyMeter | None, job: Job) -> dict[str, Any]:
     planned = job.planned
     label = int(bench.images.labels[planned.image])
     board: Board = boards.get(job.kind)
     if board.state < State.READY:
         board.to(State.READY)
     try:
-        return measure(
-            board,
-            planned,
-            bench.images.picture(planned.image),
-            label,
-            link=job.link,
-            pinned_ms=job.pinned_ms,
-            services=bench.lab.services,
+        picture, services = bench.images.picture(planned.image), bench.lab.services
+        if meter is None:
+            return measure(board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services)
+        return measure_with_energy(
+            meter, board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services
         )
     except SampleFailed as e:
         if isinstance(e.__cause__, Cancelled):

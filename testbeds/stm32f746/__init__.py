@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from testbeds.absent import HardwareTestbed
+from testbeds.firmware.clocks import STM32F746_CLOCKS_HZ
 
 
 class Stm32F746Testbed(HardwareTestbed):
@@ -11,3 +12,7 @@ class Stm32F746Testbed(HardwareTestbed):
     name = "stm32f746"
     folder = Path(__file__).parent
     needs = "a 32F746GDISCOVERY by its ST-Link socket"
+
+    @property
+    def clocks_hz(self) -> tuple[int, ...]:
+        return STM32F746_CLOCKS_HZ

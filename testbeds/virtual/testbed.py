@@ -12,11 +12,14 @@ import serial
 from harness.contracts.clock import Clock
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.link import Link, LinkSpec
+from harness.contracts.probe import PowerTimeline
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed, TestbedDescription
 from harness.contracts.toml import read_toml
+from testbeds.firmware.clocks import STM32F746_CLOCKS_HZ
 from testbeds.virtual.bench import VirtualBench
 from testbeds.virtual.client import Emulator
 from testbeds.virtual.link import check_spec
+from testbeds.virtual.power_log import sample_timeline
 
 BENCH = Path(__file__).with_name("bench.toml")
 POLL_S = 0.5  # how often a silent port is asked whether its board still lives
@@ -140,6 +143,10 @@ class VirtualTestbed(Testbed):
         return self._emulator
 
     @property
+    def clocks_hz(self) -> tuple[int, ...]:
+        return STM32F746_CLOCKS_HZ
+
+    @property
     def pins_remote(self) -> bool:
         return True
 
@@ -183,6 +190,12 @@ class VirtualTestbed(Testbed):
 
     def sample_log(self) -> SampleLog:
         return to_sample_log(self.emulator.ask("log")["log"])
+
+    def power_timeline(self, log: SampleLog, link: LinkSpec) -> PowerTimeline:
+        clock_hz = log.extra.get("clock_hz")
+        if clock_hz is None:
+            raise BenchError("the board's log does not tell its clock", cure="take the sample again")
+        return sample_timeline(log, clock_mhz=clock_hz / 1e6, link=link)
 
     def close(self) -> None:
         if self._port is not None:
