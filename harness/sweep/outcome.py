@@ -109,7 +109,7 @@ def warnings(found: Sequence[Cell], rows: Sequence[Mapping[str, Any]], axis: Axi
             odd.setdefault((cell.scheme, int(cell.rows[i]["image"])), []).append(value)
     for (scheme, image), values in odd.items():
         said.append(f"{scheme}: latency of image {image} is far from the others' at {', '.join(values)} (kept)")
-    said += [f"{n} samples without some of their energies: {why}" for why, n in _reasons(rows).items()]
+    said += [f"no energy of {why} ({n} samples)" for why, n in _reasons(rows).items()]
     retried = sum(int(r.get("retries") or 0) for r in rows)
     if retried:
         said.append(f"{retried} requests to the device had to be repeated")
@@ -117,7 +117,6 @@ def warnings(found: Sequence[Cell], rows: Sequence[Mapping[str, Any]], axis: Axi
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:
-    """Why energies are null. Stages that are too short differ in their lengths: those count as one."""
-    return Counter(
-        re.sub(r"[\d.]+ us is shorter", "shorter", str(r["energy_reason"])) for r in rows if r.get("energy_reason")
-    )
+    """Why energies are null, by stage. Stages that are too short differ in their lengths: those count as one."""
+    told = [why for r in rows for why in str(r.get("energy_reason") or "").split("; ") if why]
+    return Counter(re.sub(r"[\d.e+-]+ us is shorter", "shorter", why) for why in told)

@@ -174,8 +174,10 @@ def test_equal_bars_have_equal_bytes(tmp_path: Path) -> None:
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_reasons_are_told_once() -> None:
+def test_reasons_are_told_once_a_stage() -> None:
     rows = [dict(r, energy_reason=f"combine: {i}0 us is shorter than 100 us") for i, r in enumerate(ROWS[:3], 1)]
+    rows[0]["energy_reason"] = "local: shorter than 100 us; " + rows[0]["energy_reason"]
     assert outcome.warnings([], rows, axis("bandwidth")) == [
-        "3 samples without some of their energies: combine: shorter than 100 us"
+        "no energy of local: shorter than 100 us (1 samples)",
+        "no energy of combine: shorter than 100 us (3 samples)",
     ]
