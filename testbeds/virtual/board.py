@@ -148,7 +148,8 @@ class Board:
         something: where it stands when the next frame comes must not depend on the host."""
         if self._host_io(None if self.console is None else self.console.patience()):
             self.parked = False
-        self._next_frame()
+        if self.parked:  # a reset that came meanwhile has to run first: its receiver is off
+            self._next_frame()
 
     def _next_frame(self) -> bool:
         if self.console is None:
