@@ -22,8 +22,6 @@ from .model import Model
 
 FLASH, RAM, RAM_BYTES = 0x08000000, 0x20000000, 320 << 10
 PORT = Path(__file__).resolve().parents[1] / "ports" / "stm32f746"
-# A frame pointer costs the kernels one of fourteen registers.
-FLAGS = ("-fomit-frame-pointer",)
 _SCRIPT = """ENTRY(run_all)
 SECTIONS {
   .text 0x08000000 : { KEEP(*(.text.run_*)) *(.text .text.*) *(.rodata .rodata.*) }
@@ -97,7 +95,7 @@ def build(model: Model, folder: Path, *, variant: str = "fast", cc: str = "zig")
     (folder / "graph.c").write_text("\n".join([source, *lines, ""]))
     (folder / "probe.ld").write_text(_SCRIPT)
     compiler = find_compiler(cc)
-    sources = [(folder / "graph.c", FLAGS), (PORT / "memory.c", ("-fno-builtin",))]
+    sources = [(folder / "graph.c", ()), (PORT / "memory.c", ("-fno-builtin",))]
     objects = compile_all(compiler, "stm32f746", sources, [folder, PORT], folder)
     flags = [*compiler.target_flags("stm32f746"), "-nostdlib", "-static", "-Wl,--gc-sections", "-T", "probe.ld"]
     run_compiler([*compiler.argv, *flags, *(o.name for o in objects), "-o", "probe.elf"], folder)
