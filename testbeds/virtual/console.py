@@ -11,7 +11,9 @@ import tty
 from harness.contracts.errors import BenchError
 
 DELIMITER = 0  # of a COBS frame
-FRAGMENT_S = 0.02  # bytes without a delimiter wait this long for more
+TEXT_S = 0.02  # typed text has no delimiter: it waits this long for more
+FRAME_S = 2.0  # part of a frame: its rest is on the way, however busy the host; a shorter wait would show in the cycles
+_TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\r\n\t\b\x7f\x1b")
 MAX_UNSENT = 1 << 20
 
 
@@ -54,7 +56,7 @@ class Console:
         """The next whole frame, or a fragment that nothing follows; empty when there is none yet."""
         end = self._incoming.find(DELIMITER)
         if end < 0:
-            if not self._incoming or time.monotonic() - self._since < FRAGMENT_S:
+            if not self._incoming or time.monotonic() - self._since < self._fragment_s():
                 return b""
             end = len(self._incoming) - 1
         frame = bytes(self._incoming[: end + 1])
@@ -69,7 +71,11 @@ class Console:
 
     def patience(self) -> float | None:
         """How long the host may be waited for before `frame` has something; None: for ever."""
-        return max(0.001, FRAGMENT_S - (time.monotonic() - self._since)) if self._incoming else None
+        return max(0.001, self._fragment_s() - (time.monotonic() - self._since)) if self._incoming else None
+
+    def _fragment_s(self) -> float:
+        """How long bytes without a delimiter wait for more. The second byte of a frame, its version, is no text."""
+        return TEXT_S if _TEXT.issuperset(self._incoming) else FRAME_S
 
     # --- from the guest ---
     def send(self, byte: int) -> None:
