@@ -99,6 +99,13 @@ class Board:
         self.state = min(self.state, State.FLASHED)
         return self.to(State.READY)
 
+    def before_sample(self, seed: int, remote_ms: float | None) -> None:
+        """Make ready for one sample. What a testbed restores, the host's side of the dialogue is restored with:
+        frames with other sequence numbers have other zero bytes and take the device other cycles to read."""
+        self.testbed.before_sample(seed, remote_ms)
+        if self.testbed.restores:
+            self.device.rewind()
+
     def close(self) -> None:
         """Give the testbed back."""
         self._device = None
@@ -119,6 +126,7 @@ class Board:
             case State.ASSOCIATED:
                 self.stats_at_ready = self.device.stats()
                 self.testbed.ready()
+                self.device.mark()
             case State.READY:
                 pass
             case _:

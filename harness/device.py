@@ -90,10 +90,20 @@ class Device:
         self._clock = clock or HostClock()
         self._cancelled = cancelled or threading.Event()
         self._patience = patience
-        self._sequence = 0
+        self._sequence = self._marked = 0
         self._pending = bytearray()
         self.retries = 0
         port.timeout = 0.1  # how soon a cancelled run is noticed
+
+    def mark(self) -> None:
+        """The device's state is being kept here: `rewind` comes back to this point of the dialogue."""
+        self._marked = self._sequence
+
+    def rewind(self) -> None:
+        """The device was put back to where it stood at `mark`; what it sent since then is dropped."""
+        self._sequence = self._marked
+        self._pending.clear()
+        self._port.reset_input_buffer()  # a late answer would carry a number that is used again
 
     def hello(self) -> Info:
         """Ask who is there."""

@@ -53,7 +53,7 @@ def measure(
     retries = board.device.retries
     services.forget(board.network.topic_prefix)
     try:
-        testbed.before_sample(planned.seed, pinned_ms)
+        board.before_sample(planned.seed, pinned_ms)
         with testbed.link.applied(link) if link else nullcontext():
             board.device.load(picture.tobytes())
             result = board.device.infer(sequence)

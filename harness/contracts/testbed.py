@@ -115,6 +115,11 @@ class Testbed(ABC):
     def before_sample(self, seed: int, remote_ms: float | None) -> None:  # noqa: B027
         """Called before each sample: an emulated board restores its snapshot and pins the remote time."""
 
+    @property
+    def restores(self) -> bool:
+        """Does `before_sample` put the device back to where `ready` left it?"""
+        return False
+
     def sample_log(self) -> SampleLog:
         """What the testbed saw of the last sample."""
         return SampleLog()

@@ -1,7 +1,7 @@
 """The module's protocol: bytes from the device in, bytes to the device and messages to the broker out.
 
-It knows no clock: every call says when it happens, in whole picoseconds, and everything it does has a time. Its host
-(`ModuleHost`) moves the bytes. Commands are those of the ESP-AT user guide for the ESP32 family, v3.
+It knows no clock: every call says when it happens, in units of testbeds.timebase, and everything it does has a time.
+Its host (`ModuleHost`) moves the bytes. Commands are those of the ESP-AT user guide for the ESP32 family, v3.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from testbeds.espat.arguments import BadArguments, split_arguments
+from testbeds.timebase import MICROSECOND
 
 log = logging.getLogger(__name__)
 
 MAX_LINE = 256  # a command line, its line end included, is at most this long (ESP-AT user guide)
 FACTORY_BAUD = 115_200
 MIN_BAUD, MAX_BAUD = 80, 5_000_000
-US = 10**6  # picoseconds
+US = MICROSECOND
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ModuleTiming:
 
 
 class ModuleHost(ABC):
-    """What hosts the module. Times in picoseconds of the host's clock."""
+    """What hosts the module. Times in units of testbeds.timebase on the host's clock."""
 
     @abstractmethod
     def send(self, data: bytes, at: int) -> int:

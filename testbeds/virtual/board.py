@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from testbeds.espat.module import ModuleTiming
+from testbeds.timebase import MILLISECOND, SECOND
 from testbeds.virtual.console import Console
 from testbeds.virtual.faults import GuestFault
 from testbeds.virtual.image import load_image
 from testbeds.virtual.link import VirtualLink
 from testbeds.virtual.machine import Machine, Stop
 from testbeds.virtual.stopping import StopSignals
-from testbeds.virtual.vtime import PS
 from testbeds.virtual.wifi import VirtualModule
 
 log = logging.getLogger(__name__)
 
 MARKER_PINS = (("I", 0), ("I", 3), ("I", 2))  # D5, D8, D7 of the Arduino connector: bits 0, 1, 2
 STAGES = {0b000: "idle", 0b001: "local", 0b011: "encode", 0b010: "network", 0b110: "combine", 0b111: "fault"}
-OWED_STEP_PS = PS // 1000
-OWED_LIMIT_PS = 120 * PS  # a guest that owes an answer and polls a clock gets this much virtual time to give up
+OWED_STEP_T = SECOND // 1000
+OWED_LIMIT_T = 120 * SECOND  # a guest that owes an answer and polls a clock gets this much virtual time to give up
 
 
 class Shutdown(Exception):
@@ -61,7 +61,7 @@ class Board:
         self._console_isr = usarts[1].base + 0x1C
         self._control, self._handle, self._signals = control, handle, signals
         self.machine.on_marker = self._marker
-        self.markers: list[tuple[int, int]] = []  # (ps, code)
+        self.markers: list[tuple[int, int]] = []  # (t, code)
         self.console_out = bytearray()  # kept only without a pty
         self.console_overruns_seen = 0
         self._owes_since: int | None = None  # virtual time of the last frame that has not been answered
@@ -83,14 +83,14 @@ class Board:
     def deliver(self, frame: bytes) -> None:
         """A frame from the host, paced at the guest's baud rate from now on."""
         usart = self.machine.usarts[1]
-        pace = usart.frame_ps() if usart.baud else 10 * PS // 115_200
-        now = self.machine.time.now_ps
+        pace = usart.frame_t() if usart.baud else 10 * SECOND // 115_200
+        now = self.machine.time.now_t
         usart.deliver(frame, now, pace)
         self._owes_since = now
         self.parked = False
 
-    def _marker(self, ps: int, code: int) -> None:
-        self.markers.append((ps, code))
+    def _marker(self, t: int, code: int) -> None:
+        self.markers.append((t, code))
 
     # --- the loop ---
     def serve(self) -> None:
@@ -133,13 +133,13 @@ class Board:
         self._flush()
         if self._next_frame():
             return
-        if self.wifi.service(self.machine.time.now_ps) or self._pass_owed_time():
+        if self.wifi.service(self.machine.time.now_t) or self._pass_owed_time():
             self._host_io(0)
             return
-        if (event := self.machine.next_event_ps()) is not None:
+        if (event := self.machine.next_event_t()) is not None:
             self._host_io(self._ahead(event))  # periodic ticks: keep pace with the host's time
             if not self._next_frame():
-                self.machine.step_idle(max(0, event - self.machine.time.now_ps))
+                self.machine.step_idle(max(0, event - self.machine.time.now_t))
             return
         self.parked = True
 
@@ -162,17 +162,17 @@ class Board:
 
     def _pass_owed_time(self) -> bool:
         """A guest that owes an answer and watches a clock may be in a time-out of its own: let time go on."""
-        now = self.machine.time.now_ps
-        owes = self._owes_since is not None and now - self._owes_since < OWED_LIMIT_PS
+        now = self.machine.time.now_t
+        owes = self._owes_since is not None and now - self._owes_since < OWED_LIMIT_T
         if not (owes and self.machine.idle.reads_clock):
             return False
-        self.machine.step_idle(OWED_STEP_PS)
+        self.machine.step_idle(OWED_STEP_T)
         return True
 
     def _ahead(self, event: int) -> float:
         """Seconds that virtual time up to `event` is ahead of the host's."""
         wall = time.monotonic() - self._wall_start
-        virtual = (event - self._virtual_start) / PS
+        virtual = (event - self._virtual_start) / SECOND
         if wall - virtual > 1.0 or virtual - wall > 1.0:  # after a stretch of computing, or a long park
             self._wall_start, self._virtual_start = time.monotonic(), event
             return 0.0
@@ -196,7 +196,7 @@ class Board:
         self._check_signals()
         if self._control is not None and self._control.fileno() in ready:
             self._serve_control()
-        return broker is not None and broker in ready and self.wifi.service(self.machine.time.now_ps)
+        return broker is not None and broker in ready and self.wifi.service(self.machine.time.now_t)
 
     def _wait_host(self, fd: int | None, seconds: float) -> None:
         """The module waits for the broker in host time; control commands are served meanwhile."""
@@ -267,16 +267,16 @@ class Board:
         out: dict[str, float] = {}
         for (start, code), (end, _) in zip(self.markers, self.markers[1:], strict=False):
             name = STAGES.get(code, f"marker {code:03b}")
-            out[name] = out.get(name, 0.0) + (end - start) / 1e9
+            out[name] = out.get(name, 0.0) + (end - start) / MILLISECOND
         return out
 
     def read_log(self) -> dict[str, Any]:
         """What the board saw since the last restore or clear (JSON-able)."""
         counters = self.machine.model.counters
         return {
-            "now_ms": self.machine.time.now_ps / 1e9,
+            "now_ms": self.machine.time.now_t / MILLISECOND,
             "clock_hz": self.machine.time.hz,
-            "markers": [{"ms": ps / 1e9, "stage": STAGES.get(code, f"{code:03b}")} for ps, code in self.markers],
+            "markers": [{"ms": t / MILLISECOND, "stage": STAGES.get(code, f"{code:03b}")} for t, code in self.markers],
             "stages_ms": self.stages_ms(),
             "wifi": self.wifi.read_log(),
             "counters": {

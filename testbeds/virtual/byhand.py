@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.console import Console as Terminal
 
 from harness.contracts.errors import BenchError
+from testbeds.timebase import MILLISECOND, SECOND
 from testbeds.virtual.board import Board, Shutdown
 from testbeds.virtual.faults import GuestFault
 from testbeds.virtual.machine import Stop
 from testbeds.virtual.mca import compare, find_program
 from testbeds.virtual.profile import Profile
 from testbeds.virtual.stopping import StopSignals
-from testbeds.virtual.vtime import PS
 
 ACCURACY = "cycle model: +-5 % for generated network code, +-15 % for other code"
 
@@ -88,12 +88,12 @@ def _show_mca(profile: Profile, terminal: Terminal) -> None:
 def _run_for(board: Board, signals: StopSignals, seconds: float) -> None:
     """Without a host: until nothing is due, or for that much virtual time."""
     machine = board.machine
-    while machine.time.now_ps < seconds * PS and not signals.tripped:
+    while machine.time.now_t < seconds * SECOND and not signals.tripped:
         if machine.run() is Stop.IDLE:
-            event = machine.next_event_ps()
+            event = machine.next_event_t()
             if event is None:
                 return
-            machine.step_idle(max(0, event - machine.time.now_ps))
+            machine.step_idle(max(0, event - machine.time.now_t))
 
 
 def _report(board: Board, terminal: Terminal, mhz: float | None) -> None:
@@ -101,7 +101,8 @@ def _report(board: Board, terminal: Terminal, mhz: float | None) -> None:
     counters, hz = machine.model.counters, machine.time.hz
     busy = counters.cycles - counters.skipped
     terminal.print(
-        f"{machine.time.now_ps / 1e9:.3f} ms virtual at {hz / 1e6:g} MHz; {counters.instructions:,} instructions, "
+        f"{machine.time.now_t / MILLISECOND:.3f} ms virtual at {hz / 1e6:g} MHz; "
+        f"{counters.instructions:,} instructions, "
         f"{busy:,} cycles busy, {counters.data_fills:,} data and {counters.instruction_fills:,} instruction line fills",
         highlight=False,
     )

@@ -65,9 +65,10 @@ class Console:
         return frame
 
     def forget(self) -> None:
-        """Drop what the host has sent for the guest that was."""
+        """Drop what the host has sent for the guest that was, and what that guest has sent."""
         self.receive()
         self._incoming.clear()
+        self._outgoing.clear()
 
     def patience(self) -> float | None:
         """How long the host may be waited for before `frame` has something; None: for ever."""

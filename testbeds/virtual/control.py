@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
 from harness.contracts.toml import first_problem
+from testbeds.timebase import MILLISECOND
 from testbeds.virtual.board import Board, Shutdown
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class ControlServer:
 def status(board: Board) -> dict[str, Any]:
     """How the board stands (JSON-able)."""
     return {
-        "now_ms": board.machine.time.now_ps / 1e9,
+        "now_ms": board.machine.time.now_t / MILLISECOND,
         "clock_hz": board.machine.time.hz,
         "parked": board.parked,
         "fault": None if board.fault is None else board.fault.record.lines(),

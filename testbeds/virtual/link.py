@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import Direction, LinkSpec
-from testbeds.virtual.vtime import PS
+from testbeds.timebase import SECOND
 
 
 def check_spec(spec: LinkSpec) -> None:
@@ -30,7 +30,7 @@ def check_spec(spec: LinkSpec) -> None:
 
 @dataclass(frozen=True)
 class Passage:
-    """One message's way over the link, times in picoseconds."""
+    """One message's way over the link, times in units of testbeds.timebase."""
 
     sent: int
     arrived: int
@@ -57,8 +57,8 @@ class VirtualLink:
             return Passage(at, at, message_bytes, 0, 0)
         shape: Direction = self.spec.up if direction == "up" else self.spec.down
         wire = self.spec.wire_bytes(message_bytes)
-        busy = round(wire * 8 * PS / shape.rate_bps)
-        delay = round(shape.delay_ms * PS / 1000)
+        busy = round(wire * 8 * SECOND / shape.rate_bps)
+        delay = round(shape.delay_ms * SECOND / 1000)
         start = max(at, self._free[direction])
         self._free[direction] = start + busy
         return Passage(at, start + busy + delay, wire, busy, delay)

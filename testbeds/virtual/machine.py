@@ -35,6 +35,7 @@ from unicorn.arm_const import (
     UC_CPU_ARM_CORTEX_M7,
 )
 
+from testbeds.timebase import MICROSECOND, MILLISECOND, SECOND
 from testbeds.virtual.bus import Bus, Device
 from testbeds.virtual.core.cycles import NEVER, CycleModel
 from testbeds.virtual.devices.core import CacheControl, CoreDebug, Dwt, SysTick
@@ -47,14 +48,13 @@ from testbeds.virtual.exceptions import ENTRY_CYCLES, RETURN_CYCLES, Exceptions
 from testbeds.virtual.faults import ChipMisuse, FaultRecord, GuestFault
 from testbeds.virtual.image import Image
 from testbeds.virtual.memory import FLASH, FLASH_ALIAS, FLASH_BYTES, PERIPHERALS, Memory
-from testbeds.virtual.vtime import PS, VirtualTime
+from testbeds.virtual.vtime import VirtualTime
 
 RUN_FOREVER = 0xFFFFFFFE  # an address that is never reached
-SETTLE_PS = 10**9  # a millisecond
 SLICE_CYCLES = 20_000_000  # look at the host this often while the guest computes
-TIMEOUT_STEP_PS = 250 * 10**6  # a loop with a time-out of its own sees the clock at least every 250 us
+TIMEOUT_STEP_T = 250 * MICROSECOND  # a loop with a time-out of its own sees the clock at least every 250 us
 POLLS_TO_NOTICE = 64  # polls of other registers within which a polling loop comes round to every register
-DELAY_STEP_PS = 10**6  # a delay loop over a clock is let forward in steps of 1 us
+DELAY_STEP_T = MICROSECOND  # a delay loop over a clock is let forward in steps of 1 us
 USARTS = ((1, 0x40011000, (0x44, 4)), (2, 0x40004400, (0x40, 17)), (3, 0x40004800, (0x40, 18)),
           (4, 0x40004C00, (0x40, 19)), (5, 0x40005000, (0x40, 20)), (6, 0x40011400, (0x44, 5)))  # fmt: skip
 USART_IRQS = {1: 37, 2: 38, 3: 39, 4: 52, 5: 53, 6: 71}
@@ -110,7 +110,7 @@ class Machine:
         self.idle = self.model.idle
         self._wired: dict[tuple[tuple[str, int, int], ...], bool] = {}  # kept until a GPIO or RCC register changes
         self._polled: set[Usart] = set()  # whose status registers C answers for
-        self.on_marker: Callable[[int, int], None] = lambda _ps, _code: None
+        self.on_marker: Callable[[int, int], None] = lambda _t, _code: None
         self._marker_pins = marker_pins
         self.marker = 0
         self._strict_pins = strict_pins
@@ -233,7 +233,7 @@ class Machine:
         value = self.bus.read(address, size)
         if address in self._clocks:
             if self.idle.clock((address & ~0x3FF) + CNT):
-                self._advance_to(self.time.now_ps + DELAY_STEP_PS)
+                self._advance_to(self.time.now_t + DELAY_STEP_T)
                 value = self.bus.read(address, size)
         else:
             self.idle.progress()
@@ -242,9 +242,9 @@ class Machine:
 
     def _refresh(self) -> None:
         """The polled status registers stay as they are until the next event: let C answer."""
-        event = self.time.next_ps()
+        event = self.time.next_t()
         until = NEVER if event is None else self.time.cycles_at(event)
-        single = self.time.next_single_ps() is not None
+        single = self.time.next_single_t() is not None
         for usart in self._polled:
             self.idle.keep(usart.base + ISR, usart.status, until, single)
 
@@ -282,7 +282,7 @@ class Machine:
             code |= (device.read(0x14) or 0) >> pin << k & 1 << k
         if code != self.marker:
             self.marker = code
-            self.on_marker(self.time.now_ps, code)
+            self.on_marker(self.time.now_t, code)
 
     # --- interrupts ---
     def _lines(self) -> set[int]:
@@ -315,44 +315,44 @@ class Machine:
     _ticked = 0
 
     # --- time ---
-    def _advance_to(self, ps: int) -> None:
-        cycles = self.time.cycles_at(ps) - self.model.now
+    def _advance_to(self, t: int) -> None:
+        cycles = self.time.cycles_at(t) - self.model.now
         if cycles > 0:
             self.model.skip(cycles)
         self.time.run_due()
 
-    def next_event_ps(self) -> int | None:
+    def next_event_t(self) -> int | None:
         """When the next thing happens by itself: a byte, a module's answer, a timer's or SysTick's interrupt."""
         tick = self._systick_due()
-        times = [t for t in (self.time.next_ps(), None if tick is None else self.time.ps_at(tick)) if t is not None]
+        times = [t for t in (self.time.next_t(), None if tick is None else self.time.t_at(tick)) if t is not None]
         return min(times, default=None)
 
     def _pass_idle_time(self) -> bool:
         """The guest only waits: jump to the next event. Returns False, and asks to stop, when nothing is due."""
-        single = self.time.next_single_ps()
+        single = self.time.next_single_t()
         if single is None:
             self.model.counters.stop = 1
             self._idle = True
             return False
-        target = min(single, self.next_event_ps() or single)
+        target = min(single, self.next_event_t() or single)
         cycles = self.model.now
-        limit = self.time.ps_at(cycles) + TIMEOUT_STEP_PS
+        limit = self.time.t_at(cycles) + TIMEOUT_STEP_T
         if target > limit:
             watches_clock = self.idle.reads_clock or self.idle.quiet_reads < POLLS_TO_NOTICE
-            if watches_clock and all(t.alarm_ps() is None for t in self.timers.values()):
+            if watches_clock and all(t.alarm_t() is None for t in self.timers.values()):
                 target = limit
         ahead = self.time.cycles_at(target) - cycles
         if ahead > 0:
             self.model.skip(ahead)
-        self.time.run_due(self.time.ps_at(cycles + max(0, ahead)))
+        self.time.run_due(self.time.t_at(cycles + max(0, ahead)))
         return True
 
     _idle = False
 
-    def step_idle(self, ps: int) -> None:
-        """Let an idle guest's clock go on by `ps`, or to the next event if that is sooner."""
-        target = self.time.now_ps + ps
-        event = self.next_event_ps()
+    def step_idle(self, t: int) -> None:
+        """Let an idle guest's clock go on by `t`, or to the next event if that is sooner."""
+        target = self.time.now_t + t
+        event = self.next_event_t()
         self._advance_to(target if event is None else min(target, event))
 
     # --- running ---
@@ -384,7 +384,7 @@ class Machine:
             return end
         if held_back:
             return int(self.model.counters.cycles) + 1  # look again after every block
-        event = self.time.next_ps()
+        event = self.time.next_t()
         due = [end, NEVER if event is None else self.time.cycles_at(event), self._systick_due() or NEVER]
         return max(min(due), int(self.model.counters.cycles) + 1)
 
@@ -435,10 +435,10 @@ class Machine:
                 return
             if self.exceptions.wakes():
                 return
-            if self.time.next_single_ps() is None:
+            if self.time.next_single_t() is None:
                 self._idle = True
                 return
-            self._advance_to(self.next_event_ps() or 0)
+            self._advance_to(self.next_event_t() or 0)
 
     # --- faults ---
     def _describe(self, error: UcError) -> str:
@@ -467,9 +467,9 @@ class Machine:
         begins. So samples are the same after two associations that differed by a cycle here or a byte there."""
         self.model.forget()
         self.idle.progress()
-        next_ms = -(-self.time.now_ps // SETTLE_PS) * SETTLE_PS
+        next_ms = -(-self.time.now_t // MILLISECOND) * MILLISECOND
         self._advance_to(next_ms)
-        self.time.settle(next_ms + PS // 10**6)  # behind the cycle that the millisecond fell into
+        self.time.settle(next_ms + MICROSECOND)  # behind the cycle that the millisecond fell into
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that the guest's future depends on. Take it while the guest stands at a block boundary."""
@@ -497,6 +497,6 @@ class Machine:
         self.marker, self._ticked = state["marker"], state["ticked"]
 
 
-def seconds(ps: int) -> float:
+def seconds(t: int) -> float:
     """Picoseconds as seconds."""
-    return ps / PS
+    return t / SECOND

@@ -179,6 +179,10 @@ class VirtualTestbed(Testbed):
         """Take the snapshot that every sample starts from."""
         self.emulator.ask("snapshot")
 
+    @property
+    def restores(self) -> bool:
+        return True
+
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
         """Back to the snapshot. The board has no randomness of its own: `seed` changes nothing here."""
         self.emulator.ask("remote_ms", value=remote_ms)

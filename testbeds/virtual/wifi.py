@@ -10,9 +10,10 @@ from typing import Any
 
 from testbeds.espat.module import FACTORY_BAUD, AtModule, ModuleHost, ModuleTiming
 from testbeds.espat.mqtt import MqttClient, publish_bytes
+from testbeds.timebase import MILLISECOND, SECOND
 from testbeds.virtual.devices.usart import Usart
 from testbeds.virtual.link import Passage, VirtualLink
-from testbeds.virtual.vtime import PS, VirtualTime
+from testbeds.virtual.vtime import VirtualTime
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +62,15 @@ class VirtualModule(ModuleHost):
         usart.on_byte = self._from_device
 
     # --- serial line ---
-    def _frame_ps(self) -> int:
-        return FRAME_BITS * PS // self._baud
+    def _frame_t(self) -> int:
+        return FRAME_BITS * SECOND // self._baud
 
     def _from_device(self, byte: int, start: int, end: int) -> None:
-        if abs((end - start) / self._frame_ps() - 1) > BAUD_TOLERANCE:
+        if abs((end - start) / self._frame_t() - 1) > BAUD_TOLERANCE:
             self.log.garbled += 1
             return
         self.log.serial_up_bytes += 1
-        self.log.serial_up_ms += (end - start) / 1e9
+        self.log.serial_up_ms += (end - start) / MILLISECOND
         self.module.feed(bytes([byte]), end)
 
     def send(self, data: bytes, at: int) -> int:
@@ -77,10 +78,10 @@ class VirtualModule(ModuleHost):
         device = self._usart.baud
         if not device or abs(device / self._baud - 1) > BAUD_TOLERANCE:
             self.log.garbled += len(data)
-            return at + len(data) * self._frame_ps()
+            return at + len(data) * self._frame_t()
         self.log.serial_down_bytes += len(data)
-        self.log.serial_down_ms += len(data) * self._frame_ps() / 1e9
-        return self._usart.deliver(data, at, self._frame_ps())
+        self.log.serial_down_ms += len(data) * self._frame_t() / MILLISECOND
+        return self._usart.deliver(data, at, self._frame_t())
 
     def set_baud(self, baud: int, at: int) -> None:
         self._next_baud = baud
@@ -88,7 +89,7 @@ class VirtualModule(ModuleHost):
 
     _next_baud = FACTORY_BAUD
 
-    def _switch_baud(self, _ps: int) -> None:
+    def _switch_baud(self, _t: int) -> None:
         self._baud = self._next_baud
 
     # --- broker ---
@@ -113,21 +114,21 @@ class VirtualModule(ModuleHost):
         self._note("up", topic, payload, passage)
         if self.module.subscribed:
             self._published_wall = started
-            wait = 0 if self.remote_ms is None else round(self.remote_ms * PS / 1000)
+            wait = 0 if self.remote_ms is None else round(self.remote_ms * SECOND / 1000)
             self._time.at(passage.arrived + wait, self._answer_due)
         return True
 
     _published_wall = 0.0
 
-    def _answer_due(self, ps: int) -> None:
-        """The edge is done at `ps` of virtual time: stand still until its answer is here in host time."""
+    def _answer_due(self, t: int) -> None:
+        """The edge is done at `t` of virtual time: stand still until its answer is here in host time."""
         deadline = time.monotonic() + self.watchdog_s
         self.mqtt.service()
         while not self.mqtt.messages:
             left = deadline - time.monotonic()
             if not self.mqtt.connected:
                 self.log.failure = "the broker closed the connection while a reply was awaited"
-                self._lost(ps)
+                self._lost(t)
                 return
             if left <= 0:
                 self.log.failure = f"no reply from the edge within {self.watchdog_s:g} s of wall time"
@@ -137,7 +138,7 @@ class VirtualModule(ModuleHost):
         wall_ms = (time.monotonic() - self._published_wall) * 1e3
         self._note_remote(wall_ms)
         topic, payload = self.mqtt.messages.popleft()
-        charged = ps if self.remote_ms is not None else ps + round(wall_ms * PS / 1000)
+        charged = t if self.remote_ms is not None else t + round(wall_ms * SECOND / 1000)
         self._come_down(topic, payload, charged)
 
     def _come_down(self, topic: str, payload: bytes, at: int) -> None:
@@ -146,12 +147,12 @@ class VirtualModule(ModuleHost):
         self._pending.append((topic, payload))
         self._time.at(passage.arrived, self._arrived)
 
-    def _arrived(self, ps: int) -> None:
+    def _arrived(self, t: int) -> None:
         topic, payload = self._pending.pop(0)
-        self.module.message(topic, payload, ps)
+        self.module.message(topic, payload, t)
 
-    def _lost(self, ps: int) -> None:
-        self.module.lost(ps)
+    def _lost(self, t: int) -> None:
+        self.module.lost(t)
 
     def service(self, now: int) -> bool:
         """Messages that nobody awaited come in now. Returns whether there were any."""
@@ -174,9 +175,9 @@ class VirtualModule(ModuleHost):
                 "payload_bytes": len(payload),
                 "mqtt_bytes": publish_bytes(topic, len(payload)),
                 "wire_bytes": passage.wire_bytes,
-                "sent_ms": passage.sent / 1e9,
-                "arrived_ms": passage.arrived / 1e9,
-                "link_ms": (passage.arrived - passage.sent) / 1e9,
+                "sent_ms": passage.sent / MILLISECOND,
+                "arrived_ms": passage.arrived / MILLISECOND,
+                "link_ms": (passage.arrived - passage.sent) / MILLISECOND,
             }
         )
 

@@ -38,6 +38,23 @@ def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str) -> None:
         assert sum(stages) == pytest.approx(seen.row["total_ms"], abs=1e-5)
 
 
+def test_a_sample_does_not_depend_on_what_the_board_did_before(hil: Hil, hil_scheme: str) -> None:
+    """To the cycle, from the picture's first byte to the parked board: the frames' own numbers change nothing either."""
+    board = hil.board(hil_scheme)
+    if not board.testbed.restores:
+        pytest.skip("this testbed does not go back to a snapshot before each sample")
+    ends = []
+    for chatter in (0, 3):
+        board.before_sample(0, 1.0)
+        for _ in range(chatter):
+            board.device.stats()
+        board.before_sample(0, 1.0)
+        board.device.load(hil.data.picture(hil.images[0]).tobytes())
+        board.device.infer(1)
+        ends.append(board.testbed.sample_log().extra["counters"])
+    assert ends[0] == ends[1]
+
+
 def test_stages_agree_with_the_marker_pins(hil: Hil, hil_scheme: str) -> None:
     for seen in _all(hil, hil_scheme):
         if not seen.log.markers_ms:

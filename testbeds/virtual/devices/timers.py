@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from testbeds.timebase import SECOND
 from testbeds.virtual.bus import Registers
-from testbeds.virtual.vtime import PS, VirtualTime
+from testbeds.virtual.vtime import VirtualTime
 
 CR1, CR2, SMCR, DIER, SR, EGR, CCMR1, CCMR2, CCER, CNT, PSC, ARR = range(0x00, 0x30, 4)
 CCR1 = 0x34
@@ -15,7 +16,7 @@ CEN, UDIS, URS, OPM = 1, 2, 4, 8
 class Timer(Registers):
     """A general-purpose timer of `bits` width. Prescaler and reload take effect at the next update, as on the chip."""
 
-    kept = ("values", "start_ps", "start_count", "prescaler", "seen", "on")
+    kept = ("values", "start_t", "start_count", "prescaler", "seen", "on")
 
     def __init__(
         self,
@@ -39,26 +40,26 @@ class Timer(Registers):
         super().reset()
         self._time.cancel(self._event)
         self.on = False
-        self.start_ps, self.start_count, self.prescaler = 0, 0, 0
+        self.start_t, self.start_count, self.prescaler = 0, 0, 0
         self.seen = 0  # ticks since start that flags have been raised for
 
     # --- counting ---
-    def _ticks(self, ps: int) -> int:
+    def _ticks(self, t: int) -> int:
         """Counts since the start of this stretch."""
         if not self.on:
             return 0
-        return (ps - self.start_ps) * self._clock_hz() // ((self.prescaler + 1) * PS)
+        return (t - self.start_t) * self._clock_hz() // ((self.prescaler + 1) * SECOND)
 
-    def _ps_of(self, ticks: int) -> int:
+    def _t_of(self, ticks: int) -> int:
         """When that many counts have passed."""
-        return self.start_ps - (-ticks * (self.prescaler + 1) * PS // self._clock_hz())
+        return self.start_t - (-ticks * (self.prescaler + 1) * SECOND // self._clock_hz())
 
     @property
     def _period(self) -> int:
         return self.values[ARR] + 1
 
-    def count(self, ps: int) -> int:
-        return (self.start_count + self._ticks(ps)) % self._period
+    def count(self, t: int) -> int:
+        return (self.start_count + self._ticks(t)) % self._period
 
     def _ticks_to(self, target: int, after: int) -> int:
         """Counts from the start until the counter next holds `target`, later than `after` counts."""
@@ -71,12 +72,12 @@ class Timer(Registers):
             (k + 1, self.values[CCR1 + 4 * k]) for k in range(4) if 0 < self.values[CCR1 + 4 * k] <= self.values[ARR]
         ]
 
-    def _settle(self, ps: int) -> None:
-        """Raise the flags of everything that happened up to `ps`, then arrange for the next event."""
+    def _settle(self, t: int) -> None:
+        """Raise the flags of everything that happened up to `t`, then arrange for the next event."""
         self._time.cancel(self._event)
         if not self.on:
             return
-        ticks = self._ticks(ps)
+        ticks = self._ticks(t)
         if ticks > self.seen:
             if self._ticks_to(0, self.seen) <= ticks:
                 if not self.values[CR1] & UDIS:
@@ -84,8 +85,8 @@ class Timer(Registers):
                 if self.values[CR1] & OPM:
                     self._stop(0)
                 elif self.prescaler != self.values[PSC]:
-                    self._restart(self._ps_of(self._ticks_to(0, self.seen)), 0)
-                    ticks = self._ticks(ps)
+                    self._restart(self._t_of(self._ticks_to(0, self.seen)), 0)
+                    ticks = self._ticks(t)
             for bit, value in self._compares():
                 if self.on and self._ticks_to(value, self.seen) <= ticks:
                     self.values[SR] |= 1 << bit
@@ -95,12 +96,12 @@ class Timer(Registers):
             waits = [self._ticks_to(0, self.seen)] if enabled & 1 else []
             waits += [self._ticks_to(value, self.seen) for bit, value in self._compares() if enabled >> bit & 1]
             if waits:
-                self._time.at(self._ps_of(min(waits)), self._event, periodic=True)
-        alarm = self.alarm_ps()
+                self._time.at(self._t_of(min(waits)), self._event, periodic=True)
+        alarm = self.alarm_t()
         if alarm is not None:
             self._time.at(alarm, self._event)
 
-    def alarm_ps(self) -> int | None:
+    def alarm_t(self) -> int | None:
         """When a compare without an interrupt comes up, if within half the counter's range: firmware that polls the
         counter against a deadline writes it there, so that a debugger, or this emulator, sees when the wait ends."""
         if not self.on:
@@ -109,15 +110,15 @@ class Timer(Registers):
             self._ticks_to(value, self.seen) for bit, value in self._compares() if not self.values[DIER] >> bit & 1
         ]
         near = [w for w in waits if w - self.seen <= self._period // 2]
-        return self._ps_of(min(near)) if near else None
+        return self._t_of(min(near)) if near else None
 
-    def _event(self, ps: int) -> None:
-        self._settle(ps)
+    def _event(self, t: int) -> None:
+        self._settle(t)
         self.on_alarm()
         self._on_irq()
 
-    def _restart(self, ps: int, count: int) -> None:
-        self.start_ps, self.start_count, self.prescaler, self.seen = ps, count, self.values[PSC], 0
+    def _restart(self, t: int, count: int) -> None:
+        self.start_t, self.start_count, self.prescaler, self.seen = t, count, self.values[PSC], 0
 
     def _stop(self, count: int) -> None:
         self.on, self.start_count = False, count
@@ -167,7 +168,7 @@ class Timer(Registers):
         self._on_irq()
         return True
 
-    def _restart_keeping_prescaler(self, ps: int, count: int) -> None:
+    def _restart_keeping_prescaler(self, t: int, count: int) -> None:
         kept = self.prescaler
-        self._restart(ps, count)
+        self._restart(t, count)
         self.prescaler = kept

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from testbeds.timebase import SECOND
 from testbeds.virtual.bus import Device
-from testbeds.virtual.vtime import PS, VirtualTime
+from testbeds.virtual.vtime import VirtualTime
 
 CR1, CR2, CR3, BRR, GTPR, RTOR, RQR, ISR, ICR, RDR, TDR = range(0x00, 0x2C, 4)
 ORE, RXNE, TC, TXE, TEACK, REACK = 1 << 3, 1 << 5, 1 << 6, 1 << 7, 1 << 21, 1 << 22
@@ -17,12 +18,12 @@ ICR_TO_ISR = 0x1F | 1 << 6  # PE FE NF ORE IDLE and TC clear at the same positio
 class Usart(Device):
     """One USART.
 
-    Whoever is on the other end sets `on_byte(byte, start_ps, end_ps)` for what the firmware sends and calls
+    Whoever is on the other end sets `on_byte(byte, start_t, end_t)` for what the firmware sends and calls
     `deliver` for what it receives. `tx_wired()` and `rx_wired()` tell whether a pin carries the signal.
     """
 
     kept = (
-        "cr", "brr", "isr", "rdr", "holding", "tx_start_ps", "tx_byte", "rx_queue", "rx_times", "overruns",
+        "cr", "brr", "isr", "rdr", "holding", "tx_start_t", "tx_byte", "rx_queue", "rx_times", "overruns",
         "bytes_in", "bytes_out", "lost",
     )  # fmt: skip
 
@@ -53,7 +54,7 @@ class Usart(Device):
         self.rdr = 0
         self.holding: int | None = None  # TDR, waiting for the shift register
         self.tx_byte: int | None = None  # in the shift register
-        self.tx_start_ps = 0
+        self.tx_start_t = 0
         self.rx_queue: deque[int] = deque()
         self.rx_times: deque[int] = deque()  # when each byte's stop bit ends
         self.overruns = self.bytes_in = self.bytes_out = self.lost = 0
@@ -68,11 +69,11 @@ class Usart(Device):
             return 2 * self._kernel_hz() / ((self.brr & 0xFFF0) | (self.brr & 7) << 1)
         return self._kernel_hz() / self.brr
 
-    def frame_ps(self) -> int:
+    def frame_t(self) -> int:
         """Duration of one frame: start, data, stop bits."""
         divider = ((self.brr & 0xFFF0) | (self.brr & 7) << 1) if self.cr[0] & OVER8 else 2 * self.brr
         bits = 10 + (1 if self.cr[0] >> 12 & 1 else 0) + (1 if self.cr[1] >> 12 & 3 == 2 else 0)
-        return bits * divider * PS // (2 * self._kernel_hz())
+        return bits * divider * SECOND // (2 * self._kernel_hz())
 
     # --- registers ---
     def read(self, offset: int) -> int | None:
@@ -147,28 +148,28 @@ class Usart(Device):
             self.isr &= ~TXE
 
     def _shift(self, byte: int, now: int) -> None:
-        self.tx_byte, self.tx_start_ps = byte, now
-        self._time.at(now + self.frame_ps(), self._shifted)
+        self.tx_byte, self.tx_start_t = byte, now
+        self._time.at(now + self.frame_t(), self._shifted)
 
-    def _shifted(self, ps: int) -> None:
+    def _shifted(self, t: int) -> None:
         byte, self.tx_byte = self.tx_byte, None
         self.bytes_out += 1
         if self.on_byte is not None and byte is not None and self.tx_wired():
-            self.on_byte(byte & 0xFF, self.tx_start_ps, ps)
+            self.on_byte(byte & 0xFF, self.tx_start_t, t)
         if self.holding is not None:
             following, self.holding = self.holding, None
             self.isr |= TXE
-            self._shift(following, ps)
+            self._shift(following, t)
         else:
             self.isr |= TC
         self._on_irq()
 
     # --- receiving ---
-    def deliver(self, data: bytes, start_ps: int, frame_ps: int | None = None) -> int:
-        """Bytes come in from `start_ps` on, back to back behind what is already coming. Returns when the last ends."""
-        each = frame_ps or self.frame_ps()
+    def deliver(self, data: bytes, start_t: int, frame_t: int | None = None) -> int:
+        """Bytes come in from `start_t` on, back to back behind what is already coming. Returns when the last ends."""
+        each = frame_t or self.frame_t()
         idle = not self.rx_queue
-        t = start_ps if idle else max(start_ps, self.rx_times[-1])
+        t = start_t if idle else max(start_t, self.rx_times[-1])
         for byte in data:
             t += each
             self.rx_queue.append(byte)
@@ -177,7 +178,7 @@ class Usart(Device):
             self._time.at(self.rx_times[0], self._received)
         return t
 
-    def _received(self, _ps: int) -> None:
+    def _received(self, _t: int) -> None:
         byte = self.rx_queue.popleft()
         self.rx_times.popleft()
         if self.rx_queue:

@@ -60,14 +60,14 @@ class Bench:
         machine = self.machine
         for _ in range(turns):
             if machine.run() is Stop.IDLE:
-                event = machine.next_event_ps()
+                event = machine.next_event_t()
                 if event is None:
                     return self
-                machine.step_idle(max(0, event - machine.time.now_ps))
+                machine.step_idle(max(0, event - machine.time.now_t))
         raise AssertionError("the firmware does not come to rest")
 
     def deliver(self, data: bytes) -> Bench:
-        self.machine.usarts[1].deliver(data, self.machine.time.now_ps)
+        self.machine.usarts[1].deliver(data, self.machine.time.now_t)
         return self
 
     @property

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from testbeds.espat.arguments import BadArguments, split_arguments
 from testbeds.espat.module import MAX_LINE, US, AtModule, ModuleHost, ModuleTiming
 from testbeds.espat.mqtt import publish_bytes
+from testbeds.timebase import MILLISECOND, SECOND
 
 
 class Host(ModuleHost):
@@ -72,9 +73,9 @@ def associate(module: AtModule, host: Host) -> int:
         "ATE0", "AT+CWMODE=1", 'AT+CWJAP="bench","p\\,w\\"d"', 'AT+MQTTUSERCFG=0,1,"client","user","pw",0,0,""',
         'AT+MQTTCONN=0,"127.0.0.1",1883,0', 'AT+MQTTSUB=0,"a/b/down",0',
     ):  # fmt: skip
-        at += 10**13
+        at += 10 * SECOND
         assert say(module, host, line, at).endswith(b"OK\r\n"), line
-    return at + 10**13
+    return at + 10 * SECOND
 
 
 def test_the_whole_dialogue(host: Host) -> None:
@@ -84,7 +85,7 @@ def test_the_whole_dialogue(host: Host) -> None:
     assert host.topics == ["a/b/down"]
     assert say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",5,0,0', at) == b"\r\nOK\r\n\r\n>\r\n"
     host.sent.clear()
-    end = at + 10**9
+    end = at + MILLISECOND
     module.feed(b"\r\n\0\xff+", end)
     assert host.published == [(end + 500 * US, "a/b/up", b"\r\n\0\xff+")]
     assert host.sent == [(end + 500 * US, b"\r\n+MQTTPUB:OK\r\n")]
@@ -97,22 +98,22 @@ def test_answers_come_after_the_modules_own_time(host: Host) -> None:
     module = module_of(host, command_us=123.0)
     module.feed(b"ATE0\r\n", 0)
     host.sent.clear()
-    module.feed(b"AT\r\n", 10**12)
-    assert host.sent == [(10**12 + 123 * US, b"\r\nOK\r\n")]
+    module.feed(b"AT\r\n", SECOND)
+    assert host.sent == [(SECOND + 123 * US, b"\r\nOK\r\n")]
 
 
 def test_echo_until_it_is_switched_off(host: Host) -> None:
     module = module_of(host)
-    assert say(module, host, "AT", 10**12) == b"AT\r\n\r\nOK\r\n"
-    assert say(module, host, "ATE0", 2 * 10**12) == b"ATE0\r\n\r\nOK\r\n"
-    assert say(module, host, "AT", 3 * 10**12) == b"\r\nOK\r\n"
+    assert say(module, host, "AT", SECOND) == b"AT\r\n\r\nOK\r\n"
+    assert say(module, host, "ATE0", 2 * SECOND) == b"ATE0\r\n\r\nOK\r\n"
+    assert say(module, host, "AT", 3 * SECOND) == b"\r\nOK\r\n"
 
 
 def test_the_baud_rate_changes_after_the_ok_at_the_old_one(host: Host) -> None:
     module = module_of(host)
     module.feed(b"ATE0\r\n", 0)
     host.sent.clear()
-    module.feed(b"AT+UART_CUR=4000000,8,1,0,0\r\n", 10**12)
+    module.feed(b"AT+UART_CUR=4000000,8,1,0,0\r\n", SECOND)
     (at, data), (switch, baud) = host.sent[0], host.bauds[0]
     assert baud == 4_000_000 and switch == at + len(data) * US
 
@@ -121,8 +122,8 @@ def test_a_busy_module_says_so(host: Host) -> None:
     module = module_of(host)
     module.feed(b"ATE0\r\n", 0)
     host.sent.clear()
-    module.feed(b'AT+CWJAP="s","p"\r\n', 10**12)
-    module.feed(b"AT\r\n", 10**12 + 10**9)
+    module.feed(b'AT+CWJAP="s","p"\r\n', SECOND)
+    module.feed(b"AT\r\n", SECOND + MILLISECOND)
     assert b"busy p..." in host.said
 
 
@@ -136,9 +137,9 @@ def test_a_busy_module_says_so(host: Host) -> None:
 )  # fmt: skip
 def test_wrong_commands_are_answered_with_error(host: Host, line: str) -> None:
     module = module_of(host)
-    say(module, host, "ATE0", 10**12)
-    assert say(module, host, line, 10**13) == b"\r\nERROR\r\n"
-    assert say(module, host, "AT", 10**14) == b"\r\nOK\r\n"
+    say(module, host, "ATE0", SECOND)
+    assert say(module, host, line, 10 * SECOND) == b"\r\nERROR\r\n"
+    assert say(module, host, "AT", 100 * SECOND) == b"\r\nOK\r\n"
 
 
 @pytest.mark.parametrize("length", [0, 65_553, 10**9])
@@ -154,40 +155,40 @@ def test_a_broker_that_refuses_or_goes_away(host: Host) -> None:
     host.reachable = False
     say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",1,0,0', at)
     host.sent.clear()
-    module.feed(b"x", at + 10**10)
+    module.feed(b"x", at + 10 * MILLISECOND)
     assert b"+MQTTPUB:FAIL" in host.said
-    module.lost(at + 2 * 10**10)
-    module.lost(at + 3 * 10**10)
+    module.lost(at + 2 * 10 * MILLISECOND)
+    module.lost(at + 3 * 10 * MILLISECOND)
     assert host.said.count(b"+MQTTDISCONNECTED:0\r\n") == 1
-    assert say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",1,0,0', at + 10**12) == b"\r\nERROR\r\n"
+    assert say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",1,0,0', at + SECOND) == b"\r\nERROR\r\n"
 
 
 def test_a_line_too_long_is_an_error_and_the_next_one_is_read(host: Host) -> None:
     module = module_of(host)
-    say(module, host, "ATE0", 10**12)
-    assert say(module, host, "AT" + "x" * 10_000, 10**13) == b"\r\nERROR\r\n"
+    say(module, host, "ATE0", SECOND)
+    assert say(module, host, "AT" + "x" * 10_000, 10 * SECOND) == b"\r\nERROR\r\n"
     assert len(module._line) < MAX_LINE
-    assert say(module, host, "AT", 10**14) == b"\r\nOK\r\n"
+    assert say(module, host, "AT", 100 * SECOND) == b"\r\nOK\r\n"
 
 
 def test_unsolicited_lines_can_be_injected_anywhere(host: Host) -> None:
     module = module_of(host)
-    say(module, host, "ATE0", 10**12)
+    say(module, host, "ATE0", SECOND)
     module.noise = lambda _at: b"WIFI GOT IP\r\n"
-    assert say(module, host, "AT", 10**13) == b"WIFI GOT IP\r\n\r\nOK\r\n"
+    assert say(module, host, "AT", 10 * SECOND) == b"WIFI GOT IP\r\n\r\nOK\r\n"
 
 
 def test_a_snapshot_brings_everything_back(host: Host) -> None:
     module = module_of(host)
     at = associate(module, host)
     say(module, host, 'AT+MQTTPUBRAW=0,"a/b/up",4,0,0', at)
-    module.feed(b"12", at + 10**10)
+    module.feed(b"12", at + 10 * MILLISECOND)
     state = module.state()
     for _ in range(2):
         host.published.clear()
-        module.feed(b"34", at + 2 * 10**10)
+        module.feed(b"34", at + 2 * 10 * MILLISECOND)
         assert host.published[0][2] == b"1234"
-        module.feed(b"AT+MQTTCLEAN=0\r\n", at + 10**12)
+        module.feed(b"AT+MQTTCLEAN=0\r\n", at + SECOND)
         module.restore(state)
 
 
@@ -204,12 +205,12 @@ def test_any_bytes_leave_a_bounded_module_that_recovers(pieces: list[bytes]) -> 
     module = AtModule(host)
     at = 0
     for piece in pieces:
-        at += 10**13
+        at += 10 * SECOND
         module.feed(piece, at)
         assert len(module._line) < MAX_LINE and len(module._raw) <= module.timing.max_publish_bytes
-    module.feed(b"\0" * module._raw_left + b"\r\n", at + 10**13)
+    module.feed(b"\0" * module._raw_left + b"\r\n", at + 10 * SECOND)
     host.sent.clear()
-    module.feed(b"AT\r\n", at + 10**14)
+    module.feed(b"AT\r\n", at + 100 * SECOND)
     assert host.said.endswith(b"\r\nOK\r\n")
 
 

@@ -8,19 +8,20 @@ from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import Direction, LinkSpec
+from testbeds.timebase import MICROSECOND, MILLISECOND, SECOND
 from testbeds.virtual.link import VirtualLink
-from testbeds.virtual.vtime import PS, VirtualTime
+from testbeds.virtual.vtime import VirtualTime
 
 
 @given(st.integers(1, 100_000), st.floats(1e4, 1e9), st.floats(0, 1000))
 def test_a_message_is_charged_with_its_headers(size: int, rate: float, delay_ms: float) -> None:
     link = VirtualLink()
     link.apply(LinkSpec.symmetric(rate, delay_ms))
-    passage = link.send("up", size, 5 * PS)
+    passage = link.send("up", size, 5 * SECOND)
     wire = size + 66 * -(-size // 1448)
     assert passage.wire_bytes == wire
     exact = wire * 8 / rate + delay_ms / 1e3
-    assert (passage.arrived - passage.sent) / PS == pytest.approx(exact, rel=1e-9, abs=1e-9)
+    assert (passage.arrived - passage.sent) / SECOND == pytest.approx(exact, rel=1e-9, abs=1e-9)
 
 
 def test_ideal_times_of_the_published_check() -> None:
@@ -28,7 +29,7 @@ def test_ideal_times_of_the_published_check() -> None:
     link = VirtualLink()
     link.apply(LinkSpec.symmetric(1e6))
     at = [
-        round(link.send("up", size, k * PS).arrived / 1e9 - k * 1000, 1)
+        round(link.send("up", size, k * SECOND).arrived / MILLISECOND - k * 1000, 1)
         for k, size in enumerate((100, 2000, 5000, 10_000))
     ]
     assert at == [1.3, 17.1, 42.1, 83.7]
@@ -40,7 +41,7 @@ def test_a_direction_is_a_queue_and_the_other_is_free() -> None:
     first = link.send("up", 934, 0)  # 1000 B: 1 ms
     second = link.send("up", 934, 0)
     down = link.send("down", 934, 0)
-    assert (first.arrived, second.arrived, down.arrived) == (PS // 1000, 2 * PS // 1000, PS // 1000)
+    assert (first.arrived, second.arrived, down.arrived) == (SECOND // 1000, 2 * SECOND // 1000, SECOND // 1000)
 
 
 def test_unshaped_costs_nothing() -> None:
@@ -63,23 +64,36 @@ def test_time_never_goes_back_and_cycles_are_found_again(steps: list[tuple[int, 
     last = 0
     for more, mhz in steps:
         cycles[0] += more
-        assert time.now_ps >= last
-        last = time.now_ps
+        assert time.now_t >= last
+        last = time.now_t
         time.set_hz(mhz * 1_000_000)
-        assert time.now_ps == last
+        assert time.now_t == last
     at = time.cycles_at(last + ahead)
-    assert time.ps_at(at) >= last + ahead - 1 and (at == 0 or time.ps_at(at - 1) <= last + ahead)
+    assert time.t_at(at) >= last + ahead and (at == 0 or time.t_at(at - 1) < last + ahead)
+
+
+@given(
+    st.integers(0, 10**12), st.sampled_from([16, 64, 128, 216]), st.sampled_from([270e3, 500e3, 1e6, 2e6, 6e6, 20e6]),
+    st.integers(1, 20_000),
+)  # fmt: skip
+def test_a_message_takes_as_many_cycles_whenever_it_starts(start: int, mhz: int, rate_bps: float, size: int) -> None:
+    cycles = [start]
+    time = VirtualTime(lambda: cycles[0], mhz * 1_000_000)
+    link = VirtualLink()
+    link.apply(LinkSpec.symmetric(rate_bps))
+    passage = link.send("up", size, time.now_t)
+    assert time.cycles_at(passage.arrived) - start == -(-passage.wire_bytes * 8 * mhz * 1_000_000 // int(rate_bps))
 
 
 def test_events_run_in_order_of_time_and_of_asking() -> None:
     cycles, seen = [0], []
     time = VirtualTime(lambda: cycles[0], 1_000_000)
-    time.at(5_000_000, lambda ps: seen.append(("b", ps)))
-    time.at(1_000_000, lambda ps: seen.append(("a", ps)))
-    time.at(5_000_000, lambda ps: seen.append(("c", ps)))
-    time.at(9_000_000, lambda ps: seen.append(("d", ps)), periodic=True)
-    assert time.next_ps() == 1_000_000 and time.next_single_ps() == 1_000_000
+    time.at(5 * MICROSECOND, lambda t: seen.append(("b", t)))
+    time.at(MICROSECOND, lambda t: seen.append(("a", t)))
+    time.at(5 * MICROSECOND, lambda t: seen.append(("c", t)))
+    time.at(9 * MICROSECOND, lambda t: seen.append(("d", t)), periodic=True)
+    assert time.next_t() == MICROSECOND and time.next_single_t() == MICROSECOND
     cycles[0] = 5
     time.run_due()
-    assert seen == [("a", 1_000_000), ("b", 5_000_000), ("c", 5_000_000)]
-    assert time.next_ps() == 9_000_000 and time.next_single_ps() is None
+    assert seen == [("a", MICROSECOND), ("b", 5 * MICROSECOND), ("c", 5 * MICROSECOND)]
+    assert time.next_t() == 9 * MICROSECOND and time.next_single_t() is None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from testbeds.timebase import MICROSECOND
 from testbeds.virtual.board import Board
 from testbeds.virtual.faults import GuestFault
 
@@ -17,11 +18,11 @@ def test_console_echoes_a_frame_at_its_baud_rate(bench: Make) -> None:
     board = bench("echo").run()
     usart = board.machine.usarts[1]
     assert usart.baud == 1_000_000
-    start = board.machine.time.now_ps
+    start = board.machine.time.now_t
     board.deliver(b"hello\0").run()
     assert bytes(board.sent) == b"hello\0"
     assert usart.overruns == 0
-    elapsed_us = (board.machine.time.now_ps - start) / 1e6
+    elapsed_us = (board.machine.time.now_t - start) / MICROSECOND
     assert 120 <= elapsed_us < 123  # six bytes in, six bytes out, 10 us each, and the firmware's own time
 
 
@@ -77,7 +78,7 @@ def test_usart_by_interrupt_while_the_core_sleeps(bench: Make) -> None:
 def test_gpio_and_the_registers_that_only_keep(bench: Make) -> None:
     seen: list[int] = []
     board = bench("gpio", options={"marker_pins": (("I", 0), ("I", 3), ("I", 2))})
-    board.machine.on_marker = lambda _ps, code: seen.append(code)
+    board.machine.on_marker = lambda _t, code: seen.append(code)
     r = board.run().results
     assert r[0] == 1 and r[1] == 0 and r[2] == 1 and r[3] == 0xA8000000 and r[4] == 8
     assert r[5] == 0x1234 and r[6] == 0 and r[7] == 0x20010000 and r[8] == 0x03080023

@@ -29,7 +29,7 @@ def test_a_frame_that_comes_with_a_reset_is_answered(firmware: Callable[[str], P
         board.parked = True
         ours.send(b"reset")
         board._park()
-        assert board.machine.next_event_ps() is None  # nothing is on its way to a receiver that is off
+        assert board.machine.next_event_t() is None  # nothing is on its way to a receiver that is off
         for _ in range(1000):
             if board.parked:
                 break
