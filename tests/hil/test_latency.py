@@ -39,7 +39,7 @@ def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str) -> None:
 
 
 def test_a_sample_does_not_depend_on_what_the_board_did_before(hil: Hil, hil_scheme: str) -> None:
-    """To the cycle, from the picture's first byte to the parked board: the frames' own numbers change nothing either."""
+    """To the cycle, from the picture's first byte to the parked board; the frames' own numbers change nothing."""
     board = hil.board(hil_scheme)
     if not board.testbed.restores:
         pytest.skip("this testbed does not go back to a snapshot before each sample")
