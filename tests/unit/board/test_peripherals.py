@@ -60,6 +60,34 @@ def test_timers_count_at_their_clock_and_interrupt(bench: Make) -> None:
     assert r[5] in (5, 6)
 
 
+@pytest.mark.parametrize("number", range(1, 7))
+def test_every_usart_by_polling_and_by_interrupt(bench: Make, number: int) -> None:
+    board = bench("every", USART=number)
+    usart, sent = board.machine.usarts[number], []
+    usart.on_byte = lambda byte, start, end: sent.append((byte, end - start))
+    usart_at = board.machine.time
+    board.run()
+    assert usart.baud == 1e6
+    usart.deliver(b"A", usart_at.now_t)
+    board.run()
+    usart.deliver(b"z", usart_at.now_t)
+    r = board.run().results
+    assert board.done and usart.overruns == 0
+    assert r[0] == ord("A") and sent == [(ord("B"), 10 * MICROSECOND)]
+    assert 2160 - 60 < r[1] < 2160 + 60
+    assert r[2] == ord("z") and r[3] == 1
+
+
+@pytest.mark.parametrize("number", range(2, 6))
+def test_every_timer_by_polling_and_by_interrupt(bench: Make, number: int) -> None:
+    board = bench("every", TIMER=number).run()
+    r = board.results
+    assert board.done
+    assert 21_600 - 100 < r[0] < 21_600 + 500  # a loop that polls a clock is let forward by the microsecond
+    assert 3 * 21_600 - 400 < r[1] < 3 * 21_600 + 400 and r[2] == 3
+    assert r[3] == (0xFFFFFFFF if number in (2, 5) else 0xFFFF)
+
+
 def test_threads_switch_by_pendsv_with_floating_point_state(bench: Make) -> None:
     board = bench("rtos").run()
     r = board.results
