@@ -35,6 +35,9 @@ def _main(argv: list[str]) -> int:
     parser.add_argument("--only", metavar="NAME", help="those whose name contains NAME")
     parser.add_argument("--variant", choices=["fast", "lean"], default="fast", help="of the kernels (default: fast)")
     parser.add_argument("--layers", action="store_true", help="networks: a line for each layer too")
+    parser.add_argument(
+        "--profile", action="store_true", help="networks: stalls by cause for each layer, and the hottest blocks' code"
+    )
     parser.add_argument("--cc", default="zig", help="C compiler (default: the pinned zig wheel)")
     args = parser.parse_args(argv)
     set_up_logging(args.verbose)
@@ -92,9 +95,10 @@ def networks(args: Any) -> int:
         *("MACs", "cycles", "line fills", "c/MAC", "ms", "at most", "published"),
         *("RAM kB", "largest", "work kB", "flash kB"),
     )
-    over = []
+    over, profiles = [], {}
     for name, (build, most_ms, published) in _chosen(NETWORKS, args.only).items():
-        measured = measure(build(), variant=args.variant, cc=args.cc)
+        measured = measure(build(), variant=args.variant, cc=args.cc, profile=args.profile)
+        profiles[name] = measured.profile
         total, report = measured.total, measured.report
         latency_ms = total.cycles_with_fills / CLOCK_HZ * 1e3
         if latency_ms > most_ms:
@@ -126,7 +130,12 @@ def networks(args: Any) -> int:
                 *("",) * 5,
                 f"{(layer.code_bytes + layer.constant_bytes) / 1024:.1f}",
             )
-    return _show(table, over)
+    code = _show(table, over)
+    for name, spent in profiles.items():
+        if spent is not None:
+            console().print(f"\n[bold]{name}[/bold]: where the cycles go")
+            spent.show(console())
+    return code
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
+from unicorn import Uc
 
+from testbeds.virtual.core.cycles import CycleModel
 from testbeds.virtual.core.decode import Instruction, decode
-from testbeds.virtual.machine import Machine
+from testbeds.virtual.image import Image
 from testbeds.virtual.scoreboard import explain
 
 HOTTEST_BLOCKS = 6
@@ -54,10 +57,22 @@ class Loop:
     instructions: list[Instruction]
 
 
-class Profile:
-    """A profile of what a machine has run since its counters were cleared. Idle time that was skipped is not in it."""
+class Ran(Protocol):
+    """What a profile is made of: a core with the cycle model, and the image whose functions it ran."""
 
-    def __init__(self, machine: Machine) -> None:
+    uc: Uc
+    model: CycleModel
+    image: Image
+
+
+class Profile:
+    """A profile of what a machine has run since its counters were cleared. Idle time that was skipped is not in it.
+
+    Args:
+        group: the row of the table that a function goes to, by its name; itself unless given.
+    """
+
+    def __init__(self, machine: Ran, group: Callable[[str], str] = lambda name: name) -> None:
         self._machine = machine
         self._decoded: dict[tuple[int, int], list[Instruction]] = {}
         self.blocks: dict[tuple[int, int], Spent] = {}
@@ -66,7 +81,7 @@ class Profile:
         self.functions: dict[str, Spent] = {}
         for (address, _), spent in self.blocks.items():
             name = machine.image.function_at(address).partition("+")[0] or f"0x{address & ~0xFFF:08x}.."
-            self.functions.setdefault(name, Spent()).add(spent)
+            self.functions.setdefault(group(name), Spent()).add(spent)
 
     @property
     def total(self) -> Spent:

@@ -10,6 +10,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from elftools.elf.elffile import ELFFile
@@ -19,6 +20,9 @@ from testbeds.firmware.toolchain import compile_all, find_compiler, run_compiler
 
 from .graph import GraphReport, generate_model
 from .model import Model
+
+if TYPE_CHECKING:
+    from testbeds.virtual.profile import Profile
 
 FLASH, RAM, RAM_BYTES = 0x08000000, 0x20000000, 320 << 10
 PORT = Path(__file__).resolve().parents[1] / "ports" / "stm32f746"
@@ -67,7 +71,8 @@ class LayerCounts:
 class Measurement:
     """A whole network: the generator's report, its layers one by one, one run of all of it, and the bytes it left.
 
-    outputs: int8 bytes of each output after the run. flash_bytes: code and constants of the graph.
+    outputs: int8 bytes of each output after the run. flash_bytes: code and constants of the graph. profile: where the
+    cycles of that run went, a row a layer, where asked for.
     """
 
     report: GraphReport
@@ -75,6 +80,7 @@ class Measurement:
     total: Counts
     flash_bytes: int
     outputs: tuple[np.ndarray, ...]
+    profile: Profile | None = None
 
 
 def build(model: Model, folder: Path, *, variant: str = "fast", cc: str = "zig") -> tuple[GraphReport, Path]:
@@ -111,6 +117,7 @@ class Probe:
         from unicorn.arm_const import UC_ARM_REG_FPEXC, UC_CPU_ARM_CORTEX_M7  # noqa: PLC0415
 
         from testbeds.virtual.core.cycles import CycleModel  # noqa: PLC0415
+        from testbeds.virtual.image import Image  # noqa: PLC0415
 
         self.uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self.uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M7)
@@ -125,6 +132,9 @@ class Probe:
                     self.flash_bytes += segment["p_filesz"]
             table = image.get_section_by_name(".symtab")
             self.symbols = {s.name: (int(s["st_value"]), int(s["st_size"])) for s in table.iter_symbols() if s.name}
+            functions = [s for s in table.iter_symbols() if s["st_info"]["type"] == "STT_FUNC"]
+        found = sorted((int(f["st_value"]) & ~1, int(f["st_size"]), f.name) for f in functions)
+        self.image = Image(elf, (), tuple(found))  # for a profile's names; the flash is written above
         self.back = FLASH + (1 << 20) - 256
         self.uc.mem_write(self.back, b"\xfe\xe7")
         self.uc.reg_write(UC_ARM_REG_FPEXC, 0x40000000)
@@ -164,7 +174,14 @@ class Probe:
         )
 
 
-def measure(model: Model, image: np.ndarray | None = None, *, variant: str = "fast", cc: str = "zig") -> Measurement:
+def _layer(function: str) -> str:
+    found = re.match(r"(layer_\d+_(?:[a-z]+))", function)
+    return found[1] if found else function
+
+
+def measure(
+    model: Model, image: np.ndarray | None = None, *, variant: str = "fast", cc: str = "zig", profile: bool = False
+) -> Measurement:
     """Build a network for the M7 and run it on `image` (int8, by default noise of a fixed seed).
 
     Raises:
@@ -190,11 +207,19 @@ def measure(model: Model, image: np.ndarray | None = None, *, variant: str = "fa
             for r in report.layers
         )
         probe.model.reset()
+        probe.model.clear_profile()
         probe.uc.mem_write(entry_at, feed)
         total = probe.call("run_all")
+        spent = _profile(probe) if profile else None
         outputs = tuple(
             np.frombuffer(bytes(probe.uc.mem_read(arena + int(at), int(size))), np.int8) for at, size in places
         )
     finally:
         probe.close()
-    return Measurement(report, layers, total, probe.flash_bytes, outputs)
+    return Measurement(report, layers, total, probe.flash_bytes, outputs, spent)
+
+
+def _profile(probe: Probe) -> Profile:
+    from testbeds.virtual.profile import Profile  # noqa: PLC0415
+
+    return Profile(probe, _layer)

@@ -100,3 +100,13 @@ def test_cycles_do_not_depend_on_the_data():
     shape = model.tensors[model.inputs[0]].shape
     seen = {measure(model, x).total for x in (np.full(shape, -128, np.int8), noise(model, 7), noise(model, 8))}
     assert len(seen) == 1
+
+
+def test_a_profile_s_rows_are_the_layers_and_add_up_to_the_run():
+    build, _, _ = zoo.NETWORKS["resnet8"]
+    measured = measure(build(), profile=True)
+    rows = measured.profile.functions
+    assert {layer.name for layer in measured.layers} <= rows.keys()
+    assert sum(spent.cycles for spent in rows.values()) == measured.total.cycles_with_fills
+    heaviest = max(rows, key=lambda name: rows[name].cycles)
+    assert rows[heaviest].cpi < 0.6 and heaviest.endswith("_conv")
