@@ -106,8 +106,8 @@ class Profile:
                 if edge.taken and alone is not None:
                     self._take(edge, before, alone.lost(), counters.mispredict_cycles)
         for block in self._machine.model.blocks():
-            spent = self.blocks.get((block.address, block.size))
-            if spent is not None:
+            if block.data_fills or block.instruction_fills:  # also of a part that then went on as a longer block
+                spent = self.blocks.setdefault((block.address, block.size), Spent())
                 spent.data_fills, spent.instruction_fills = block.data_fills, block.instruction_fills
                 spent.cycles += counters.fill_cycles * (block.data_fills + block.instruction_fills)
 

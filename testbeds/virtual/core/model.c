@@ -173,6 +173,58 @@ static void touch(m7 *m, uint32_t address)
     }
 }
 
+static void fetch(m7 *m, m7_block *b, uint32_t first, uint32_t last)
+{
+    if (!m->c.fills_on || !b->cached_fetch) return;
+    for (uint32_t line = first; line <= last; line++)
+        if (fills(m->caches.insn[line % INSN_SETS], INSN_WAYS, line + 1)) {
+            m->c.instruction_fills++;
+            b->instruction_fills++;
+            m->c.cycles += m->c.fill_cycles;
+        }
+}
+
+static m7_edge *edge(m7 *m, m7_block *from, uint32_t address, uint32_t size)
+{
+    for (m7_edge *e = from->edges; e < from->edges + from->n_edges; e++)
+        if (e->address == address && e->size == size) return e;
+    return new_edge(m, from, address, size);
+}
+
+/* Unicorn ends a block at a branch, at a 1 KB page (before an instruction that crosses one) or where its buffer is full. The last depends on the hooks that are
+ * set, not on the guest; only long blocks meet it. */
+static int cut_short(const m7_block *b, uint32_t next)
+{
+    enum { LONG = 64, PAGE = 1024 };
+    if (next != b->address + b->size || b->n_insns < LONG || (next + 2) % PAGE <= 2) return 0;
+    const m7_insn *last = &b->insns[b->n_insns - 1];
+    return last->kind != KIND_BR && !last->ends_block;
+}
+
+/* The rest of the block that runs: from now on both parts are the one block that they are. */
+static int go_on(m7 *m, uint32_t address, uint32_t size)
+{
+    m7_block *part = m->current, *from = m->previous;
+    m7_edge *e = edge(m, from, part->address, part->size + size);
+    if (!e) return -1;
+    m7_block *b = e->to;
+    m->c.cycles += e->cost - m->c.last_cost;
+    m->c.last_cost = e->cost;
+    m->c.instructions += b->n_insns - part->n_insns;
+    e->taken++;
+    e->mispredicted += m->last_mispredicted;
+    m7_edge *old = edge(m, from, part->address, part->size);
+    if (!old) return -1;
+    old->taken--;
+    old->mispredicted -= m->last_mispredicted;
+    m->current = b;
+    m->op = b->ops;
+    m->c.in_block = 1;
+    m->c.pc = address;
+    fetch(m, b, address >> 5, b->last_line);
+    return 0;
+}
+
 void m7_on_block(void *uc, uint64_t address64, uint32_t size, void *user)
 {
     m7 *m = user;
@@ -183,9 +235,10 @@ void m7_on_block(void *uc, uint64_t address64, uint32_t size, void *user)
         return;
     }
     m7_block *from = m->current;
-    m7_edge *e = from->edges, *end = e + from->n_edges;
-    while (e < end && (e->address != address || e->size != size)) e++;
-    if (e == end && !(e = new_edge(m, from, address, size))) {
+    m7_edge *e = NULL;
+    if (!cut_short(from, address)) e = edge(m, from, address, size);
+    else if (go_on(m, address, size) == 0) return;
+    if (!e) {
         m->c.failed = 1;
         m->c.stop = 1;
         m->c.in_block = 0;
@@ -194,6 +247,7 @@ void m7_on_block(void *uc, uint64_t address64, uint32_t size, void *user)
     }
     m7_block *b = e->to;
     e->taken++;
+    m->last_mispredicted = 0;
     m->c.cycles += e->cost;
     m->c.last_cost = e->cost;
     m->c.instructions += b->n_insns;
@@ -208,6 +262,7 @@ void m7_on_block(void *uc, uint64_t address64, uint32_t size, void *user)
         } else {
             if (--p->confidence < 1) { p->successor = address; p->confidence = 1; }
             m->c.mispredicted++;
+            m->last_mispredicted = 1;
             e->mispredicted++;
             m->c.cycles += m->c.mispredict_cycles;
         }
@@ -217,13 +272,7 @@ void m7_on_block(void *uc, uint64_t address64, uint32_t size, void *user)
     m->op = b->ops;
     m->c.in_block = 1;
     m->c.pc = address;
-    if (m->c.fills_on && b->cached_fetch)
-        for (uint32_t line = b->first_line; line <= b->last_line; line++)
-            if (fills(m->caches.insn[line % INSN_SETS], INSN_WAYS, line + 1)) {
-                m->c.instruction_fills++;
-                b->instruction_fills++;
-                m->c.cycles += m->c.fill_cycles;
-            }
+    fetch(m, b, b->first_line, b->last_line);
 }
 
 static uint32_t reg(m7 *m, void *uc, unsigned k)

@@ -86,7 +86,7 @@ struct m7 {
     m7_read_cb slow_read;
     m7_block *current, *previous; /* previous: the one before current */
     m7_op *op;
-    uint32_t last_data_line;
+    uint32_t last_data_line, last_mispredicted; /* was the block that runs mispredicted? */
     const uint32_t *regs;
     m7_decode_cb decode;
     m7_stop_fn emu_stop;
