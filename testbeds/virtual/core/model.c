@@ -191,8 +191,8 @@ static m7_edge *edge(m7 *m, m7_block *from, uint32_t address, uint32_t size)
     return new_edge(m, from, address, size);
 }
 
-/* Unicorn ends a block at a branch, at a 1 KB page (before an instruction that crosses one) or where its buffer is full. The last depends on the hooks that are
- * set, not on the guest; only long blocks meet it. */
+/* Unicorn ends a block at a branch, at a 1 KB page (before an instruction that crosses one) or where its own buffer is
+ * full. The last depends on the hooks that are set, not on the guest; only long blocks meet it. */
 static int cut_short(const m7_block *b, uint32_t next)
 {
     enum { LONG = 64, PAGE = 1024 };
