@@ -31,6 +31,7 @@ class Recipe(Strict):
     weight_decay: float = Field(default=5e-3, ge=0, le=1)
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     validation: int = Field(default=5000, ge=1)  # pictures held out of the training split
+    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16 is quicker where the processor has it (avx512_bf16)
     max_train: int = Field(default=0, ge=0)  # use only so many training pictures (0 = all): for quick trials
 
 
@@ -96,6 +97,8 @@ class Losses(Strict):
     prediction: float = Field(default=0.5, ge=0, le=1, alias="lambda")
     rho: float = Field(default=0.8, gt=0, lt=1)
     disorder: Literal["channel", "element", "descent"] = "channel"
+    disorder_weight: float = Field(default=1.0, ge=0)  # 1 as published
+    disorder_margin: float = Field(default=0.0, ge=0, lt=1)  # share by which a local channel must lead; 0 as published
     local: float = Field(default=0.0, ge=0)  # weight of a cross-entropy on the local logits alone
     remote: float = Field(default=0.0, ge=0)  # the same on the remote logits alone
     reference: float = Field(default=0.0, ge=0)  # cross-entropy through the frozen reference network

@@ -54,12 +54,14 @@ def _train(
 ) -> dict[str, float]:
     import keras  # noqa: PLC0415 - a cached reference network needs no training code
 
+    from baselines.networks.blocks import precision  # noqa: PLC0415
     from baselines.training.loop import Run, train  # noqa: PLC0415
     from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
 
     keras.utils.set_random_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train)
-    model = spec.build(folded=False)
+    with precision(recipe.precision):
+        model = spec.build(folded=False)
     job = SupervisedJob(model, samples, weight_decay=recipe.weight_decay, smoothing=recipe.smoothing)
     run = Run(
         title="reference network",

@@ -164,8 +164,9 @@ class JointJob(Job):
         channels = channel_importance(importance)
         counted = _hits(judged, y[:some]) if r.importance.correct_only else tf.ones_like(channels[:, 0])
         skew = mean_over(skewness_loss(channels, k, weights.rho), counted)
-        disorder = mean_over(disorder_loss(importance, k, weights.disorder), counted)
-        loss = weights.prediction * prediction + (1 - weights.prediction) * (skew + disorder)
+        disorder = mean_over(disorder_loss(importance, k, weights.disorder, weights.disorder_margin), counted)
+        shape = skew + weights.disorder_weight * disorder
+        loss = weights.prediction * prediction + (1 - weights.prediction) * shape
         if weights.reference:
             loss += weights.reference * cross_entropy(y[:some], judged)
         return {

@@ -30,23 +30,24 @@ def violations(channels: Any, k: int) -> Any:
     return tf.cast(disordered, tf.float32)
 
 
-def disorder_loss(importance: Any, k: int, form: str) -> Any:
+def disorder_loss(importance: Any, k: int, form: str, margin: float = 0.0) -> Any:
     """How far the order is from "every local channel before every sent one", per sample [n].
 
     Args:
         importance: per element, [n, h, w, c].
         form: `channel` max(0, max I2 - min I1) on channel shares, as the paper has it; `element` the same on
             elements, over the total, as the public code has it; `descent` ||I - sorted(I)||^2 on channel shares.
+        margin: share of importance by which the least local channel must lead, for `channel` and `element`.
     """
     channels = tf.reduce_sum(importance, axis=(1, 2))
     if form == "element":
         total = tf.reduce_sum(channels, axis=-1) + EPSILON
         largest = tf.reduce_max(importance[..., k:], axis=(1, 2, 3))
         smallest = tf.reduce_min(importance[..., :k], axis=(1, 2, 3))
-        return tf.nn.relu((largest - smallest) / total)
+        return tf.nn.relu((largest - smallest) / total + margin)
     shares = normalised(channels)
     if form == "channel":
-        return tf.nn.relu(tf.reduce_max(shares[:, k:], axis=-1) - tf.reduce_min(shares[:, :k], axis=-1))
+        return tf.nn.relu(tf.reduce_max(shares[:, k:], axis=-1) - tf.reduce_min(shares[:, :k], axis=-1) + margin)
     if form == "descent":
         return tf.reduce_sum(tf.square(shares - tf.sort(shares, axis=-1, direction="DESCENDING")), axis=-1)
     raise ValueError(f"unknown form of the disorder loss: {form}")

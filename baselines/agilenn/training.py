@@ -18,6 +18,7 @@ from baselines.agilenn.preselect import channel_order
 from baselines.artefact import work_folder, write_artefact
 from baselines.data import DataSet, load_dataset
 from baselines.evaluation import summarise
+from baselines.networks.blocks import precision
 from baselines.networks.folding import assign, fold, unfold
 from baselines.quantise import CALIBRATION_PICTURES
 from baselines.recipe import AgileNNRecipe
@@ -46,7 +47,8 @@ def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, 
     body = reference_body(reference.spec, reference.model, recipe, data)
     centroids = warm_start(device, body, reference, samples, recipe, work=work, report=report, resume=options.resume)
     spec = remote_spec(recipe, data)
-    remote = spec.build(folded=False)
+    with precision(recipe.precision):
+        remote = spec.build(folded=False)
     if recipe.network.remote_start == "reference":
         start_remote(remote, body, device, samples, recipe)
     teacher = reference.model if recipe.distillation.weight > 0 else None

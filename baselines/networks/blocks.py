@@ -6,6 +6,8 @@ Importing this module imports TensorFlow.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,17 @@ import keras
 Tensor = Any  # a Keras tensor
 
 BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 0.99 would lag behind
+
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Networks built inside compute in `name` (float32 or bfloat16); weights and classifiers are float32 always."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if name == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,6 @@ class Blocks:
 
 
 def classifier(x: Tensor, classes: int, *, name: str = "head") -> Tensor:
-    """Mean over height and width, then a dense layer: [n, h, w, c] -> logits [n, classes]."""
-    x = keras.layers.GlobalAveragePooling2D(name=f"{name}_pool")(x)
-    return keras.layers.Dense(classes, name=f"{name}_dense")(x)
+    """Mean over height and width, then a dense layer: [n, h, w, c] -> float32 logits [n, classes]."""
+    x = keras.layers.GlobalAveragePooling2D(name=f"{name}_pool", dtype="float32")(x)
+    return keras.layers.Dense(classes, name=f"{name}_dense", dtype="float32")(x)
