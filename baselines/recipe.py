@@ -31,7 +31,9 @@ class Recipe(Strict):
     weight_decay: float = Field(default=5e-3, ge=0, le=1)
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     validation: int = Field(default=5000, ge=1)  # pictures held out of the training split
-    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16 is quicker where the processor has it (avx512_bf16)
+    precision: Literal["float32", "bfloat16"] = (
+        "float32"  # bfloat16 is quicker where the processor has it (avx512_bf16)
+    )
     max_train: int = Field(default=0, ge=0)  # use only so many training pictures (0 = all): for quick trials
 
 

@@ -77,7 +77,9 @@ def unfold(twin: Any, folded: Any, inputs: Any) -> None:
         elif kind in ("conv", "depth"):
             layer.set_weights([weights[f"{layer.name}/kernel"]])
             # In order, so that each convolution is measured behind those already set.
-            out = np.asarray(keras.Model(twin.input, layer.output)(inputs[..., -depth:], training=False), dtype=np.float32)
+            out = np.asarray(
+                keras.Model(twin.input, layer.output)(inputs[..., -depth:], training=False), dtype=np.float32
+            )
             mean, variance = out.mean(axis=(0, 1, 2)), out.var(axis=(0, 1, 2))
             bn = twin.get_layer(f"{stem}_bn")
             gamma = np.sqrt(variance + bn.epsilon)
