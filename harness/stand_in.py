@@ -19,6 +19,7 @@ from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.link import Link, LinkSpec
 from harness.contracts.testbed import SampleLog, Testbed, TestbedDescription
 from harness.frames import Frame, FrameError, seal, unseal
+from harness.inference import CODECS
 
 CLOCK_HZ = 216_000_000
 MODULE_BAUD = 4_000_000
@@ -128,7 +129,7 @@ class StandInDevice:
         if sent:
             self.inferred(self.config[7].decode(), sequence)
         cycles = (1_000_000 + mark % 1000, 50_000, min(round(wait_ms * CLOCK_HZ / 1e3), 2**32 - 1), 400, CLOCK_HZ)
-        codec = 1 if d.codec == "lzw" else 0
+        codec = CODECS.index(d.codec)
         head = (self.status, 0, mark % d.classes, mark % d.classes, codec, 0, sent, sent * 2)
         return struct.pack("<BBHHBBIIIIIII", *head, *cycles)
 

@@ -41,7 +41,7 @@ class DeviceDescription(Strict):
     n_symbols: int = Field(default=256, ge=2, le=256)
     symbol_table: list[Annotated[int, Field(ge=0, le=255)]] = Field(default_factory=list)
     centroids: list[float] = Field(default_factory=list)
-    codec: Literal["stored", "lzw"] = "stored"
+    codec: Literal["stored", "lzw", "shuffle"] = "stored"
     alpha: float = Field(ge=0.0, le=1.0)
     exit_threshold: float = Field(default=2.0, ge=0.0, le=2.0)
 

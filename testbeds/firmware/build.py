@@ -38,8 +38,8 @@ DTCM_OTHERS = STACK_BYTES + 24 * 1024 + 4 * 1024
 SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so"}
 _HOST_PORT = "host"
 _CORE_CODECS = (
-    "crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c", "at.c",
-    "combine.c",
+    "crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c",
+    "codec_shuffle.c", "at.c", "combine.c",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import tflite
 from harness.contracts.description import GRAPH, DeviceDescription, load_description, weights_u32
 from harness.contracts.errors import BenchError
 
-CODECS = {"stored": 0, "lzw": 1}
+CODECS = {"stored": 0, "lzw": 1, "shuffle": 2}
 OFFLOADS = {"none": 0, "image": 1, "features": 2}
 
 

@@ -16,7 +16,7 @@ from testbeds.firmware.build import build_codec_library
 
 MAX_SYMBOLS = 1 << 20  # far above any picture or feature map here: bounds what a decode may allocate
 PAYLOAD_HEAD = 16
-CODEC_IDS = {"stored": 0, "lzw": 1}
+CODEC_IDS = {"stored": 0, "lzw": 1, "shuffle": 2}
 CODEC_NAMES = {number: name for name, number in CODEC_IDS.items()}
 _CHECKS = {1: "shorter than its header", 2: "of another version", 3: "of a wrong size", 4: "corrupt (CRC)"}
 

@@ -2,7 +2,8 @@
 
 encode_fn codec_encoder(unsigned codec)
 {
-    static const encode_fn encoders[CODEC_COUNT] = {[CODEC_STORED] = stored_encode, [CODEC_LZW] = lzw_encode};
+    static const encode_fn encoders[CODEC_COUNT] = {
+        [CODEC_STORED] = stored_encode, [CODEC_LZW] = lzw_encode, [CODEC_SHUFFLE] = shuffle_encode};
     return codec < CODEC_COUNT ? encoders[codec] : NULL;
 }
 

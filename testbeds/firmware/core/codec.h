@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CODEC_STORED = 0, CODEC_LZW = 1, CODEC_COUNT = 2 };
+enum { CODEC_STORED = 0, CODEC_LZW = 1, CODEC_SHUFFLE = 2, CODEC_COUNT = 3 };
 
 /* Where symbols come from: `runs` runs of `run` bytes, `stride` bytes apart, each byte mapped by `symbol_of_byte`.
  * So the quantiser is one table look-up inside the coding pass, and a channel slice needs no copy. */
@@ -33,9 +33,16 @@ typedef struct {
     uint32_t node[LZW_CODES]; /* prefix 12 bits | symbol 8 bits | next entry of the chain 12 bits */
 } lzw_work_t;
 
+#define SHUFFLE_BLOCK 8192u
+typedef struct {
+    uint8_t planes[SHUFFLE_BLOCK];
+    uint16_t places[4096]; /* where four bytes were last seen, by their hash */
+} shuffle_work_t;
+
 /* Scratch memory of any encoder: 24 KB. */
 typedef union {
     lzw_work_t lzw;
+    shuffle_work_t shuffle;
 } codec_work_t;
 
 encode_fn codec_encoder(unsigned codec); /* NULL: no such codec */
@@ -46,6 +53,8 @@ size_t stored_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, vo
 bool stored_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
 size_t lzw_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
 bool lzw_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
+size_t shuffle_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
+bool shuffle_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
 
 /* Bits for values 0..count-1, at least 1. */
 static inline unsigned bits_for(uint32_t count)

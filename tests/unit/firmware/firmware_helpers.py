@@ -139,6 +139,48 @@ def lzw_oracle(symbols: list[int], n: int) -> bytes:
     return bits.to_bytes((at + 7) // 8, "little")
 
 
+def lz4_oracle(body: bytes, size: int) -> tuple[bytes, int]:
+    """The next `size` bytes of an LZ4 block, by the public description of the block format, and the bytes read."""
+    out, at = bytearray(), 0
+
+    def length(nibble: int) -> int:
+        nonlocal at
+        total = nibble
+        while nibble == 15:
+            total += body[at]
+            at += 1
+            if body[at - 1] < 255:
+                break
+        return total
+
+    while True:
+        token = body[at]
+        at += 1
+        literals = length(token >> 4)
+        out += body[at : at + literals]
+        at += literals
+        if len(out) == size:
+            return bytes(out), at
+        offset = int.from_bytes(body[at : at + 2], "little")
+        at += 2
+        for _ in range(length(token & 15) + 4):
+            out.append(out[-offset])
+
+
+def shuffle_oracle(body: bytes, n: int, count: int) -> list[int]:
+    """The symbols of a shuffle body, by docs/protocol.md."""
+    width, symbols, at = max(1, (n - 1).bit_length()), [], 0
+    while len(symbols) < count:
+        some = min(8192, count - len(symbols))
+        stride = (some + 7) // 8
+        planes, used = lz4_oracle(body[at:], width * stride)
+        at += used
+        bits = np.unpackbits(np.frombuffer(planes, np.uint8).reshape(width, stride), axis=1, bitorder="little")
+        symbols += (bits[:, :some].T @ (1 << np.arange(width))).tolist()
+    assert at == len(body)
+    return symbols
+
+
 def stored_oracle(symbols: list[int], n: int) -> bytes:
     width = max(1, (n - 1).bit_length())
     bits = sum(s << (width * i) for i, s in enumerate(symbols))
