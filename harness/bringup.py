@@ -12,6 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import assert_never
 
+from harness import locks
 from harness.artefacts import Artefact
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
@@ -65,6 +66,7 @@ class Board:
         self._image = image
         self._cancelled = cancelled
         self._device: Device | None = None
+        self._lock: locks.BoardLock | None = None
 
     @property
     def device(self) -> Device:
@@ -110,12 +112,19 @@ class Board:
         """Give the testbed back."""
         self._device = None
         self.state = State.OFF
-        self.testbed.close()
+        try:
+            self.testbed.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
     def _step(self, state: State) -> None:
         match state:
             case State.OFF:
                 self.testbed.check()
+                if self._lock is None and (identity := self.testbed.identity):
+                    self._lock = locks.take(identity)
                 self.testbed.flash(self._image)
             case State.FLASHED:
                 self._boot()

@@ -43,6 +43,16 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=_data_dir, metavar="DIR", help="folder of data sets ($AGILENN_DATA_DIR)")
 
 
+def add_lab(parser: argparse.ArgumentParser) -> None:
+    """--lab, which stands for the environment variable that child processes inherit."""
+    parser.add_argument("--lab", type=_lab, metavar="FILE", help="lab file ($AGILENN_LAB; default: lab.toml if here)")
+
+
+def _lab(text: str) -> str:
+    os.environ["AGILENN_LAB"] = str(Path(text).expanduser().absolute())
+    return text
+
+
 def _data_dir(text: str) -> str:
     os.environ["AGILENN_DATA_DIR"] = str(Path(text).expanduser().absolute())
     return text

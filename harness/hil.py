@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import cli, lab, messages, pinned, registry
+from harness import cli, lab, labfile, messages, pinned, registry
 from harness.artefacts import Artefact
 from harness.bringup import Board, BoardSettings, State
 from harness.contracts.link import LinkSpec
@@ -155,10 +155,11 @@ def opened(asked: Asked) -> Iterator[Hil]:
         images=asked.images,
         warmup=0,
         seed=0,
+        lab=labfile.load(),
     )
     ground = prepare.ground(request)
     cancelled = threading.Event()
-    with lab.opened(list(ground.artefacts.values())) as up:
+    with lab.opened(list(ground.artefacts.values()), request.lab) as up:
         data = prepare.loaded_images(request, [a.description for a in ground.artefacts.values()])
         firmware = prepare.firmware(ground)
         times = _times(ground, up)

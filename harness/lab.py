@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
 from harness.edge import launch
 from harness.edge.launch import Calibrated, Edge
+from harness.labfile import EMPTY, LabSetup
 from harness.services import Services
 
 MOST_BOARDS = 100
@@ -30,6 +31,7 @@ class Lab:
     edge: Edge | None
     services: Services
     root: str
+    setup: LabSetup = EMPTY
 
     def check(self) -> None:
         """Are broker and edge alive? Raises BenchError with the reason when not."""
@@ -41,8 +43,8 @@ class Lab:
         """Wait for the edge; what it serves, by the weights' u32 in hex."""
         return {one.weights: one for one in self.edge.calibrated()} if self.edge else {}
 
-    def network(self, board: int) -> Network:
-        """How board number `board` reaches the edge.
+    def network(self, board: int, testbed: Testbed) -> Network:
+        """How board number `board`, which is a `testbed`, reaches the edge.
 
         Every text has the same length in every run and for every board: it is part of the AT commands and of the
         MQTT packets, so a longer topic would take longer.
@@ -50,21 +52,22 @@ class Lab:
         if not 0 <= board < MOST_BOARDS:
             raise BenchError(f"a run has at most {MOST_BOARDS} boards", cure="use fewer --jobs")
         address = self.broker.address
+        wifi = self.setup.wifi(testbed.name)
         run = self.root.rpartition("/")[2]
         return Network(
             broker_host=address.host,
             broker_port=address.port,
             topic_prefix=f"{self.root}/{board:02d}",
             client_id=f"board-{run}-{board:02d}",
-            ssid="bench",
-            wifi_password="bench-wifi",
+            ssid=wifi.ssid,
+            wifi_password=wifi.password.read() if wifi.password else "bench-wifi",
             mqtt_user=address.user,
             mqtt_password=address.password,
         )
 
 
 @contextmanager
-def opened(artefacts: Sequence[Artefact], *, mosquitto: str | None = None) -> Iterator[Lab]:
+def opened(artefacts: Sequence[Artefact], setup: LabSetup = EMPTY, *, mosquitto: str | None = None) -> Iterator[Lab]:
     """A lab that serves `artefacts`, for the duration of the block. The edge warms up meanwhile."""
     root = f"agile/{secrets.token_hex(4)}"
     with ExitStack() as held:
@@ -73,7 +76,7 @@ def opened(artefacts: Sequence[Artefact], *, mosquitto: str | None = None) -> It
         try:
             heard = held.enter_context(services.listening(own.address, root))
             edge = held.enter_context(launch.running(remote, own.address, root)) if remote else None
-            yield Lab(own, edge, heard, root)
+            yield Lab(own, edge, heard, root, setup)
         except BenchError:
             own.check()  # a dead broker explains a failed edge or board better than they do
             raise
@@ -96,7 +99,7 @@ class Boards:
     def __init__(
         self,
         lab: Lab,
-        make: type[Testbed],
+        make: Callable[[], Testbed],
         artefacts: Mapping[str, Artefact],
         images: Mapping[str, Path],
         *,
@@ -121,7 +124,7 @@ class Boards:
                 testbed,
                 self._artefacts[kind.scheme],
                 self._images[kind.scheme],
-                self._lab.network(next(self._numbers)),
+                self._lab.network(next(self._numbers), testbed),
                 kind.settings,
                 cancelled=self._cancelled,
             )

@@ -6,6 +6,8 @@ that is not there ends the session with exit code 4 (usage error) and one line: 
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", default="compact", metavar="P", help="size of the networks (default: %(default)s)")
     group.addoption("--schemes", metavar="A,B", help="schemes (default: all that are installed)")
     group.addoption("--rate", default="6M", metavar="R", help="link rate, or none: unshaped (default: %(default)s)")
+    group.addoption("--lab", metavar="FILE", help="lab file ($AGILENN_LAB; default: lab.toml if here)")
     group.addoption("--hil-images", default="3", metavar="N", help="images a scheme (default: %(default)s)")
 
 
@@ -42,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register markers; check a testbed that was asked for."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if path := config.getoption("--lab"):
+        os.environ["AGILENN_LAB"] = str(Path(path).absolute())
     if name := config.getoption("--testbed"):
         _check(str(name))
 
@@ -96,11 +101,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _check(name: str) -> None:
-    from harness import registry  # noqa: PLC0415
+    from harness import labfile, locks  # noqa: PLC0415
 
     try:
-        with registry.testbed(name) as testbed:
+        with labfile.load().factory(name)() as testbed:
             testbed.check()
+            with locks.held(testbed.identity):
+                pass
     except BenchError as e:
         text = str(e) if name in str(e) else f"testbed {name}: {e}"
         raise pytest.UsageError(text) from e

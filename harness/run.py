@@ -6,19 +6,20 @@ import argparse
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from harness import cli, lab, pinned
+from harness import cli, lab, labfile, pinned
 from harness.bringup import Board, State
 from harness.contracts.errors import BenchError
 from harness.inference import measure
 from harness.measurements import ENERGY_METRICS, METRICS, STAGES
 from harness.sample import Planned, Point
-from harness.sample_energy import measure_with_energy, meter_for
+from harness.sample_energy import measure_with_energy
 from harness.sweep import prepare
 from harness.sweep.axes import Bandwidth, Setting
 
@@ -37,6 +38,7 @@ def parser() -> cli.Parser:
     p.add_argument("--profile", default="compact", metavar="P")
     p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times")
     p.add_argument("--energy", action="store_true", help="its energy too")
+    cli.add_lab(p)
     cli.add_data_dir(p)
     cli.add_common(p)
     return p
@@ -53,7 +55,10 @@ def main(argv: list[str]) -> int:
     artefact = ground.artefacts[options.scheme]
     path = options.remote_ms or pinned.default_path(Path("results"), options.dataset, options.profile)
     known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
-    with lab.opened([artefact]) as up, said.status("edge server, firmware and board are getting ready"):
+    with (
+        lab.opened([artefact], ground.request.lab) as up,
+        said.status("edge server, firmware and board are getting ready"),
+    ):
         data = prepare.loaded_images(ground.request, [artefact.description])
         picture = data.picture(options.image)
         image = prepare.firmware(ground)[options.scheme]
@@ -61,13 +66,15 @@ def main(argv: list[str]) -> int:
         charge = None
         if ground.pins_remote:
             charge = pinned.completed(path, known, [artefact], calibrated).remote_ms(artefact)
-        with ground.make() as testbed:
-            board = Board(testbed, artefact, image, up.network(0), cancelled=threading.Event()).to(State.READY)
+        with ground.make() as testbed, ExitStack() as held:
+            board = held.enter_context(
+                closing(Board(testbed, artefact, image, up.network(0, testbed), cancelled=threading.Event()))
+            ).to(State.READY)
             label = int(data.labels[options.image])
             planned = _planned(options, ground)
             link = Setting(rate_bps=options.rate).link if options.rate else None
             if options.energy and link:
-                with meter_for(testbed) as meter:
+                with ground.meter() as meter:
                     row = measure_with_energy(
                         meter, board, planned, picture, label, link=link, pinned_ms=charge, services=up.services
                     )
@@ -143,6 +150,7 @@ def _request(options: argparse.Namespace) -> prepare.Request:
         warmup=0,
         seed=0,
         energy=options.energy,
+        lab=labfile.load(),
     )
 
 

@@ -13,20 +13,24 @@ from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, Source, Testbed
 from harness.inference import measure
 from harness.power.energy import StageEnergy
+from harness.power.probes import ProbeConfig
 from harness.power.sampling import EnergyMeter, energy_meter
 from harness.sample import Planned, with_sources
 from harness.services import Services
 
 
-def meter_for(testbed: type[Testbed] | Testbed) -> EnergyMeter:
-    """The meter of a testbed.
+def meter_for(testbed: type[Testbed] | Testbed, probe: ProbeConfig | None = None) -> EnergyMeter:
+    """The meter of a testbed: the lab's `probe` where there is one, else the testbed's own model.
 
     Raises:
         BenchError: it has neither probe nor model.
     """
-    meter = energy_meter(testbed)
+    meter = energy_meter(testbed, probe)
     if meter is None:
-        raise BenchError(f"testbed {testbed.name} has no model of what it draws", cure="leave --energy out")
+        raise BenchError(
+            f"testbed {testbed.name} has no model of what it draws, and lab.toml names no probe",
+            cure="leave --energy out, or write [probe] into lab.toml",
+        )
     return meter
 
 

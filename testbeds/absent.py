@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from serial.tools import list_ports
 
+from harness.contracts.attachment import Attachment, UsbIdentity
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import TestbedAbsent
 from harness.contracts.link import Link, LinkSpec
@@ -44,8 +46,16 @@ class HardwareTestbed(Testbed):
     def __init__(self) -> None:
         self.bench = read_bench_file(self.folder / "bench.toml")
         self.description = describe(self.name, self.bench)
+        self.attachment = Attachment()
         self.clock = HostClock()
         self.link = NoLink(TestbedAbsent(f"testbed {self.name} has no link", cure="use --testbed virtual"))
+
+    @classmethod
+    def usb_identities(cls) -> Sequence[UsbIdentity]:
+        return read_bench_file(cls.folder / "bench.toml").usb
+
+    def attach(self, attachment: Attachment) -> None:
+        self.attachment = attachment
 
     def check(self) -> None:
         found = find_ports(self.bench)

@@ -6,16 +6,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness.contracts.attachment import UsbIdentity
 from harness.contracts.testbed import Source, TestbedDescription
 from harness.contracts.toml import Strict, read_toml
-
-
-class UsbIdentity(Strict):
-    """A USB serial converter that such a board is known to carry."""
-
-    vid: int = Field(ge=0, le=0xFFFF)
-    pid: int = Field(ge=0, le=0xFFFF)
-    what: str
 
 
 class BenchFile(Strict):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
+from harness.contracts.attachment import Attachment, UsbIdentity
 from harness.contracts.clock import Clock
+from harness.contracts.errors import BenchError
 from harness.contracts.link import Link, LinkSpec
 from harness.contracts.probe import PowerTimeline
 
@@ -41,6 +44,8 @@ class Network:
     wifi_password: str = field(default="", repr=False)
     mqtt_user: str = ""
     mqtt_password: str = field(default="", repr=False)
+    tls: bool = False  # the broker wants TLS: for a device that speaks it (`Testbed.speaks_tls`)
+    ca_pem: str = ""  # certificates to check the broker by, PEM; public
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,33 @@ class Testbed(ABC):
     description: TestbedDescription
     clock: Clock
     link: Link
+    speaks_tls: ClassVar[bool] = False  # can the device reach a broker over TLS?
+
+    def attach(self, attachment: Attachment) -> None:
+        """Told once, before anything else, where the lab file says the board is.
+
+        Raises:
+            BenchError: it says something that this testbed has no use for.
+        """
+        if not attachment.empty:
+            raise BenchError(
+                f"testbed {self.name} is not attached to anything", cure=f"remove [testbeds.{self.name}] from lab.toml"
+            )
+
+    @classmethod
+    def usb_identities(cls) -> Sequence[UsbIdentity]:
+        """What such a board shows on USB; nothing for one that has no cable."""
+        return ()
+
+    @property
+    def identity(self) -> str:
+        """What names this very board among all, for its lock; "" where any number can be made."""
+        return ""
+
+    @property
+    def reaches_loopback(self) -> bool:
+        """Does the device run on this host, so that a broker on loopback is enough for it?"""
+        return True
 
     @abstractmethod
     def check(self) -> None:

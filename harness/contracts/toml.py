@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,8 +21,8 @@ class Strict(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_toml(path: Path, model: type[Model]) -> Model:
-    """Read `path` as `model`.
+def read_toml(path: Path, model: type[Model], context: Mapping[str, Any] | None = None) -> Model:
+    """Read `path` as `model`; validators of it may look at `context`.
 
     Raises:
         BenchError: the file is missing, unreadable, no TOML, or a key is unknown, missing or out of range.
@@ -33,7 +34,7 @@ def read_toml(path: Path, model: type[Model]) -> Model:
     except (OSError, UnicodeDecodeError) as e:
         raise BenchError(f"{path} can't be read ({e})", cure="check its permissions and encoding") from e
     try:
-        return model.model_validate(tomllib.loads(text))
+        return model.model_validate(tomllib.loads(text), context=context)
     except tomllib.TOMLDecodeError as e:
         raise BenchError(f"{path} is not valid TOML ({e})", cure="mend that line") from e
     except ValidationError as e:
@@ -41,9 +42,11 @@ def read_toml(path: Path, model: type[Model]) -> Model:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem of a pydantic error as `key: what is wrong (got value)`."""
+    """The first problem of a pydantic error as `key: what is wrong (got value)`; a secret's value is not told."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"]) or "(top)"
-    got = "" if first["type"] in ("missing", "extra_forbidden") else f" (got {str(first.get('input'))[:40]!r})"
+    got = (
+        "" if first["type"] in ("missing", "extra_forbidden", "secret") else f" (got {str(first.get('input'))[:40]!r})"
+    )
     more = f"; {error.error_count() - 1} more" if error.error_count() > 1 else ""
     return f"key {key}: {first['msg']}{got}{more}"

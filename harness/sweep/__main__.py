@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness import cli, lab, pinned, registry
+from harness import cli, lab, labfile, pinned, registry
 from harness import published as papers
 from harness.contracts.errors import BenchError
 from harness.images import Images
@@ -58,6 +58,7 @@ def _add_options(p: argparse.ArgumentParser) -> None:
         "--jobs", type=cli.whole(1, 64, "--jobs"), default=min(cores, 16), metavar="N", help="boards a scheme, at once"
     )
     p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
+    cli.add_lab(p)
     cli.add_data_dir(p)
     cli.add_common(p)
 
@@ -87,6 +88,7 @@ def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
         seed=options.seed,
         base=axis.base(options),
         energy=options.energy,
+        lab=labfile.load(),
     )
 
 
@@ -116,7 +118,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     known = _known_times(options, pinned_path, ground)
     with ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
-        up = held.enter_context(lab.opened(list(ground.artefacts.values())))
+        up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
         with said.status("images, firmware, edge server"):
             data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
             firmware = prepare.firmware(ground)
@@ -142,7 +144,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
             ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
         )
         store = Store(folder) if options.resume else Store.create(folder)
-        bench = Bench(up, ground.make, ground.artefacts, firmware, data, energy=options.energy)
+        bench = Bench(up, ground.make, ground.artefacts, firmware, data, ground.meter if options.energy else None)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown)
     return _finish(options, ground, store, data, said)

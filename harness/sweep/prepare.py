@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import artefacts, images, registry
+from harness import artefacts, images, locks, registry
 from harness.artefacts import Artefact
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
@@ -15,7 +15,9 @@ from harness.contracts.scheme import Scheme
 from harness.contracts.testbed import Testbed, TestbedDescription
 from harness.images import Images
 from harness.lab import BoardKind, many
+from harness.labfile import EMPTY, LabSetup
 from harness.pinned import Pinned
+from harness.power.sampling import EnergyMeter
 from harness.provenance import file_sha256, provenance
 from harness.sample import Planned, Point
 from harness.sample_energy import meter_for
@@ -40,6 +42,7 @@ class Request:
     seed: int
     base: Setting = field(default_factory=Setting)
     energy: bool = False
+    lab: LabSetup = EMPTY
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,15 @@ class Ground:
     request: Request
     schemes: Mapping[str, Scheme]
     artefacts: Mapping[str, Artefact]
-    make: type[Testbed]
+    make: Callable[[], Testbed]
+    kind: type[Testbed]
     testbed: TestbedDescription
     pins_remote: bool
     free: bool  # several boards at once, schemes interleaved sample by sample
+
+    def meter(self) -> EnergyMeter:
+        """A meter for one board of this testbed. Raises BenchError when it has neither probe nor model."""
+        return meter_for(self.kind, self.request.lab.probe(self.request.testbed))
 
     @property
     def titles(self) -> dict[str, str]:
@@ -72,13 +80,15 @@ def ground(request: Request) -> Ground:
     images.check_name(request.dataset)
     schemes = {name: registry.scheme(name) for name in request.schemes}
     found = {name: artefacts.find(name, request.dataset, request.profile) for name in request.schemes}
-    make = registry.testbed_class(request.testbed)
+    kind, make = registry.testbed_class(request.testbed), request.lab.factory(request.testbed)
     with make() as testbed:
         testbed.check()
-        request.axis.check(request.values, testbed)
+        with locks.held(testbed.identity):  # a board that another run has is told of before anything takes time
+            request.axis.check(request.values, testbed)
+        ground_ = Ground(request, schemes, found, make, kind, testbed.description, testbed.pins_remote, many(testbed))
         if request.energy:
-            meter_for(testbed).close()
-        return Ground(request, schemes, found, make, testbed.description, testbed.pins_remote, many(testbed))
+            ground_.meter().close()
+        return ground_
 
 
 def loaded_images(request: Request, descriptions: Sequence[DeviceDescription]) -> Images:
@@ -182,6 +192,7 @@ def manifest(
         "began_at": now_text(),
         "ended_at": None,
         **provenance(argv, "harness.sweep"),
+        "lab": request.lab.facts(),
         "axis": {"name": request.axis.name, "column": request.axis.column, "values": list(request.values)},
         "seed": request.seed,
         "images": list(plan.images),

@@ -26,7 +26,7 @@ from harness.inference import measure
 from harness.lab import BoardKind, Boards, Lab
 from harness.power.sampling import EnergyMeter
 from harness.sample import Planned, failed
-from harness.sample_energy import measure_with_energy, meter_for
+from harness.sample_energy import measure_with_energy
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ class Bench:
     """What the workers share."""
 
     lab: Lab
-    make: type[Testbed]
+    make: Callable[[], Testbed]
     artefacts: Mapping[str, Artefact]
     firmware: Mapping[str, Path]
     images: Images
-    energy: bool = False
+    meter: Callable[[], EnergyMeter] | None = None  # energy of every sample, where asked for
 
 
 def run(
@@ -96,7 +96,7 @@ def run(
         )
         meter: EnergyMeter | None = None
         try:
-            meter = meter_for(bench.make) if bench.energy else None
+            meter = bench.meter() if bench.meter else None
             while not cancelled.is_set():
                 try:
                     job = todo.get_nowait()

@@ -120,7 +120,7 @@ def test_a_failed_sample_ends_the_recording(make_board: Callable[..., Board], lo
 
 
 def test_a_testbed_that_can_not_tell_is_refused() -> None:
-    with pytest.raises(BenchError, match="stand_in has no model of what it draws: leave --energy out"):
+    with pytest.raises(BenchError, match="stand_in has no model of what it draws, and lab"):
         meter_for(StandInTestbed)
 
 
