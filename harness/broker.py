@@ -16,11 +16,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import IO
+from typing import IO, Any
 
 from harness import mqtt
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
+from harness.labfile import BrokerSection
 from harness.mqtt import BrokerAddress
 from harness.processes import inherited_path
 
@@ -85,17 +86,21 @@ def find_mosquitto() -> str:
 
 
 @contextmanager
-def running(*, program: str | None = None, clock: Clock | None = None) -> Iterator[Broker]:
+def running(
+    *, program: str | None = None, clock: Clock | None = None, section: BrokerSection | None = None
+) -> Iterator[Broker]:
     """A broker for the duration of the block.
 
     Args:
         program: path of mosquitto, "" for amqtt, None to look for mosquitto and fall back on amqtt.
+        section: the lab's `[broker]`: user and password if they are given, and where to listen beyond loopback.
 
     Raises:
         BenchError: it can't be started.
     """
     chosen = find_mosquitto() if program is None else program
-    broker = _start(chosen, clock or HostClock())
+    outside = _outside(section or BrokerSection(), chosen)
+    broker = _start(chosen, section or BrokerSection(), outside, clock or HostClock())
     log.info("%s at %s", broker.title, broker.address)
     try:
         yield broker
@@ -103,11 +108,30 @@ def running(*, program: str | None = None, clock: Clock | None = None) -> Iterat
         broker.close()
 
 
-def _start(program: str, clock: Clock) -> Broker:
+def _outside(section: BrokerSection, program: str) -> dict[str, Any]:
+    """Orders for listeners beyond loopback, checked."""
+    if section.listen is None:
+        return {}
+    if not program:
+        raise BenchError("[broker] listen needs mosquitto, and none was found", cure="apt-get install mosquitto")
+    orders: dict[str, Any] = {"outside": section.listen, "outside_port": section.port if section.plain else 0}
+    if section.certificate and section.key:
+        for path in (section.certificate, section.key):
+            if not os.access(path, os.R_OK):
+                raise BenchError(f"{path} can't be read", cure="mend [broker] certificate and key")
+        if section.key.stat().st_mode & 0o077:
+            raise BenchError(f"key file {section.key} may be read by others", cure=f"chmod 600 {section.key}")
+        orders |= {"outside_tls_port": section.tls_port}
+        orders |= {"certificate": str(section.certificate), "key": str(section.key)}
+    return orders
+
+
+def _start(program: str, section: BrokerSection, outside: dict[str, Any], clock: Clock) -> Broker:
+    user = section.user or "bench"
+    password = section.password.read() if section.password else secrets.token_urlsafe(24)
     problem: BenchError | None = None
     for _ in range(_START_ATTEMPTS):
-        address = BrokerAddress("127.0.0.1", _free_port(), "bench", secrets.token_urlsafe(24))
-        broker = _spawn(program, address)
+        broker = _spawn(program, BrokerAddress("127.0.0.1", _free_port(), user, password), outside)
         try:
             _wait_until_up(broker, clock)
         except BenchError as e:
@@ -121,7 +145,7 @@ def _start(program: str, clock: Clock) -> Broker:
     raise problem or BenchError("the broker did not start")
 
 
-def _spawn(program: str, address: BrokerAddress) -> Broker:
+def _spawn(program: str, address: BrokerAddress, outside: dict[str, Any]) -> Broker:
     said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the Broker
     folder = tempfile.mkdtemp(prefix="agilenn-broker-")  # 0700
     process = subprocess.Popen(
@@ -131,7 +155,7 @@ def _spawn(program: str, address: BrokerAddress) -> Broker:
         stderr=said,
         env={**os.environ, "PYTHONPATH": inherited_path()},
     )
-    orders = {"program": program, "host": address.host, "port": address.port}
+    orders: dict[str, Any] = {"program": program, "host": address.host, "port": address.port, **outside}
     orders |= {"user": address.user, "password": address.password, "folder": folder}
     orders_pipe = process.stdin
     if orders_pipe is None:

@@ -38,6 +38,11 @@ class Orders:
     user: str
     password: str
     folder: str  # private to us; removed here too, in case the parent can't
+    outside: str = ""  # an address of this host beyond loopback to listen at too; mosquitto only
+    outside_port: int = 0  # without TLS; 0: none
+    outside_tls_port: int = 0
+    certificate: str = ""
+    key: str = ""
 
 
 def main() -> int:
@@ -54,7 +59,7 @@ def main() -> int:
 def mosquitto_config(orders: Orders, folder: Path) -> str:
     """The text of mosquitto.conf. TCP_NODELAY, or QoS 1 waits for delayed ACKs; nothing persists."""
     lines = [
-        f"listener {orders.port} {orders.host}",
+        "per_listener_settings false",
         "set_tcp_nodelay true",
         "persistence false",
         "log_dest stderr",
@@ -69,6 +74,16 @@ def mosquitto_config(orders: Orders, folder: Path) -> str:
         lines += ["allow_anonymous false", f"password_file {folder / 'passwords'}"]
     else:
         lines.append("allow_anonymous true")
+    lines.append(f"listener {orders.port} {orders.host}")
+    if orders.outside_port:
+        lines.append(f"listener {orders.outside_port} {orders.outside}")
+    if orders.outside_tls_port:
+        lines += [
+            f"listener {orders.outside_tls_port} {orders.outside}",
+            f"certfile {orders.certificate}",
+            f"keyfile {orders.key}",
+            "tls_version tlsv1.2",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import broker, services
+from harness import broker, given_broker, reach, services
 from harness.artefacts import Artefact
 from harness.bringup import Board, BoardSettings
 from harness.broker import Broker
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
-from harness.edge import launch
+from harness.edge import elsewhere, launch
+from harness.edge.elsewhere import EdgeElsewhere
 from harness.edge.launch import Calibrated, Edge
-from harness.labfile import EMPTY, LabSetup
+from harness.given_broker import GivenBroker
+from harness.labfile import EMPTY, BrokerSection, LabSetup
+from harness.mqtt import BrokerAddress
 from harness.services import Services
 
 MOST_BOARDS = 100
@@ -27,8 +30,8 @@ MOST_BOARDS = 100
 class Lab:
     """A broker with the edge behind it, up for one run."""
 
-    broker: Broker
-    edge: Edge | None
+    broker: Broker | GivenBroker
+    edge: Edge | EdgeElsewhere | None
     services: Services
     root: str
     setup: LabSetup = EMPTY
@@ -51,8 +54,8 @@ class Lab:
         """
         if not 0 <= board < MOST_BOARDS:
             raise BenchError(f"a run has at most {MOST_BOARDS} boards", cure="use fewer --jobs")
-        address = self.broker.address
         wifi = self.setup.wifi(testbed.name)
+        address = reach.for_device(self.broker.address, self.setup.file.broker, wifi, testbed)
         run = self.root.rpartition("/")[2]
         return Network(
             broker_host=address.host,
@@ -63,6 +66,8 @@ class Lab:
             wifi_password=wifi.password.read() if wifi.password else "bench-wifi",
             mqtt_user=address.user,
             mqtt_password=address.password,
+            tls=address.tls,
+            ca_pem=reach.ca_text(address.ca),
         )
 
 
@@ -70,16 +75,33 @@ class Lab:
 def opened(artefacts: Sequence[Artefact], setup: LabSetup = EMPTY, *, mosquitto: str | None = None) -> Iterator[Lab]:
     """A lab that serves `artefacts`, for the duration of the block. The edge warms up meanwhile."""
     root = f"agile/{secrets.token_hex(4)}"
+    section = setup.file.broker
+    if setup.file.edge.host and section.url is None:
+        raise BenchError(
+            "an edge server on another machine can't reach the bench's own broker", cure="give both one by [broker] url"
+        )
     with ExitStack() as held:
-        own = held.enter_context(broker.running(program=mosquitto))
-        remote = [a.folder for a in artefacts if a.offloads]
+        own = held.enter_context(_broker(section, mosquitto))
+        remote = [a for a in artefacts if a.offloads]
         try:
             heard = held.enter_context(services.listening(own.address, root))
-            edge = held.enter_context(launch.running(remote, own.address, root)) if remote else None
+            edge = held.enter_context(_edge(setup, remote, own.address, root)) if remote else None
             yield Lab(own, edge, heard, root, setup)
         except BenchError:
             own.check()  # a dead broker explains a failed edge or board better than they do
             raise
+
+
+def _broker(section: BrokerSection, mosquitto: str | None) -> AbstractContextManager[Broker | GivenBroker]:
+    return given_broker.running(section) if section.url else broker.running(program=mosquitto, section=section)
+
+
+def _edge(
+    setup: LabSetup, remote: Sequence[Artefact], address: BrokerAddress, root: str
+) -> AbstractContextManager[Edge | EdgeElsewhere]:
+    if name := setup.file.edge.host:
+        return elsewhere.watching(address, name, {f"{a.u32:08x}": a.description.scheme for a in remote})
+    return launch.running([a.folder for a in remote], address, root)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
+import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -23,9 +26,20 @@ class BrokerAddress:
     port: int
     user: str = ""
     password: str = field(default="", repr=False)
+    tls: bool = False
+    ca: Path | None = None  # PEM of who may sign the broker's certificate; None: whom this host trusts
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"mqtts://{host}:{self.port}" if self.tls else f"{host}:{self.port}"
+
+
+def on_loopback(host: str) -> bool:
+    """Does `host` stay on this machine?"""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK
 
 
 def check_open(address: BrokerAddress) -> None:
@@ -34,18 +48,27 @@ def check_open(address: BrokerAddress) -> None:
     Raises:
         BenchError: it is one.
     """
-    if address.host not in LOOPBACK and not address.password:
+    if not on_loopback(address.host) and not address.password:
         raise BenchError(
             f"broker {address} is not on loopback and no password is set",
-            cure="set AGILENN_MQTT_PASSWORD and a user, or use a broker on 127.0.0.1",
+            cure="set AGILENN_MQTT_PASSWORD and a user ([broker] in lab.toml), or use a broker on 127.0.0.1",
         )
 
 
 def client(address: BrokerAddress, client_id: str) -> mqtt.Client:
-    """A client, not yet connected."""
+    """A client, not yet connected.
+
+    Raises:
+        BenchError: the certificates to check the broker by can't be read.
+    """
     made = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv311)
     if address.user:
         made.username_pw_set(address.user, address.password or None)
+    if address.tls:
+        try:
+            made.tls_set(str(address.ca) if address.ca else None)
+        except (OSError, ValueError) as e:  # ssl.SSLError is an OSError
+            raise BenchError(f"{address.ca} holds no certificates ({e})", cure="give a PEM file by [broker] ca") from e
     made.on_socket_open = _no_delay
     made.reconnect_delay_set(min_delay=1, max_delay=2)
     return made
@@ -60,6 +83,13 @@ def connect(made: mqtt.Client, address: BrokerAddress, timeout_s: float = 10.0) 
     made.connect_timeout = timeout_s
     try:
         made.connect(address.host, address.port, keepalive=60)
+    except ssl.SSLCertVerificationError as e:
+        raise BenchError(
+            f"the certificate of the broker at {address} is not to be trusted ({e.verify_message})",
+            cure="give the certificate that signed it by [broker] ca, and the name that is in it by url",
+        ) from e
+    except ssl.SSLError as e:
+        raise BenchError(f"no TLS with the broker at {address} ({e.reason})", cure="is that its TLS port?") from e
     except OSError as e:
         raise BenchError(f"no broker at {address} ({e})", cure="start it, or give the address of one") from e
 

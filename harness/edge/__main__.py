@@ -8,17 +8,21 @@ import json
 import logging
 import os
 import queue
+import re
 import secrets
+import socket
 import sys
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 
-from harness import cli, mqtt, processes, registry
+from harness import cli, given_broker, labfile, mqtt, processes, registry
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
+from harness.edge import elsewhere
 from harness.edge.payload import HEADER_BYTES, MAX_BODY, Status, reply, sequence_of
 from harness.edge.server import EdgeServer, Served, load
 
@@ -36,10 +40,13 @@ def parser() -> cli.Parser:
     """The command line."""
     p = cli.Parser(prog="python -m harness.edge", description=__doc__)
     p.add_argument("artefacts", nargs="+", type=Path, metavar="DIR", help="artefact folders (…/<data set>/<scheme>)")
-    p.add_argument("--broker", required=True, metavar="HOST:PORT")
+    p.add_argument("--broker", metavar="HOST:PORT", help="or mqtts://HOST:PORT; default: [broker] url of the lab file")
     p.add_argument("--user", default="", help=f"broker user; the password comes from ${PASSWORD_VARIABLE}")
+    p.add_argument("--ca", type=Path, metavar="FILE", help="PEM of who may sign the broker's certificate")
+    p.add_argument("--name", metavar="N", help="announce this server so: [edge] host of the bench (default: host name)")
     p.add_argument("--root", default="agile/+", help="topic root; serves ROOT/+/up (default: %(default)s)")
     p.add_argument("--with-parent", action="store_true", help="end when stdin closes")
+    cli.add_lab(p)
     cli.add_common(p)
     return p
 
@@ -62,15 +69,29 @@ def main(argv: list[str]) -> int:
     # The bench compiles firmware while TensorFlow loads: it says when the machine is quiet enough to take the time.
     calibrate.wait()
     ready = [] if ended.is_set() else [_calibrated(server, one) for one in served]
-    _serve(server, ready, address, options.root, ended)
+    name = None if options.with_parent else options.name or socket.gethostname()
+    if name and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
+        raise BenchError(f"--name '{name}' is no name", cure="use letters, digits, dot, dash")
+    _serve(server, ready, address, options.root, ended, name)
     return 0
 
 
 def _address(options: argparse.Namespace) -> mqtt.BrokerAddress:
-    host, _, port = options.broker.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise BenchError(f"--broker '{options.broker}' is no address", cure="give HOST:PORT")
-    return mqtt.BrokerAddress(host.strip("[]"), int(port), options.user, os.environ.get(PASSWORD_VARIABLE, ""))
+    if options.broker is None:
+        section = labfile.load().file.broker
+        if section.url is None:
+            raise BenchError("no broker is given", cure="give --broker, or a --lab file with [broker] url")
+        return given_broker.address(section)
+    text = options.broker if "://" in options.broker else f"mqtt://{options.broker}"
+    try:
+        url = labfile.broker_url(text)
+        port = urlsplit(text).port
+    except ValueError:
+        port = None
+    if port is None:
+        raise BenchError(f"--broker '{options.broker}' is no address", cure="give HOST:PORT or mqtts://HOST:PORT")
+    password = os.environ.get(PASSWORD_VARIABLE, "")
+    return mqtt.BrokerAddress(url.host, port, options.user, password, url.tls, options.ca)
 
 
 def _calibrated(server: EdgeServer, one: Served) -> dict[str, Any]:
@@ -92,7 +113,12 @@ def _prepare(folders: list[Path]) -> tuple[EdgeServer, list[Served]]:
 
 
 def _serve(
-    server: EdgeServer, ready: list[dict[str, Any]], address: mqtt.BrokerAddress, root: str, ended: threading.Event
+    server: EdgeServer,
+    ready: list[dict[str, Any]],
+    address: mqtt.BrokerAddress,
+    root: str,
+    ended: threading.Event,
+    name: str | None,
 ) -> None:
     waiting: queue.Queue[tuple[str, bytes]] = queue.Queue(_WAITING)
     subscribed = threading.Event()
@@ -105,6 +131,8 @@ def _serve(
             ended.set()
         else:
             client.subscribe(f"{root}/+/up", qos=0)
+            if name:
+                client.publish(elsewhere.topic(name), elsewhere.announcement(ready), qos=1, retain=True)
 
     def on_message(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
         prefix, data = message.topic.removesuffix("/up"), bytes(message.payload)
@@ -116,6 +144,8 @@ def _serve(
         except queue.Full:
             client.publish(f"{prefix}/down", reply(Status.BUSY, sequence_of(data), 0), qos=0)
 
+    if name:
+        client.will_set(elsewhere.topic(name), b"", qos=1, retain=True)
     client.on_connect = on_connect
     client.on_message = on_message
     client.on_subscribe = lambda *_: subscribed.set()
@@ -128,22 +158,31 @@ def _serve(
         if subscribed.is_set():
             sys.stdout.write(json.dumps({"ready": ready}) + "\n")
             sys.stdout.flush()
-        while not ended.is_set():
-            try:
-                prefix, data = waiting.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            answer = server.answer(data)
-            client.publish(f"{prefix}/down", answer.data, qos=0)
-            said = {"seq": answer.sequence, "service_us": answer.service_us, "status": int(answer.status)}
-            client.publish(f"{prefix}/service", json.dumps(said), qos=0)
+        _answer(server, client, waiting, ended)
     finally:
+        if name:
+            with contextlib.suppress(ValueError, RuntimeError):  # not connected: the will has told it
+                client.publish(elsewhere.topic(name), b"", qos=1, retain=True).wait_for_publish(2)
         client.disconnect()
         client.loop_stop()
     if refused:
         raise BenchError(
             f"broker {address} refused the edge: {refused[0]}", cure=f"check user and ${PASSWORD_VARIABLE}"
         )
+
+
+def _answer(
+    server: EdgeServer, client: paho.Client, waiting: queue.Queue[tuple[str, bytes]], ended: threading.Event
+) -> None:
+    while not ended.is_set():
+        try:
+            prefix, data = waiting.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        answer = server.answer(data)
+        client.publish(f"{prefix}/down", answer.data, qos=0)
+        said = {"seq": answer.sequence, "service_us": answer.service_us, "status": int(answer.status)}
+        client.publish(f"{prefix}/service", json.dumps(said), qos=0)
 
 
 def _watch_parent(ended: threading.Event, calibrate: threading.Event) -> None:

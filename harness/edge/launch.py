@@ -73,6 +73,7 @@ class Edge:
 def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Iterator[Edge]:
     """An edge server for the duration of the block. It warms up meanwhile: ask `calibrated` before using it."""
     options = ["--with-parent", "--broker", str(address), "--user", address.user, "--root", root]
+    options += ["--ca", str(address.ca)] if address.ca else []
     # TensorFlow writes generated sources to the temporary folder and is not always given the time to remove them.
     with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory(prefix="agilenn-edge-") as own_folder:
         process = subprocess.Popen(

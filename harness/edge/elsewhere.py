@@ -1,0 +1,119 @@
+"""An edge server on another machine: it announces itself at the broker, and is waited for and watched there.
+
+    <host of the edge>$ python -m harness.edge --lab lab.toml --name gpu WEIGHTS…
+    <lab.toml>          [edge] host = "gpu"
+
+The announcement is a retained message on `agile/edges/<name>`; the broker takes it away when the edge is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import paho.mqtt.client as paho
+
+from harness import mqtt
+from harness.contracts.errors import BenchError
+from harness.edge.launch import Calibrated
+from harness.mqtt import BrokerAddress
+
+log = logging.getLogger(__name__)
+
+_WAIT_S = 10.0
+_MOST_BYTES = 65_536
+
+
+def topic(name: str) -> str:
+    """Where an edge server called `name` announces itself."""
+    return f"agile/edges/{name}"
+
+
+def announcement(ready: list[dict[str, Any]]) -> bytes:
+    """What it says there: as `ready` on its stdout."""
+    return json.dumps({"ready": ready}).encode()
+
+
+def read_announcement(data: bytes) -> list[Calibrated] | None:
+    """What such a message says; None for one that is empty (gone) or no announcement."""
+    if not data or len(data) > _MOST_BYTES:
+        return None
+    try:
+        said = json.loads(data)["ready"]
+        found = [Calibrated(str(one["scheme"]), str(one["weights"]), float(one["service_us"])) for one in said]
+    except (ValueError, KeyError, TypeError) as e:
+        log.info("no announcement of an edge: %s", e)
+        return None
+    return found if all(0 < one.service_us < 1e9 for one in found) else None
+
+
+class EdgeElsewhere:
+    """The edge server called `name`, as far as the broker tells. `wanted`: weights (hex) -> scheme it has to serve."""
+
+    def __init__(self, name: str, wanted: Mapping[str, str]) -> None:
+        self.name = name
+        self._wanted = wanted
+        self._news = threading.Condition()
+        self._served: list[Calibrated] | None = None
+        self._seen = False
+
+    def hear(self, data: bytes) -> None:
+        """Take in one message of its topic."""
+        with self._news:
+            self._served = read_announcement(data)
+            self._seen = self._seen or self._served is not None
+            self._news.notify_all()
+
+    def calibrated(self) -> list[Calibrated]:
+        """Wait until it has announced itself; what it serves and how long that takes it.
+
+        Raises:
+            BenchError: it is not there, or does not serve what is wanted.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._served is not None, _WAIT_S)
+            served = self._served
+        if served is None:
+            raise BenchError(
+                f"no edge server called '{self.name}' has announced itself at the broker",
+                cure=f"start it there: python -m harness.edge --lab lab.toml --name {self.name} WEIGHTS…",
+            )
+        missing = {scheme for weights, scheme in self._wanted.items() if weights not in {s.weights for s in served}}
+        if missing:
+            raise BenchError(
+                f"the edge server '{self.name}' does not serve the weights of {', '.join(sorted(missing))}",
+                cure="start it there with the weights of this bench",
+            )
+        return served
+
+    def check(self) -> None:
+        """Is it still there, as far as the broker tells? Raises BenchError when it was and is not."""
+        with self._news:
+            if self._seen and self._served is None:
+                raise BenchError(
+                    f"the edge server '{self.name}' is gone", cure="start it again, then go on with --resume"
+                )
+
+
+@contextmanager
+def watching(address: BrokerAddress, name: str, wanted: Mapping[str, str]) -> Iterator[EdgeElsewhere]:
+    """Watch the edge server `name` for the duration of the block. Raises BenchError where there is no broker."""
+    edge = EdgeElsewhere(name, wanted)
+    client = mqtt.client(address, "bench-edge-watch")
+    client.on_connect = lambda c, *_: c.subscribe(topic(name), qos=0)
+
+    def on_message(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
+        edge.hear(bytes(message.payload))
+
+    client.on_message = on_message
+    mqtt.connect(client, address)
+    client.loop_start()
+    try:
+        yield edge
+    finally:
+        client.disconnect()
+        client.loop_stop()

@@ -1,0 +1,79 @@
+"""A lab with a broker of its own over TLS and the edge server on another machine: both found by the lab file alone."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import broker
+from harness.contracts.paths import weights_dir
+from harness.labfile import BrokerSection
+
+PASSWORD = "only-in-the-environment"
+
+
+def _port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _certificates(folder: Path) -> None:
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    new = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(*new, "-x509", "-days", "2", "-subj", "/CN=lab", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl(*new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
+    (folder / "names").write_text("subjectAltName=DNS:localhost")
+    sign = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names")
+    openssl("x509", "-req", "-in", "server.csr", "-days", "2", *sign, "-out", "server.pem")
+    (folder / "server.key").chmod(0o600)
+
+
+def test_a_sample_by_an_edge_elsewhere_leaves_no_password_anywhere(
+    tmp_path: Path, start: Callable[..., Any], until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not (broker.find_mosquitto() and shutil.which("openssl")):
+        pytest.skip("no mosquitto or no openssl here")
+    monkeypatch.setenv("LAB_TEST_MQTT", PASSWORD)
+    _certificates(tmp_path)
+    plain, tls = _port(), _port()
+    secret = {"user": "lab", "password": {"env": "LAB_TEST_MQTT"}}
+    section = BrokerSection.model_validate(
+        {"listen": "127.0.0.1", "port": plain, "tls_port": tls, "ca": tmp_path / "ca.pem"}
+        | {"certificate": tmp_path / "server.pem", "key": tmp_path / "server.key"}
+        | secret
+    )
+    lab_file = tmp_path / "lab.toml"
+    lab_file.write_text(
+        f'[broker]\nurl = "mqtts://localhost:{tls}"\ndevice_url = "mqtt://127.0.0.1:{plain}"\nca = "ca.pem"\n'
+        'user = "lab"\npassword = { env = "LAB_TEST_MQTT" }\n[edge]\nhost = "gpu"\n'
+    )
+    weights = weights_dir() / "cifar10-compact" / "full_offload"
+    run = ("harness.run", "--scheme", "full_offload", "--testbed", "native", "--rate", "none", "-vv")
+    with broker.running(section=section):
+        edge = start("harness.edge", str(weights), "--lab", str(lab_file), "--name", "gpu")
+        assert edge.process.stdout is not None
+        assert "ready" in edge.process.stdout.readline()
+        measured = start(*run, "--lab", str(lab_file))
+        code, out, err = measured.wait()
+        assert code == 0, err
+        assert "total" in out and "class " in out
+        assert PASSWORD not in out + err
+        edge.process.send_signal(signal.SIGTERM)
+        assert edge.wait(60)[0] == 143
+        gone = start(*run, "--lab", str(lab_file))
+        code, _, err = gone.wait()
+        assert code == 2
+        assert "no edge server called 'gpu'" in err.splitlines()[-1]
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert PASSWORD.encode() not in path.read_bytes(), path
