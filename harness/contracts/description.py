@@ -14,6 +14,7 @@ from harness.contracts.toml import Strict, read_toml
 DESCRIPTION = "description.toml"
 GRAPH = "device.tflite"
 SERVER = "server.npz"
+PICTURE_CODECS = ("png", "rice", "jpeg")
 _HASHED = (DESCRIPTION, GRAPH, SERVER)  # sorted; what makes device and server belong together
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,23}$")]
@@ -41,7 +42,9 @@ class DeviceDescription(Strict):
     n_symbols: int = Field(default=256, ge=2, le=256)
     symbol_table: list[Annotated[int, Field(ge=0, le=255)]] = Field(default_factory=list)
     centroids: list[float] = Field(default_factory=list)
-    codec: Literal["stored", "lzw", "shuffle"] = "stored"
+    codec: Literal["stored", "lzw", "shuffle", "png", "rice", "jpeg"] = "stored"
+    jpeg_quality: int = Field(default=75, ge=1, le=100)
+    jpeg_chroma: Literal["420", "444"] = "420"
     alpha: float = Field(ge=0.0, le=1.0)
     exit_threshold: float = Field(default=2.0, ge=0.0, le=2.0)
 
@@ -58,6 +61,8 @@ class DeviceDescription(Strict):
             raise ValueError("outputs are named but graph is false")
         if self.offload == "features" and len(self.symbol_table) != 256:
             raise ValueError("offload features needs a symbol_table of 256 entries")
+        if self.offload != "image" and self.codec in PICTURE_CODECS:
+            raise ValueError(f"codec {self.codec} is for pictures: it needs offload image")
         if any(symbol >= self.n_symbols for symbol in self.symbol_table):
             raise ValueError("symbol_table holds a symbol >= n_symbols")
         return self

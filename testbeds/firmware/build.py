@@ -39,7 +39,8 @@ SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so"}
 _HOST_PORT = "host"
 _CORE_CODECS = (
     "crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c",
-    "codec_shuffle.c", "at.c", "combine.c",
+    "codec_shuffle.c", "codec_png.c", "codec_rice.c", "codec_jpeg.c", "codec_jpeg_tables.c", "codec_jpeg_file.c",
+    "at.c", "combine.c",
 )  # fmt: skip
 
 

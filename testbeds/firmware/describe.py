@@ -10,7 +10,7 @@ import tflite
 from harness.contracts.description import GRAPH, DeviceDescription, load_description, weights_u32
 from harness.contracts.errors import BenchError
 
-CODECS = {"stored": 0, "lzw": 1, "shuffle": 2}
+CODECS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5}
 OFFLOADS = {"none": 0, "image": 1, "features": 2}
 
 
@@ -64,6 +64,7 @@ def _config(d: DeviceDescription, symbols: int) -> str:
     return f"""#define SCHEME_NAME "{d.label[:48]}"
 #define SCHEME_HAS_GRAPH {int(d.graph)}
 #define SCHEME_IMAGE_BYTES {d.image_bytes}u
+#define SCHEME_IMAGE_ROWS {d.input_shape[0]}u
 #define SCHEME_CLASSES {d.classes}u
 #define SCHEME_SYMBOLS {symbols}u
 #define SCHEME_N_SYMBOLS {n_symbols}u
@@ -83,6 +84,7 @@ const scheme_t scheme = {{
     .weights = 0x{weights:08x}u,
     .offload = {OFFLOADS[d.offload]},
     .codec = {CODECS[d.codec]},
+    .quality = {d.jpeg_quality | (0x80 if d.jpeg_chroma == "444" else 0)},
     .features_output = {d.features_output},
     .local_logits_output = {d.local_logits_output},
     .first_channel = {d.first_channel},

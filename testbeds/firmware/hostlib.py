@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.errors import BenchError
+from testbeds.firmware import jpeg
 from testbeds.firmware.build import build_codec_library
 
 MAX_SYMBOLS = 1 << 20  # far above any picture or feature map here: bounds what a decode may allocate
 PAYLOAD_HEAD = 16
-CODEC_IDS = {"stored": 0, "lzw": 1, "shuffle": 2}
+CODEC_IDS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5}
+JPEG_FILE_EXTRA = 622  # bytes that the file of a jpeg body has more than the body
 CODEC_NAMES = {number: name for name, number in CODEC_IDS.items()}
 _CHECKS = {1: "shorter than its header", 2: "of another version", 3: "of a wrong size", 4: "corrupt (CRC)"}
 
@@ -35,9 +37,10 @@ _CODEC_CALLS: dict[str, tuple[list[Any], Any]] = {
     "api_cobs_encode": ([ctypes.c_char_p, _size, _u8p], _size),
     "api_cobs_decode": ([ctypes.c_char_p, _size, _u8p], _size),
     "api_stored_bytes": ([_u32, _size], _size),
-    "api_encode_body": ([_u32, _u32, _u8p, _size, _u8p, _size], _size),
+    "api_encode_body": ([_u32, _u32, _u8p, _size, _u32, ctypes.c_uint8, _u8p, _size], _size),
     "api_decode_body": ([_u32, _u32, ctypes.c_char_p, _size, _u8p, _size], _int),
-    "api_encode_message": ([_u32, _u32, _u8p, _size, _u16, _u32, _u8p, _size], _size),
+    "api_encode_message": ([_u32, _u32, _u8p, _size, _u32, ctypes.c_uint8, _u16, _u32, _u8p, _size], _size),
+    "api_jpeg_file": ([ctypes.c_char_p, _size, _u8p, _size], _size),
     "api_seal": ([_u8p, ctypes.c_uint8, _u16, _u32, _u32], None),
     "api_open": ([ctypes.c_char_p, _size, _u32p], _int),
     "api_frame_receiver_bytes": ([], _size),
@@ -88,8 +91,22 @@ class CodecLibrary:
         self._lib = _load(path)
         _declare(self._lib, _CODEC_CALLS)
 
-    def encode(self, symbols: U8, n_symbols: int, codec: str, sequence: int, weights: int) -> bytes:
+    def encode(
+        self,
+        symbols: U8,
+        n_symbols: int,
+        codec: str,
+        sequence: int,
+        weights: int,
+        *,
+        rows: int = 1,
+        quality: int = 75,
+    ) -> bytes:
         """Symbols (uint8, each < n_symbols) to a payload, stored where `codec` does not pay.
+
+        Args:
+            rows: of a picture, for the picture codecs.
+            quality: for jpeg: 1..100, plus 128 for 4:4:4.
 
         Raises:
             ValueError: a symbol outside the alphabet, no symbols, or an unknown codec.
@@ -97,7 +114,10 @@ class CodecLibrary:
         flat = _symbols(symbols, n_symbols)
         room = PAYLOAD_HEAD + int(self._lib.api_stored_bytes(n_symbols, flat.size))
         out = np.empty(room, np.uint8)
-        size = self._lib.api_encode_message(_codec_id(codec), n_symbols, flat, flat.size, sequence, weights, out, room)
+        number = _codec_id(codec)
+        size = self._lib.api_encode_message(
+            number, n_symbols, flat, flat.size, rows, quality, sequence, weights, out, room
+        )
         return out[:size].tobytes()
 
     def decode(self, data: bytes, n_symbols: int, count: int) -> U8:
@@ -128,21 +148,41 @@ class CodecLibrary:
         self._lib.api_seal(out, codec_or_status, sequence, weights, len(body))
         return out.tobytes()
 
-    def encode_body(self, codec: str, symbols: U8, n_symbols: int) -> bytes:
-        """One codec alone, without the fall-back."""
+    def encode_body(self, codec: str, symbols: U8, n_symbols: int, *, rows: int = 1, quality: int = 75) -> bytes:
+        """One codec alone, without the fall-back; empty where it does not take such symbols. Args as `encode`."""
         flat = _symbols(symbols, n_symbols)
         out = np.empty(2 * flat.size + 16, np.uint8)
-        size = self._lib.api_encode_body(_codec_id(codec), n_symbols, flat, flat.size, out, out.size)
+        size = self._lib.api_encode_body(_codec_id(codec), n_symbols, flat, flat.size, rows, quality, out, out.size)
         return out[:size].tobytes()
 
     def decode_body(self, codec: int, body: bytes, n_symbols: int, count: int) -> U8:
         """A codec's body to exactly `count` symbols. Raises PayloadError for any other body."""
         if not (2 <= n_symbols <= 256 and 1 <= count <= MAX_SYMBOLS):
             raise PayloadError(f"{count} symbols of {n_symbols} can't be")
+        if codec == CODEC_IDS["jpeg"]:
+            return self._decode_jpeg(body, count)
         out = np.zeros(count, np.uint8)
         if self._lib.api_decode_body(codec, n_symbols, body, len(body), out, count):
             raise PayloadError(f"body of codec {CODEC_NAMES.get(codec, codec)} is not {count} symbols")
         return out
+
+    def jpeg_file(self, body: bytes) -> bytes:
+        """The JFIF file of a jpeg body. Raises PayloadError when it is none."""
+        out = np.empty(len(body) + JPEG_FILE_EXTRA, np.uint8)
+        size = int(self._lib.api_jpeg_file(body, len(body), out, out.size))
+        if not size:
+            raise PayloadError("body is no JPEG of this format")
+        return out[:size].tobytes()
+
+    def _decode_jpeg(self, body: bytes, count: int) -> U8:
+        file = self.jpeg_file(body)
+        width, height = body[1] + 1, body[2] + 1
+        if 3 * width * height != count:
+            raise PayloadError(f"a picture of {width}x{height} is not {count} symbols")
+        try:
+            return jpeg.pixels(file, width, height).reshape(-1)
+        except ValueError as e:
+            raise PayloadError(f"body of codec jpeg can't be decoded ({e})") from e
 
     def crc32(self, data: bytes, crc: int = 0) -> int:
         """The firmware's CRC-32."""
@@ -213,7 +253,7 @@ class _Info(ctypes.Structure):
 class Batch:
     """The device's half of n pictures."""
 
-    symbols: U8  # [n, symbols]; [n, 0] for schemes that send none
+    symbols: U8  # [n, symbols] as the edge decodes them; [n, 0] for schemes that send none
     local_logits: I8  # [n, classes]; [n, 0] without a local head
     exited: npt.NDArray[np.bool_]  # [n]
     payload_bytes: npt.NDArray[np.uint32]  # [n], header included; 0 where nothing is sent
@@ -287,6 +327,9 @@ class HostLibrary(CodecLibrary):
         exited, sizes, codecs = np.zeros(n, np.uint8), np.zeros(n, np.uint32), np.zeros(n, np.uint8)
         limit = info.exit_threshold if threshold is None else threshold
         self._lib.api_run_many(pictures, n, limit, symbols, logits, exited, sizes, codecs)
+        for i in np.flatnonzero(codecs == CODEC_IDS["jpeg"]):  # lossy: what arrives is not what was sent
+            self.run_local(pictures[i])
+            symbols[i] = self.decode(self.message(0), 256, info.symbols)
         return Batch(symbols, logits, exited.astype(np.bool_), sizes, codecs)
 
     def start_app(self, module: Callable[[bytes], bytes]) -> None:

@@ -3,7 +3,13 @@
 encode_fn codec_encoder(unsigned codec)
 {
     static const encode_fn encoders[CODEC_COUNT] = {
-        [CODEC_STORED] = stored_encode, [CODEC_LZW] = lzw_encode, [CODEC_SHUFFLE] = shuffle_encode};
+        [CODEC_STORED] = stored_encode,
+        [CODEC_LZW] = lzw_encode,
+        [CODEC_SHUFFLE] = shuffle_encode,
+        [CODEC_PNG] = png_encode,
+        [CODEC_RICE] = rice_encode,
+        [CODEC_JPEG] = jpeg_encode,
+    };
     return codec < CODEC_COUNT ? encoders[codec] : NULL;
 }
 

@@ -8,7 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CODEC_STORED = 0, CODEC_LZW = 1, CODEC_SHUFFLE = 2, CODEC_COUNT = 3 };
+enum {
+    CODEC_STORED = 0,
+    CODEC_LZW = 1,
+    CODEC_SHUFFLE = 2,
+    CODEC_PNG = 3,
+    CODEC_RICE = 4,
+    CODEC_JPEG = 5,
+    CODEC_COUNT = 6,
+};
 
 /* Where symbols come from: `runs` runs of `run` bytes, `stride` bytes apart, each byte mapped by `symbol_of_byte`.
  * So the quantiser is one table look-up inside the coding pass, and a channel slice needs no copy. */
@@ -19,7 +27,16 @@ typedef struct {
     uint32_t run;
     uint32_t stride;
     uint32_t n_symbols; /* 1..256 */
+    uint8_t quality; /* of a lossy codec: see codec_jpeg.h */
 } symbols_t;
+
+/* Picture codecs (png, rice, jpeg) take a run as a row of RGB pixels, 256 symbols, as they lie in memory. */
+#define PICTURE_PIXELS_MAX 256u /* of a row, and rows */
+static inline bool is_picture(const symbols_t *s)
+{
+    return s->n_symbols == 256 && s->run != 0 && s->run % 3 == 0 && s->run <= 3 * PICTURE_PIXELS_MAX && s->runs != 0 &&
+           s->runs <= PICTURE_PIXELS_MAX;
+}
 
 /* Writes at most `capacity` bytes; returns the bytes written, or 0 when it would take more. `work` is codec_work. */
 typedef size_t (*encode_fn)(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
@@ -39,10 +56,30 @@ typedef struct {
     uint16_t places[4096]; /* where four bytes were last seen, by their hash */
 } shuffle_work_t;
 
-/* Scratch memory of any encoder: 24 KB. */
+typedef struct {
+    lzw_work_t lzw;
+    uint8_t row[3 * PICTURE_PIXELS_MAX]; /* residuals */
+} png_work_t;
+
+typedef struct {
+    uint8_t above[3 * (PICTURE_PIXELS_MAX + 2)]; /* residuals of the row above by pixel, one pixel of zeros each side */
+} rice_work_t;
+
+typedef struct {
+    uint32_t ac[2][256]; /* code << 8 | bits, by run and size; luminance, chrominance */
+    uint32_t dc[2][12];
+    uint32_t reciprocal[2][64]; /* of the quantiser's steps, zigzag order */
+    uint16_t half[2][64]; /* half a step */
+    int16_t block[64];
+} jpeg_work_t;
+
+/* Scratch memory of any encoder: under 25 KB. */
 typedef union {
     lzw_work_t lzw;
     shuffle_work_t shuffle;
+    png_work_t png;
+    rice_work_t rice;
+    jpeg_work_t jpeg;
 } codec_work_t;
 
 encode_fn codec_encoder(unsigned codec); /* NULL: no such codec */
@@ -55,6 +92,12 @@ size_t lzw_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void 
 bool lzw_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
 size_t shuffle_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
 bool shuffle_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
+
+size_t png_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
+bool png_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
+size_t rice_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
+bool rice_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
+size_t jpeg_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
 
 /* Bits for values 0..count-1, at least 1. */
 static inline unsigned bits_for(uint32_t count)

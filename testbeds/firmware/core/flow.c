@@ -135,7 +135,7 @@ void flow_infer(const settings_t *settings, uint16_t seq, result_t *result)
         now = port_cycles();
         result->cycles_local = now - before;
         before = now;
-        message_bytes = local_encode(seq, message, sizeof message, &result->codec);
+        message_bytes = local_encode(seq, settings->quality, message, sizeof message, &result->codec);
         result->payload_bytes = (uint32_t)message_bytes;
         result->symbols = SCHEME_SYMBOLS;
         port_marker(MARKER_WAIT);

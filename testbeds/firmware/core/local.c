@@ -80,7 +80,10 @@ static codec_work_t FAST_BSS work;
 
 symbols_t local_offloaded(void)
 {
-    symbols_t s = {local_image, scheme_symbol_of_byte, 1, SCHEME_IMAGE_BYTES, 0, SCHEME_N_SYMBOLS};
+    enum { ROW_BYTES = SCHEME_IMAGE_BYTES / SCHEME_IMAGE_ROWS };
+    symbols_t s = {
+        local_image, scheme_symbol_of_byte, SCHEME_IMAGE_ROWS, ROW_BYTES, ROW_BYTES, SCHEME_N_SYMBOLS, scheme.quality,
+    };
 #if SCHEME_HAS_GRAPH
     if (scheme.offload == OFFLOAD_FEATURES) {
         const graph_output_t *map = &graph_outputs[scheme.features_output];
@@ -93,9 +96,10 @@ symbols_t local_offloaded(void)
     return s;
 }
 
-size_t local_encode(uint16_t seq, uint8_t *message, size_t room, uint8_t *codec)
+size_t local_encode(uint16_t seq, uint8_t quality, uint8_t *message, size_t room, uint8_t *codec)
 {
     symbols_t symbols = local_offloaded();
+    symbols.quality = quality;
     if (room < SCHEME_MESSAGE_BYTES) {
         return 0;
     }

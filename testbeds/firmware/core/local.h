@@ -25,8 +25,8 @@ const int8_t *local_features(size_t *bytes);
 /* Where the symbols of what is sent come from. */
 symbols_t local_offloaded(void);
 
-/* Quantises and encodes what the scheme offloads into a sealed message. Returns its bytes. */
-size_t local_encode(uint16_t seq, uint8_t *message, size_t room, uint8_t *codec);
+/* Quantises and encodes what the scheme offloads into a sealed message, a lossy codec at `quality`. Returns its bytes. */
+size_t local_encode(uint16_t seq, uint8_t quality, uint8_t *message, size_t room, uint8_t *codec);
 
 #define SCHEME_MESSAGE_BYTES (16u + SCHEME_STORED_BYTES) /* the largest message: nothing grows beyond stored */
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "scheme_config.h" /* SCHEME_NAME, _HAS_GRAPH, _IMAGE_BYTES, _CLASSES, _SYMBOLS, _N_SYMBOLS, _STORED_BYTES */
+#include "scheme_config.h" /* SCHEME_NAME, _HAS_GRAPH, _IMAGE_BYTES, _IMAGE_ROWS, _CLASSES, _SYMBOLS, _N_SYMBOLS, _STORED_BYTES */
 
 enum { OFFLOAD_NONE = 0, OFFLOAD_IMAGE = 1, OFFLOAD_FEATURES = 2 };
 
@@ -12,6 +12,7 @@ typedef struct {
     uint32_t weights; /* first four bytes of the weights hash: device and edge refuse each other's strangers */
     uint8_t offload;
     uint8_t codec;
+    uint8_t quality; /* of a lossy codec (codec_jpeg.h) */
     int8_t features_output; /* index among the graph's outputs, or -1 */
     int8_t local_logits_output;
     uint16_t first_channel; /* the slice of the feature map that is sent */

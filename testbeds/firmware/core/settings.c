@@ -19,7 +19,8 @@ enum {
     TAG_CLIENT,
     TAG_REPLY_TIMEOUT_MS,
     TAG_ALPHA,
-    TAG_EXIT_THRESHOLD
+    TAG_EXIT_THRESHOLD,
+    TAG_QUALITY
 };
 
 void settings_default(settings_t *settings)
@@ -29,6 +30,7 @@ void settings_default(settings_t *settings)
     settings->reply_timeout_ms = 5000;
     settings->alpha = scheme.alpha;
     settings->exit_threshold = scheme.exit_threshold;
+    settings->quality = scheme.quality;
 }
 
 /* Copies printable text of at most room - 1 bytes. Control characters would end an AT command early. */
@@ -110,6 +112,12 @@ static const char *take(settings_t *s, uint32_t *clock_hz, unsigned tag, const u
         return take_f32(&s->alpha, 0.0f, 1.0f, value, length) ? NULL : "bad alpha";
     case TAG_EXIT_THRESHOLD:
         return take_f32(&s->exit_threshold, 0.0f, 2.0f, value, length) ? NULL : "bad exit threshold";
+    case TAG_QUALITY: /* the scheme says how chroma is sampled */
+        if (length != 1 || value[0] < 1 || value[0] > 100) {
+            return "bad quality";
+        }
+        s->quality = (uint8_t)((s->quality & 0x80u) | value[0]);
+        return NULL;
     default:
         return "unknown tag";
     }

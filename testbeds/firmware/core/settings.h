@@ -19,6 +19,7 @@ typedef struct {
     uint32_t reply_timeout_ms;
     float alpha;
     float exit_threshold;
+    uint8_t quality; /* of a lossy codec, chroma bit included (codec_jpeg.h) */
 } settings_t;
 
 void settings_default(settings_t *settings);

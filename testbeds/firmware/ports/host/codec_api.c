@@ -4,6 +4,7 @@
 #include "at.h"
 #include "bytes.h"
 #include "codec.h"
+#include "codec_jpeg.h"
 #include "combine.h"
 #include "crc32.h"
 #include "frame.h"
@@ -29,12 +30,19 @@ API size_t api_cobs_decode(const uint8_t *in, size_t count, uint8_t *out) { retu
 
 API size_t api_stored_bytes(uint32_t n_symbols, size_t count) { return stored_bytes(n_symbols, count); }
 
-/* One codec alone, without the fall-back to stored: 0 when it takes more than `capacity`. */
-API size_t api_encode_body(unsigned codec, uint32_t n_symbols, const uint8_t *symbols, size_t count, uint8_t *out,
-                           size_t capacity)
+static symbols_t symbols_in(const uint8_t *symbols, size_t count, uint32_t runs, uint32_t n_symbols, uint8_t quality)
+{
+    uint32_t run = (uint32_t)(count / runs);
+    return (symbols_t){symbols, identity(), runs, run, run, n_symbols, quality};
+}
+
+/* One codec alone, without the fall-back to stored: 0 when it takes more than `capacity`. `runs` divides `count`: the
+ * rows of a picture, else 1. */
+API size_t api_encode_body(unsigned codec, uint32_t n_symbols, const uint8_t *symbols, size_t count, uint32_t runs,
+                           uint8_t quality, uint8_t *out, size_t capacity)
 {
     codec_work_t work;
-    symbols_t from = {symbols, identity(), 1, (uint32_t)count, 0, n_symbols};
+    symbols_t from = symbols_in(symbols, count, runs, n_symbols, quality);
     encode_fn encode = codec_encoder(codec);
     return encode == NULL ? 0 : encode(&from, out, capacity, &work);
 }
@@ -50,12 +58,12 @@ API int api_decode_body(unsigned codec, uint32_t n_symbols, const uint8_t *body,
 }
 
 /* A sealed message as the device makes it, fall-back included. 0 when `room` is too small. */
-API size_t api_encode_message(unsigned wanted, uint32_t n_symbols, const uint8_t *symbols, size_t count, uint16_t seq,
-                              uint32_t weights, uint8_t *out, size_t room)
+API size_t api_encode_message(unsigned wanted, uint32_t n_symbols, const uint8_t *symbols, size_t count, uint32_t runs,
+                              uint8_t quality, uint16_t seq, uint32_t weights, uint8_t *out, size_t room)
 {
     codec_work_t work;
     uint8_t used;
-    symbols_t from = {symbols, identity(), 1, (uint32_t)count, 0, n_symbols};
+    symbols_t from = symbols_in(symbols, count, runs, n_symbols, quality);
     if (room < PAYLOAD_HEAD) {
         return 0;
     }
@@ -66,6 +74,12 @@ API size_t api_encode_message(unsigned wanted, uint32_t n_symbols, const uint8_t
     payload_header_t header = {used, seq, weights, (uint32_t)body};
     payload_seal(out, &header);
     return PAYLOAD_HEAD + body;
+}
+
+/* The JFIF file of a jpeg body; 0 when it is none or `room` is too small. */
+API size_t api_jpeg_file(const uint8_t *body, size_t bytes, uint8_t *out, size_t room)
+{
+    return jpeg_file(body, bytes, out, room);
 }
 
 API void api_seal(uint8_t *message, uint8_t codec_or_status, uint16_t seq, uint32_t weights, uint32_t body_bytes)

@@ -65,7 +65,7 @@ API void api_symbols(uint8_t *out)
 API size_t api_message(uint16_t seq, uint8_t *out, size_t room)
 {
     uint8_t codec;
-    return scheme.offload == OFFLOAD_NONE ? 0 : local_encode(seq, out, room, &codec);
+    return scheme.offload == OFFLOAD_NONE ? 0 : local_encode(seq, scheme.quality, out, room, &codec);
 }
 
 /* Would the device leave with these local logits? */
@@ -100,7 +100,7 @@ API void api_run_many(const uint8_t *images, size_t count, float threshold, uint
             memcpy(logits + i * SCHEME_CLASSES, local_logits_raw(), SCHEME_CLASSES);
         }
         if (scheme.offload != OFFLOAD_NONE && !leaves) {
-            bytes = local_encode((uint16_t)i, message, sizeof message, &codec);
+            bytes = local_encode((uint16_t)i, scheme.quality, message, sizeof message, &codec);
         }
         if (exited != NULL) {
             exited[i] = (uint8_t)leaves;
