@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from baselines import tomlout
 from baselines.artefact import versions, write_text
-from baselines.data import DataSet, train_validation_split
+from baselines.data import DataSet, resized, train_validation_split
 from harness.contracts.description import GRAPH, DeviceDescription, load_description
 from harness.contracts.scheme import Scheme
 
@@ -49,6 +49,7 @@ def accuracies(
 ) -> dict[str, float]:
     """Share of right answers, in 0..1: `combined`, and `local` and `remote` alone where the scheme has them."""
     description = load_description(folder)
+    pictures = resized(pictures, description.input_shape[0])
     graph = (folder / GRAPH).read_bytes() if description.graph else None
     symbols, local = device_half(description, graph, pictures)
     remote = scheme.server(folder).infer_batch(symbols) if symbols is not None else None

@@ -25,8 +25,10 @@ class Reference(NamedTuple):
 
 
 def picture_spec(recipe: ReferenceRecipe, data: DataSet) -> NetworkSpec:
-    height, width, depth = data.x_train.shape[1:]
-    return NetworkSpec("residual_picture", (height, width, depth), data.classes, recipe.widths)
+    """What network the recipe asks for on this data set."""
+    size = recipe.input_size
+    height, width = (size, size) if size else (int(n) for n in data.x_train.shape[1:3])
+    return NetworkSpec(f"{recipe.network}_picture", (height, width, 3), data.classes, recipe.widths)
 
 
 def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bool) -> Reference:
@@ -59,10 +61,12 @@ def _train(
     from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
 
     keras.utils.set_random_seed(recipe.seed)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train)
+    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     with precision(recipe.precision):
         model = spec.build(folded=False)
-    job = SupervisedJob(model, samples, weight_decay=recipe.weight_decay, smoothing=recipe.smoothing)
+    job = SupervisedJob(
+        model, samples, weight_decay=recipe.weight_decay, smoothing=recipe.smoothing, nesterov=recipe.nesterov
+    )
     run = Run(
         title="reference network",
         folder=folder,
@@ -72,6 +76,7 @@ def _train(
         seed=recipe.seed,
         learning_rate=recipe.learning_rate,
         warmup_epochs=recipe.warmup_epochs,
+        patience=recipe.patience,
     )
     figures = train(job, run, report, resume=resume)
     save_network(folder / "reference.npz", spec, fold(model))

@@ -131,7 +131,7 @@ def main(argv: list[str]) -> int:
     artefact = load(options.artefact)
     name = options.dataset or artefact.description.dataset
     images.check_name(name)
-    data = images.load(name)
+    data = images.load(name).fitting(artefact.description)
     library = options.library or build(artefact.folder, "host")
     found = cached(artefact, library, data) or measure(artefact, library, data, options.jobs)
     out = cli.console()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
 
 
@@ -20,6 +21,27 @@ class Images:
     labels: npt.NDArray[np.uint8]
     classes: int
     checksum: str
+
+    def fitting(self, description: DeviceDescription) -> Images:
+        """These pictures as a network takes them: scaled where its description says so.
+
+        Raises:
+            BenchError: they have another size or other classes than the network.
+        """
+        d = description
+        pictures = self.pictures
+        if d.scale_pictures:
+            from baselines.data.resize import resized  # noqa: PLC0415 - found late, like every baseline
+
+            pictures = resized(pictures, d.input_shape[0])
+        if pictures.shape[1:] != d.input_shape or self.classes != d.classes:
+            own = "x".join(map(str, pictures.shape[1:3]))
+            wanted = "x".join(map(str, d.input_shape[:2]))
+            raise BenchError(
+                f"{d.label} takes {wanted} pictures of {d.classes} classes, {self.name} has {own} and {self.classes}",
+                cure="train it for this data set",
+            )
+        return replace(self, pictures=pictures)
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -33,6 +33,12 @@ def fit(values: npt.NDArray[Any], centroids: int, iterations: int = 30) -> Float
     return np.clip(found, 0.01, TOP - 0.01).astype(np.float32)
 
 
+def drawn(centroids: int, seed: int) -> Floats:
+    """Centroids of standard normal parameters, ascending: how the public code starts."""
+    parameters = np.random.default_rng([seed, 6]).standard_normal(centroids)
+    return np.sort(TOP / (1 + np.exp(-parameters))).astype(np.float32)
+
+
 def to_parameters(centroids: Floats) -> Floats:
     """The trained parameters that give `centroids`."""
     share = np.clip(np.asarray(centroids, dtype=np.float64) / TOP, 1e-4, 1 - 1e-4)

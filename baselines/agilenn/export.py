@@ -33,24 +33,26 @@ def export_device(
     *,
     dataset: str,
     profile: str,
+    classes: int,
     calibration: npt.NDArray[np.uint8],
 ) -> Half:
     """Convert the folded device model and fold the codebook into a 256-entry table.
 
     Args:
-        folded: picture -> [features, local logits].
+        folded: picture -> [features, local logits], or the features alone where no channel stays local.
         calibration: uint8 training pictures.
     """
     graph = to_int8(folded, calibration)
-    features, logits = output_index(graph, 4), output_index(graph, 2)
-    scale, zero_point = output_quantisation(graph, features)
     k = recipe.network.k
+    features, logits = output_index(graph, 4), output_index(graph, 2) if k else -1
+    scale, zero_point = output_quantisation(graph, features)
     description = DeviceDescription(
         scheme="agilenn",
         dataset=dataset,
         profile=profile,
-        classes=int(folded.output_shape[1][-1]),
+        classes=classes,
         input_shape=tuple(folded.input_shape[1:]),
+        scale_pictures=bool(recipe.input_size),
         graph=True,
         offload="features",
         features_output=features,

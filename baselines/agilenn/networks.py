@@ -10,33 +10,41 @@ import numpy.typing as npt
 
 from baselines.data import DataSet
 from baselines.networks.device import split_model
-from baselines.networks.folding import assign, fold
-from baselines.networks.residual import body_model
+from baselines.networks.folding import assign, fold, reorder_inputs
 from baselines.networks.store import NetworkSpec
 from baselines.recipe import AgileNNRecipe
+from baselines.training.supervised import picture_shape
 from harness.contracts.errors import BenchError
 
 
 def device_model(recipe: AgileNNRecipe, data: DataSet, *, folded: bool) -> Any:
     """Picture in 0..1 -> [features, local logits]."""
     n = recipe.network
-    height, width, depth = data.x_train.shape[1:]
     return split_model(
-        (int(height), int(width), int(depth)),
+        picture_shape(recipe, data),
         data.classes,
         channels=n.channels,
         stride=n.stride,
         k=n.k,
         local_widths=n.local_widths,
         folded=folded,
+        first=n.first,
+        first_channels=n.first_channels,
+        logit_norm=n.logit_norm,
     )
+
+
+def map_size(recipe: AgileNNRecipe, data: DataSet) -> tuple[int, int]:
+    """Height and width of the extractor's map."""
+    height, width, _ = picture_shape(recipe, data)
+    stride = recipe.network.stride
+    return -(-height // stride), -(-width // stride)
 
 
 def remote_spec(recipe: AgileNNRecipe, data: DataSet) -> NetworkSpec:
     """The server's network: it takes the sent channels, dequantised."""
     n = recipe.network
-    height, width = (int(size) // n.stride for size in data.x_train.shape[1:3])
-    return NetworkSpec("residual_body", (height, width, n.channels - n.k), data.classes, n.remote_widths)
+    return NetworkSpec(f"{n.remote}_body", (*map_size(recipe, data), n.channels - n.k), data.classes, n.remote_widths)
 
 
 def reference_body(spec: NetworkSpec, reference: Any, recipe: AgileNNRecipe, data: DataSet) -> Any:
@@ -48,7 +56,7 @@ def reference_body(spec: NetworkSpec, reference: Any, recipe: AgileNNRecipe, dat
         BenchError: the extractor's map does not fit.
     """
     n = recipe.network
-    height, width = (int(size) // n.stride for size in data.x_train.shape[1:3])
+    height, width = map_size(recipe, data)
     stem_height, stem_width, stem_channels = (int(size) for size in reference.get_layer("stem_relu").output.shape[1:])
     if n.channels != stem_channels or stem_height % height:
         raise BenchError(
@@ -56,7 +64,10 @@ def reference_body(spec: NetworkSpec, reference: Any, recipe: AgileNNRecipe, dat
             f"{stem_height}x{stem_width}x{stem_channels}",
             cure="change network.channels or network.stride",
         )
-    body = body_model((stem_height, stem_width, stem_channels), spec.classes, spec.widths, folded=True)
+    inner = NetworkSpec(
+        spec.network.replace("_picture", "_body"), (stem_height, stem_width, stem_channels), spec.classes, spec.widths
+    )
+    body = inner.build(folded=True)
     weights = {name: value for name, value in fold(reference).items() if not name.startswith("stem_")}
     assign(body, weights)
     body.trainable = False
@@ -77,7 +88,4 @@ def reorder(device: Any, body: Any, order: npt.NDArray[np.int64]) -> None:
     conv, bn = device.get_layer("extract_mix_conv"), device.get_layer("extract_mix_bn")
     conv.set_weights([conv.get_weights()[0][..., order]])
     bn.set_weights([w[order] for w in bn.get_weights()])
-    inner = body if any(layer.name == "stage0_conv" for layer in body.layers) else body.get_layer("body")
-    first = inner.get_layer("stage0_conv")
-    kernel, bias = first.get_weights()
-    first.set_weights([kernel[:, :, order, :], bias])
+    reorder_inputs(body if body.name == "body" else body.get_layer("body"), order)

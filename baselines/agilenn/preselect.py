@@ -16,10 +16,11 @@ def appearance(channels: Floats, k: int) -> npt.NDArray[np.float64]:
     return np.bincount(top.ravel(), minlength=channels.shape[1]) / len(channels)
 
 
-def channel_order(channels: Floats, k: int, method: str) -> npt.NDArray[np.int64]:
+def channel_order(channels: Floats, k: int, method: str, seed: int = 0) -> npt.NDArray[np.int64]:
     """Order of the channels, the local ones first, for importances [n, c] of training samples.
 
-    `topk_appearance` ranks by `appearance`, `global_importance` by the mean share, `none` keeps the order.
+    `topk_appearance` ranks by `appearance`, `global_importance` by the mean share, `random` draws k by `seed`, `none`
+    keeps the order.
     """
     count = channels.shape[1]
     if method == "none":
@@ -28,6 +29,8 @@ def channel_order(channels: Floats, k: int, method: str) -> npt.NDArray[np.int64
         score: npt.NDArray[Any] = (channels / np.maximum(channels.sum(axis=1, keepdims=True), 1e-9)).mean(axis=0)
     elif method == "topk_appearance":
         score = appearance(channels, k)
+    elif method == "random":
+        score = np.random.default_rng([seed, 5]).random(count)
     else:
         raise ValueError(f"unknown preselection {method}")
     chosen = np.argsort(-score, kind="stable")[:k]

@@ -3,74 +3,127 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from baselines.agilenn import codebook
 from baselines.agilenn.export import export_device, export_remote
-from baselines.agilenn.importance import ImportanceMeter, channel_importance
-from baselines.agilenn.jobs import JointJob, LocalJob, WarmJob
-from baselines.agilenn.networks import device_model, reference_body, remote_spec, reorder
-from baselines.agilenn.preselect import channel_order
+from baselines.agilenn.jobs import LocalJob
+from baselines.agilenn.joint import JointJob
+from baselines.agilenn.networks import device_model, reference_body, remote_spec
+from baselines.agilenn.warm import arrange, start_remote, warm_extractor, warm_folder
 from baselines.artefact import work_folder, write_artefact
 from baselines.data import DataSet, load_dataset
-from baselines.evaluation import summarise
+from baselines.evaluation import combine, summarise
 from baselines.networks.blocks import precision
-from baselines.networks.folding import assign, fold, unfold
+from baselines.networks.folding import assign, fold
 from baselines.quantise import CALIBRATION_PICTURES
 from baselines.recipe import AgileNNRecipe
 from baselines.reference import Reference, obtain
-from baselines.training.augment import to_unit
 from baselines.training.interface import Report, TrainOptions
-from baselines.training.loop import Run, in_batches, train
+from baselines.training.loop import Run, train
 from baselines.training.supervised import Samples, accuracy
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.scheme import Scheme
 
-START_SAMPLES = 512  # training pictures that the remote network's first statistics are taken on
 ALPHAS = [round(0.05 * i, 2) for i in range(21)]
+
+
+class Alpha(NamedTuple):
+    """Weights of the local logits: the one in use, as trained, the best on validation; accuracies there by weight."""
+
+    used: float
+    learned: float
+    best: float
+    by_alpha: dict[float, float]
 
 
 def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, report: Report) -> Path:
     """Reference network, warm start, channel selection, joint training, export; returns the artefact's folder."""
+    check(recipe, deployable=True)
     data = load_dataset(options.dataset, options.data_dir)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
-    keras.utils.set_random_seed(recipe.seed)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train)
-    device = device_model(recipe, data, folded=False)
-    body = reference_body(reference.spec, reference.model, recipe, data)
-    centroids = warm_start(device, body, reference, samples, recipe, work=work, report=report, resume=options.resume)
-    spec = remote_spec(recipe, data)
-    with precision(recipe.precision):
-        remote = spec.build(folded=False)
-    if recipe.network.remote_start == "reference":
-        start_remote(remote, body, device, samples, recipe)
-    teacher = reference.model if recipe.distillation.weight > 0 else None
-    job = JointJob(
-        device=device,
-        remote=remote,
-        body=body,
-        teacher=teacher,
-        samples=samples,
-        recipe=recipe,
-        centroids=centroids,
-    )
-    run = _run(scheme.title, work, samples, recipe, epochs=recipe.epochs, phase="joint")
-    figures = train(job, run, report, resume=options.resume)
-    if recipe.finish_epochs and recipe.epochs:
-        finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
-        local = train(LocalJob(device, samples, recipe), finish, report, resume=options.resume)
-        figures |= {"finish_epoch": local["epoch"], "wall_s": round(figures["wall_s"] + local["wall_s"], 1)}
+    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    job = prepare(recipe, data, reference, samples, report)
+    figures = run_phases(job, recipe, samples, work, report, title=scheme.title, resume=options.resume)
     _export(
-        scheme, job, recipe, options, data=data, samples=samples, out=out, figures=figures, history=work / run.log_name
+        scheme,
+        job,
+        recipe,
+        options,
+        data=data,
+        samples=samples,
+        out=out,
+        figures=figures,
+        history=work / "joint.csv",
+        report=report,
     )
     return out
+
+
+def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
+    """Do the settings go together?
+
+    Raises:
+        BenchError: not, with the keys.
+    """
+    if recipe.input_size != recipe.reference.input_size:
+        raise BenchError(
+            f"input_size is {recipe.input_size}, reference.input_size {recipe.reference.input_size}",
+            cure="set both alike",
+        )
+    if deployable and not recipe.codebook.quantise:
+        raise BenchError(
+            "a device can't send features that are not quantised",
+            cure="leave codebook.quantise on; the control runs by: python -m harness.sweep ablation",
+        )
+
+
+def prepare(recipe: AgileNNRecipe, data: DataSet, reference: Reference, samples: Samples, report: Report) -> JointJob:
+    """Networks at their start: warm extractor, channels in order, remote network, codebook."""
+    keras.utils.set_random_seed(recipe.seed)
+    device = device_model(recipe, data, folded=False)
+    body = reference_body(reference.spec, reference.model, recipe, data)
+    untrained = recipe.model_copy(update={"preselect": recipe.preselect.model_copy(update={"warm_epochs": 0})})
+    warm_recipe = recipe if recipe.epochs else untrained
+    folder = warm_folder(recipe, data)
+    extractor = warm_extractor(device, body, reference, samples, warm_recipe, folder, report)
+    centroids = arrange(device, extractor, body, samples, recipe, report)
+    with precision(recipe.precision):
+        remote = remote_spec(recipe, data).build(folded=False, logit_norm=recipe.network.logit_norm)
+    if recipe.network.remote_start == "reference":
+        start_remote(remote, body, extractor, samples, recipe)
+    teacher = reference.model if recipe.distillation.weight > 0 else None
+    return JointJob(
+        device=device, remote=remote, body=body, teacher=teacher, samples=samples, recipe=recipe, centroids=centroids
+    )
+
+
+def run_phases(
+    job: JointJob, recipe: AgileNNRecipe, samples: Samples, work: Path, report: Report, *, title: str, resume: bool
+) -> dict[str, float]:
+    """Joint training, then the local branch alone; the figures of the chosen epoch."""
+    figures = train(job, _run(title, work, samples, recipe, epochs=recipe.epochs, phase="joint"), report, resume=resume)
+    if recipe.finish_epochs and recipe.epochs and recipe.network.k:
+        finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
+        local = train(LocalJob(job.device, samples, recipe), finish, report, resume=resume)
+        figures |= {"finish_epoch": local["epoch"], "wall_s": round(figures["wall_s"] + local["wall_s"], 1)}
+    return figures
+
+
+def choose_alpha(job: JointJob, recipe: AgileNNRecipe, samples: Samples) -> Alpha:
+    """Weight of the local logits, by the recipe: as trained, or the best on validation."""
+    learned = float(job.alpha())
+    if not recipe.network.k:
+        return Alpha(0.0, 0.0, 0.0, {})
+    local, remote = job.logits(samples.x_validation)
+    by_alpha = {a: accuracy(combine(local, remote, a), samples.y_validation) for a in ALPHAS}
+    # The nearest to the learned value among the best, so that noise alone moves nothing far.
+    best = min((a for a in ALPHAS if by_alpha[a] == max(by_alpha.values())), key=lambda a: abs(a - learned))
+    return Alpha(learned if recipe.alpha == "learned" else best, learned, best, by_alpha)
 
 
 def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, *, epochs: int, phase: str) -> Run:
@@ -83,60 +136,10 @@ def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, *, epo
         seed=recipe.seed,
         learning_rate=recipe.learning_rate,
         warmup_epochs=recipe.warmup_epochs,
+        patience=recipe.patience,
         log_name=f"{phase}.csv",
         checkpoint_name=f"{phase}.npz",
     )
-
-
-def warm_start(
-    device: Any,
-    body: Any,
-    reference: Reference,
-    samples: Samples,
-    recipe: AgileNNRecipe,
-    *,
-    work: Path,
-    report: Report,
-    resume: bool,
-) -> codebook.Floats:
-    """Teach the extractor to feed the reference network, put the chosen channels first, fit the first codebook.
-
-    Returns the centroids to start from. With `preselect.warm_epochs` = 0 the extractor starts untrained.
-    """
-    extractor = keras.Model(device.input, device.get_layer("extract_mix_relu").output)
-    epochs = recipe.preselect.warm_epochs if recipe.epochs else 0
-    warm = WarmJob(extractor, body, reference.model, samples, recipe)
-    run = _run("warm start of the extractor", work, samples, recipe, epochs=epochs, phase="warm")
-    train(warm, run, report, resume=resume)
-    x = samples.x[: recipe.preselect.samples]
-    y = samples.y[: recipe.preselect.samples].astype(np.int32)
-    i = recipe.importance
-    meter = ImportanceMeter(body, i.method, i.attribution, i.steps)
-
-    def measure(pictures: Any, labels: Any) -> Any:
-        return channel_importance(meter(extractor(to_unit(pictures), training=False), labels)[0])
-
-    order = channel_order(in_batches(tf.function(measure), x, y, batch=256), recipe.network.k, recipe.preselect.method)
-    reorder(device, body, order)
-    report.message(f"local channels: {', '.join(str(c) for c in order[: recipe.network.k])} of the warm extractor")
-    forward = tf.function(lambda pictures: extractor(to_unit(pictures), training=False))
-    features = in_batches(forward, x[:512])
-    return codebook.fit(features[..., recipe.network.k :], recipe.codebook.centroids)
-
-
-def start_remote(remote: Any, body: Any, device: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
-    """Start the remote network as the reference network's body, less the local channels' part of its first kernel.
-
-    Raises:
-        BenchError: the two differ in size.
-    """
-    if recipe.network.remote_widths != recipe.reference.widths or recipe.network.stride != 2:
-        raise BenchError(
-            "network.remote_start = reference needs remote_widths as the reference network's and stride 2",
-            cure="set network.remote_start = random",
-        )
-    features, _ = device(to_unit(samples.x[:START_SAMPLES]), training=False)
-    unfold(remote, body, features)
 
 
 def _export(
@@ -150,30 +153,36 @@ def _export(
     out: Path,
     figures: dict[str, float],
     history: Path,
+    report: Report,
 ) -> None:
-    local, remote = job.logits(samples.x_validation)
-    learned = float(job.alpha())
-    by_alpha = {a: accuracy(a * local + (1 - a) * remote, samples.y_validation) for a in ALPHAS}
-    # The nearest to the learned value among the best, so that noise alone moves nothing far.
-    best = min((a for a in ALPHAS if by_alpha[a] == max(by_alpha.values())), key=lambda a: abs(a - learned))
-    alpha = learned if recipe.alpha == "learned" else best
+    alpha = choose_alpha(job, recipe, samples)
     folded = device_model(recipe, data, folded=True)
     assign(folded, fold(job.device))
     half = export_device(
         folded,
         job.centroids(),
-        round(alpha, 6),
+        round(alpha.used, 6),
         recipe,
         dataset=options.dataset,
         profile=options.profile,
-        calibration=samples.x[:CALIBRATION_PICTURES],
+        classes=data.classes,
+        calibration=samples.first(CALIBRATION_PICTURES),
     )
     export_remote(out, remote_spec(recipe, data), fold(job.remote))
     write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history)
-    more = {
-        "alpha_learned": round(learned, 4),
-        "alpha_best_on_validation": best,
-        "validation_float": job.evaluate(),
-        "validation_float_by_alpha": {f"{a:.2f}": round(value, 5) for a, value in by_alpha.items()},
-    }
-    summarise(scheme, out, data, recipe.validation, training=figures, more=more)
+    more: dict[str, Any] = {"validation_float": job.evaluate()}
+    if recipe.network.k:
+        local, remote = job.logits(samples.x_validation)
+        combined = accuracy(combine(local, remote, alpha.used), samples.y_validation)
+        more["validation_float"] |= {"combined_at_alpha": round(combined, 5)}
+        more = {"alpha_learned": round(alpha.learned, 4), "alpha_best_on_validation": alpha.best, **more}
+        more["validation_float_by_alpha"] = {f"{a:.2f}": round(value, 5) for a, value in alpha.by_alpha.items()}
+        more["test_attention"] = job.attention(samples.as_taken(data.x_test), data.y_test) if recipe.epochs else {}
+    summary = summarise(scheme, out, data, recipe.validation, training=figures, more=more)
+    floats = more["validation_float"]
+    before = floats.get("combined_at_alpha", floats["val_accuracy"])
+    after = summary["validation_int8"]["combined"]
+    report.message(
+        f"int8 device half: validation {100 * before:.1f} % in float, {100 * after:.1f} % as exported "
+        f"({100 * (after - before):+.1f} points)"
+    )

@@ -2,5 +2,14 @@
 
 from baselines.data.dataset import DataSet, canonical_order, checksum, train_validation_split
 from baselines.data.registry import dataset_names, load_dataset
+from baselines.data.resize import resized
 
-__all__ = ["DataSet", "canonical_order", "checksum", "dataset_names", "load_dataset", "train_validation_split"]
+__all__ = [
+    "DataSet",
+    "canonical_order",
+    "checksum",
+    "dataset_names",
+    "load_dataset",
+    "resized",
+    "train_validation_split",
+]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from baselines.data import download, formats
+from baselines.data import download, folders, formats
 from baselines.data.dataset import DataSet, canonical_order, checksum, save_npz
 from baselines.data.formats import Arrays
 from harness.contracts.errors import BenchError
@@ -37,12 +37,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set: where it can come from and what it must be. `checksum` is over the canonical order."""
+    """A data set: where it can come from and what it must be.
+
+    `checksum` is over the canonical order; "" where the bench has none, then `counts` (training, test) must be right.
+    """
 
     name: str
     sources: tuple[Source, ...]
     checksum: str
     where: str  # one line that tells the user where to put what
+    counts: tuple[int, int] | None = None
 
 
 def _entries() -> dict[str, Entry]:
@@ -77,7 +81,21 @@ def _entries() -> dict[str, Entry]:
         checksum="d11a52bccce8880bd29dde724923b73a6cb295417e9bd28f6f0456e4803b74ed",
         where="cifar100.npz or cifar-100-python.tar.gz",
     )
-    return {entry.name: entry for entry in (cifar10, cifar100)}
+    svhn = Entry(
+        name="svhn",
+        sources=(Source("train_32x32.mat", folders.read_svhn),),
+        checksum="",
+        where="train_32x32.mat and test_32x32.mat (http://ufldl.stanford.edu/housenumbers)",
+        counts=(73_257, 26_032),
+    )
+    imagenet200 = Entry(
+        name="imagenet200",
+        sources=(Source("tiny-imagenet-200/wnids.txt", folders.read_tiny_imagenet),),
+        checksum="",
+        where="the folder tiny-imagenet-200, unpacked (http://cs231n.stanford.edu/tiny-imagenet-200.zip),",
+        counts=(100_000, 10_000),
+    )
+    return {entry.name: entry for entry in (cifar10, cifar100, svhn, imagenet200)}
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -141,20 +159,26 @@ def _obtain(entry: Entry, folder: Path) -> tuple[Path, Source]:
         except download.Unreachable as e:
             log.info("source can't be had: %s", e)
             failures.append(str(e))
+    tried = f" and could not be fetched ({'; '.join(failures)[:300]})" if failures else ""
     raise BenchError(
-        f"data set {entry.name} is not in {folder} and could not be fetched ({'; '.join(failures)[:300]})",
+        f"data set {entry.name} is not in {folder}{tried}",
         cure=f"put {entry.where} into {folder}, or name its folder with --data-dir or AGILENN_DATA_DIR",
     )
 
 
 def _checked(entry: Entry, arrays: Arrays, path: Path) -> DataSet:
     found = checksum(arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test)
-    if found != entry.checksum:
+    counts = (len(arrays.y_train), len(arrays.y_test))
+    if entry.counts is not None and counts != entry.counts:
+        raise BenchError(
+            f"{path} holds {counts[0]} training and {counts[1]} test pictures, {entry.name} has {entry.counts[0]} and "
+            f"{entry.counts[1]}",
+            cure="fetch it again",
+        )
+    if entry.checksum and found != entry.checksum:
         raise BenchError(
             f"{path} holds other pictures than {entry.name} (checksum {found[:16]}... instead of "
             f"{entry.checksum[:16]}...)",
             cure="delete it and start again",
         )
-    return DataSet(
-        entry.name, arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test, arrays.names, entry.checksum
-    )
+    return DataSet(entry.name, arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test, arrays.names, found)

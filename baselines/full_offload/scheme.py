@@ -39,6 +39,7 @@ class FullOffload(Scheme):
             profile=options.profile,
             classes=data.classes,
             input_shape=reference.spec.input_shape,
+            scale_pictures=bool(recipe.reference.input_size),
             graph=False,
             offload="image",
             features_output=-1,

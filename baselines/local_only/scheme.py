@@ -33,7 +33,7 @@ class LocalOnly(Scheme):
         from baselines.quantise import CALIBRATION_PICTURES, to_int8  # noqa: PLC0415
         from baselines.reference import obtain  # noqa: PLC0415
         from baselines.training.loop import Run, train  # noqa: PLC0415
-        from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
+        from baselines.training.supervised import Samples, SupervisedJob, picture_shape  # noqa: PLC0415
 
         data = load_dataset(options.dataset, options.data_dir)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
@@ -42,8 +42,8 @@ class LocalOnly(Scheme):
         wants_teacher = distil.weight > 0 and recipe.epochs > 0
         teacher = obtain(recipe.reference, data, report, resume=options.resume).model if wants_teacher else None
         keras.utils.set_random_seed(recipe.seed)
-        samples = Samples(data, validation=recipe.validation, limit=recipe.max_train)
-        shape = (int(data.x_train.shape[1]), int(data.x_train.shape[2]), 3)
+        samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+        shape = picture_shape(recipe, data)
         model = small_model(shape, data.classes, stem=recipe.stem, stages=recipe.stages, folded=False)
         job = SupervisedJob(
             model,
@@ -53,6 +53,7 @@ class LocalOnly(Scheme):
             teacher=teacher,
             distil=distil.weight,
             distil_temperature=distil.temperature,
+            nesterov=recipe.nesterov,
         )
         run = Run(
             title=self.title,
@@ -63,6 +64,7 @@ class LocalOnly(Scheme):
             seed=recipe.seed,
             learning_rate=recipe.learning_rate,
             warmup_epochs=recipe.warmup_epochs,
+            patience=recipe.patience,
         )
         figures = train(job, run, report, resume=options.resume)
         folded = small_model(shape, data.classes, stem=recipe.stem, stages=recipe.stages, folded=True)
@@ -73,13 +75,14 @@ class LocalOnly(Scheme):
             profile=options.profile,
             classes=data.classes,
             input_shape=shape,
+            scale_pictures=bool(recipe.input_size),
             graph=True,
             offload="none",
             features_output=-1,
             local_logits_output=0,
             alpha=1.0,
         )
-        graph = to_int8(folded, samples.x[:CALIBRATION_PICTURES])
+        graph = to_int8(folded, samples.first(CALIBRATION_PICTURES))
         write_artefact(folder, description, graph=graph, recipe=recipe, history=work / run.log_name)
         summarise(self, folder, data, recipe.validation, training=figures, more={"validation_float": job.evaluate()})
         return folder

@@ -31,9 +31,13 @@ def precision(name: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Builds blocks; `folded` = convolutions with a bias instead of batch normalisation (for export and serving)."""
+    """Builds blocks; `folded` = convolutions with a bias instead of batch normalisation (for export and serving).
+
+    `logit_norm` asks for a normalisation of the logits while training.
+    """
 
     folded: bool = False
+    logit_norm: bool = False
 
     def _finish(self, x: Tensor, name: str, act: str | None) -> Tensor:
         if not self.folded:
@@ -81,7 +85,8 @@ class Blocks:
         return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 and width == filters else y
 
 
-def classifier(x: Tensor, classes: int, *, name: str = "head") -> Tensor:
-    """Mean over height and width, then a dense layer: [n, h, w, c] -> float32 logits [n, classes]."""
+def classifier(x: Tensor, classes: int, *, name: str = "head", norm: bool = False) -> Tensor:
+    """Mean over height and width, dense layer, normalisation if asked: [n, h, w, c] -> float32 logits [n, classes]."""
     x = keras.layers.GlobalAveragePooling2D(name=f"{name}_pool", dtype="float32")(x)
-    return keras.layers.Dense(classes, name=f"{name}_dense", dtype="float32")(x)
+    x = keras.layers.Dense(classes, name=f"{name}_dense", dtype="float32")(x)
+    return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"{name}_bn", dtype="float32")(x) if norm else x

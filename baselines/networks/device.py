@@ -9,13 +9,25 @@ import keras
 from baselines.networks.blocks import Blocks, Tensor, classifier
 
 
-def extractor(x: Tensor, channels: int, stride: int, blocks: Blocks) -> Tensor:
+def extractor(
+    x: Tensor, channels: int, stride: int, blocks: Blocks, first: str = "conv", first_channels: int = 0
+) -> Tensor:
     """Picture [n, h, w, 3] in 0..1 -> features [n, h/stride, w/stride, channels] in ReLU6's range.
 
     Two convolutions as published (paper, section 7), the second one separable; stride 4 halves again in the second.
+
+    Args:
+        first: `conv`, or `separable` as in the public code (whose normalisation between the two parts is ours: it is
+            linear and folded away).
+        first_channels: of the first layer, 0 = `channels`; the public code has 4.
     """
-    x = blocks.conv(x, channels, stride=2, act="relu6", name="extract_first")
-    x = blocks.depthwise(x, stride=stride // 2, act=None, name="extract_space")
+    width, step = first_channels or channels, 3 if stride == 3 else 2
+    if first == "separable":
+        x = blocks.depthwise(x, stride=step, act=None, name="extract_view")
+        x = blocks.conv(x, width, kernel=1, act="relu6", name="extract_first")
+    else:
+        x = blocks.conv(x, width, stride=step, act="relu6", name="extract_first")
+    x = blocks.depthwise(x, stride=stride // step, act=None, name="extract_space")
     return blocks.conv(x, channels, kernel=1, act="relu6", name="extract_mix")
 
 
@@ -23,7 +35,7 @@ def local_branch(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Block
     """The k local channels [n, h, w, k] -> logits; `widths` are convolutions of stride 2 before the pooling."""
     for i, width in enumerate(widths):
         x = blocks.conv(x, width, stride=2, act="relu6", name=f"local{i}")
-    return classifier(x, classes, name="local")
+    return classifier(x, classes, name="local", norm=blocks.logit_norm and not blocks.folded)
 
 
 def split_model(
@@ -35,11 +47,19 @@ def split_model(
     k: int,
     local_widths: tuple[int, ...],
     folded: bool,
+    first: str = "conv",
+    first_channels: int = 0,
+    logit_norm: bool = False,
 ) -> Any:
-    """The device half of AgileNN: picture -> [all features, local logits]; the first k channels are the local ones."""
-    blocks = Blocks(folded)
+    """The device half of AgileNN: picture -> [all features, local logits]; the first k channels are the local ones.
+
+    With k = 0 there is no local branch: picture -> [all features].
+    """
+    blocks = Blocks(folded, logit_norm)
     picture = keras.Input(input_shape)
-    features = extractor(picture, channels, stride, blocks)
+    features = extractor(picture, channels, stride, blocks, first, first_channels)
+    if k == 0:
+        return keras.Model(picture, [features], name="device")
     logits = local_branch(features[:, :, :, :k], classes, local_widths, blocks)
     return keras.Model(picture, [features, logits], name="device")
 

@@ -13,7 +13,8 @@ Weights = dict[str, npt.NDArray[np.float32]]
 def fold(model: Any) -> Weights:
     """The weights of `model` for its folded twin, as `layer/kernel` and `layer/bias` float32 arrays.
 
-    Convolutions are `n_conv` or `n_depth`, followed by `n_bn` (see `blocks`): y = gamma (conv(x) - mean) / sd + beta.
+    Layers are `n_conv`, `n_depth` or `n_dense`, followed by `n_bn` or not (see `blocks`):
+    y = gamma (layer(x) - mean) / sd + beta.
     """
     layers = {layer.name: layer for layer in model.layers}
     weights: Weights = {}
@@ -22,15 +23,15 @@ def fold(model: Any) -> Weights:
         if kind not in ("conv", "depth", "dense"):
             continue
         kernel = np.asarray(layer.get_weights()[0], dtype=np.float64)
-        bn = layers.get(f"{stem}_bn") if kind != "dense" else None
-        if bn is None:
-            bias = np.asarray(layer.get_weights()[1], dtype=np.float64)
-        else:
+        bn = layers.get(f"{stem}_bn")
+        own = layer.get_weights()[1:]  # convolutions before a normalisation have no bias of their own
+        bias = np.asarray(own[0], dtype=np.float64) if own else np.zeros(())
+        if bn is not None:
             gamma, beta, mean, variance = (np.asarray(w, dtype=np.float64) for w in bn.get_weights())
             scale = gamma / np.sqrt(variance + bn.epsilon)
             # Depthwise kernels are [h, w, c, 1], others [h, w, in, out].
             kernel = kernel * (scale[:, None] if kind == "depth" else scale)
-            bias = beta - mean * scale
+            bias = beta + (bias - mean) * scale
         weights[f"{name}/kernel"] = kernel.astype(np.float32)
         weights[f"{name}/bias"] = bias.astype(np.float32)
     return weights
@@ -57,6 +58,25 @@ def assign(model: Any, weights: Weights) -> None:
         variable.assign(value)
 
 
+def _first_layers(model: Any) -> list[str]:
+    """The layers whose kernels see the input's channels: the first convolution, and a depthwise one before it."""
+    found = []
+    for layer in model.layers:
+        kind = layer.name.rpartition("_")[2]
+        if kind in ("conv", "depth"):
+            found.append(layer.name)
+        if kind == "conv":
+            break
+    return found
+
+
+def reorder_inputs(model: Any, order: npt.NDArray[np.int64]) -> None:
+    """Let the folded network `model` take its input channels in the order `order`."""
+    for name in _first_layers(model):
+        kernel, bias = model.get_layer(name).get_weights()
+        model.get_layer(name).set_weights([kernel[:, :, order, :], bias[order] if name.endswith("_depth") else bias])
+
+
 def unfold(twin: Any, folded: Any, inputs: Any) -> None:
     """Start the unfolded network `twin` as the function that `folded` is, with statistics taken on `inputs`.
 
@@ -68,8 +88,10 @@ def unfold(twin: Any, folded: Any, inputs: Any) -> None:
 
     depth = int(twin.input_shape[-1])
     weights = fold(folded)
-    first = next(layer.name for layer in twin.layers if layer.name.endswith("_conv"))
-    weights[f"{first}/kernel"] = weights[f"{first}/kernel"][:, :, -depth:, :]
+    for name in _first_layers(twin):
+        weights[f"{name}/kernel"] = weights[f"{name}/kernel"][:, :, -depth:, :]
+        if name.endswith("_depth"):
+            weights[f"{name}/bias"] = weights[f"{name}/bias"][-depth:]
     for layer in twin.layers:
         stem, _, kind = layer.name.rpartition("_")
         if kind == "dense":

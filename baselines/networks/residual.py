@@ -24,17 +24,21 @@ def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Te
     for i, width in enumerate(widths):
         x = blocks.conv(x, width, stride=1 if i == 0 else 2, name=f"stage{i}")
         x = blocks.residual(x, name=f"stage{i}_res")
-    return classifier(x, classes)
+    return classifier(x, classes, norm=blocks.logit_norm and not blocks.folded)
 
 
-def body_model(input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool) -> Any:
+def body_model(
+    input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
+) -> Any:
     """`body` as a model of its own: feature map [n, *input_shape] -> logits [n, classes]."""
     features = keras.Input(input_shape)
-    return keras.Model(features, body(features, classes, widths, Blocks(folded)), name="body")
+    return keras.Model(features, body(features, classes, widths, Blocks(folded, logit_norm)), name="body")
 
 
-def picture_model(input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool) -> Any:
+def picture_model(
+    input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
+) -> Any:
     """Stem and body: picture [n, *input_shape] in 0..1 -> logits [n, classes]."""
-    blocks = Blocks(folded)
+    blocks = Blocks(folded, logit_norm)
     picture = keras.Input(input_shape)
     return keras.Model(picture, body(stem(picture, blocks), classes, widths, blocks), name="picture")

@@ -11,12 +11,17 @@ from typing import Any
 import numpy as np
 
 from baselines.atomic import replacing
-from baselines.networks import residual
+from baselines.networks import mobilenet, residual
 from baselines.networks.folding import Weights, assign
 from harness.contracts.errors import BenchError
 
 FORMAT = 1
-_BUILDERS = {"residual_body": residual.body_model, "residual_picture": residual.picture_model}
+_BUILDERS = {
+    "residual_body": residual.body_model,
+    "residual_picture": residual.picture_model,
+    "mobilenet_body": mobilenet.body_model,
+    "mobilenet_picture": mobilenet.picture_model,
+}
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,17 @@ class NetworkSpec:
     classes: int
     widths: tuple[int, ...]
 
-    def build(self, *, folded: bool) -> Any:
+    @property
+    def said(self) -> str:
+        """In words, for one line."""
+        size = "x".join(map(str, self.input_shape))
+        return f"a {self.network} for {size} and {self.classes} classes, widths {list(self.widths)}"
+
+    def build(self, *, folded: bool, logit_norm: bool = False) -> Any:
         """The Keras model, weights at their initial values."""
-        return _BUILDERS[self.network](self.input_shape, self.classes, self.widths, folded=folded)
+        return _BUILDERS[self.network](
+            self.input_shape, self.classes, self.widths, folded=folded, logit_norm=logit_norm
+        )
 
 
 def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
@@ -64,9 +77,9 @@ def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[Netw
     except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as e:
         raise BenchError(f"{path} is missing or no network file ({e})", cure=cure) from e
     if expect is not None and spec != expect:
-        raise BenchError(f"{path} holds {spec}, wanted is {expect}", cure=cure)
-    model = spec.build(folded=True)
+        raise BenchError(f"{path} holds {spec.said}, wanted is {expect.said}", cure=cure)
     try:
+        model = spec.build(folded=True)
         assign(model, weights)
     except ValueError as e:
         raise BenchError(f"{path} does not hold the weights of its network ({e})", cure=cure) from e

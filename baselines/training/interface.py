@@ -17,6 +17,7 @@ class TrainOptions(Protocol):
     data_dir: Path | None
     resume: bool
     recipe: Path | None
+    preset: str | None
     overrides: dict[str, str]
 
 

@@ -69,6 +69,7 @@ class Run:
     seed: int
     learning_rate: float
     warmup_epochs: float = 1.0
+    patience: int = 0  # epochs without a better validation figure before it stops early; 0 = never
     log_name: str = "history.csv"
     checkpoint_name: str = "checkpoint.npz"
 
@@ -78,6 +79,7 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, floa
 
     Returns the figures of that epoch, with `epoch`, `wall_s` (over all sessions). With `resume`, an interrupted
     training goes on from its last whole epoch: batches, augmentation and rates depend on seed and step alone.
+    With `run.patience`, it ends when so many epochs brought nothing better on validation; the rate is not hurried.
 
     Raises:
         BenchError: the loss is no longer finite (the last good checkpoint is kept), or files can't be written.
@@ -98,6 +100,9 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, floa
     schedule = Schedule(run.epochs, steps, run.learning_rate, run.warmup_epochs)
     report.begin(run.title, run.epochs, steps, len(history))
     for epoch in range(len(history), run.epochs):
+        if _stale(history, run.patience):
+            report.message(f"no better validation figure in {run.patience} epochs: stopped early")
+            break
         started = time.monotonic()
         row: dict[str, float] = {"epoch": epoch + 1}
         row |= _epoch(job, run, schedule, report, epoch=epoch, steps=steps, last=last)
@@ -115,6 +120,13 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, floa
     checkpoint.load(best, job.variables())
     chosen = max(history, key=lambda h: (h["val_accuracy"], h["epoch"]))
     return chosen | {"wall_s": round(sum(h["wall_s"] for h in history), 1)}
+
+
+def _stale(history: list[dict[str, float]], patience: int) -> bool:
+    """Has none of the last `patience` epochs been better than the best before them?"""
+    if not 0 < patience < len(history):
+        return False
+    return max(h["val_accuracy"] for h in history[-patience:]) <= max(h["val_accuracy"] for h in history[:-patience])
 
 
 def _epoch(

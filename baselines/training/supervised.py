@@ -9,17 +9,25 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from baselines.data import DataSet, train_validation_split
+from baselines.data import DataSet, resized, train_validation_split
+from baselines.recipe import Recipe
 from baselines.training.augment import augment, to_unit
 from baselines.training.loop import Job, in_batches
 
 VALIDATION_SPLIT_SEED = 0  # one split for every training, so that choices made on one never see another's training
 
 
-def sgd(weight_decay: float, variables: list[Any], clip_norm: float | None = None) -> Any:
-    """SGD with Nesterov momentum 0.9 and decoupled weight decay on kernels only."""
+def picture_shape(recipe: Recipe, data: DataSet) -> tuple[int, int, int]:
+    """[h, w, 3] of the pictures that the networks take."""
+    size = recipe.input_size
+    height, width = (size, size) if size else (int(n) for n in data.x_train.shape[1:3])
+    return height, width, 3
+
+
+def sgd(weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, nesterov: bool = True) -> Any:
+    """SGD with momentum 0.9 and decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
     optimiser = keras.optimizers.SGD(
-        0.1, momentum=0.9, nesterov=True, weight_decay=weight_decay or None, global_clipnorm=clip_norm
+        0.1, momentum=0.9, nesterov=nesterov, weight_decay=weight_decay or None, global_clipnorm=clip_norm or None
     )
     if weight_decay:
         optimiser.exclude_from_weight_decay(var_list=[v for v in variables if "kernel" not in v.name])
@@ -42,23 +50,39 @@ def distillation(teacher_logits: Any, logits: Any, temperature: float) -> Any:
 
 
 class Samples:
-    """Training and validation pictures of a data set, the training ones as a tensor to gather from."""
+    """Training and validation pictures of a data set, the training ones as a tensor to gather from.
 
-    def __init__(self, data: DataSet, *, validation: int, limit: int = 0) -> None:
+    `size` > 0 scales pictures to that height and width: training ones after augmentation, the others once.
+    """
+
+    def __init__(self, data: DataSet, *, validation: int, limit: int = 0, size: int = 0) -> None:
         x, y, self.x_validation, self.y_validation = train_validation_split(
             data.x_train, data.y_train, validation=validation, seed=VALIDATION_SPLIT_SEED
         )
         if limit:
             x, y = x[:limit], y[:limit]
-        self.x, self.y = x, y
+        self.y = y
+        self._native, self._size = x, size
+        self.x_validation = resized(self.x_validation, size)
         self._x, self._y = tf.constant(x), tf.constant(y.astype(np.int32))
+
+    def first(self, count: int) -> npt.NDArray[np.uint8]:
+        """The first `count` training pictures as the networks take them, not augmented."""
+        return resized(self._native[:count], self._size)
+
+    def as_taken(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Other pictures of the data set at the size that the networks take."""
+        return resized(pictures, self._size)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def batch(self, indices: Any, seed: Any) -> tuple[Any, Any]:
         """Augmented float32 pictures in 0..1 and int32 labels of the training samples `indices`."""
-        return to_unit(augment(tf.gather(self._x, indices), seed)), tf.gather(self._y, indices)
+        x = to_unit(augment(tf.gather(self._x, indices), seed))
+        if self._size:
+            x = tf.image.resize(x, (self._size, self._size))
+        return x, tf.gather(self._y, indices)
 
 
 def accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> float:
@@ -79,10 +103,11 @@ class SupervisedJob(Job):
         teacher: Any = None,
         distil: float = 0.0,
         distil_temperature: float = 4.0,
+        nesterov: bool = True,
     ) -> None:
         self.model = model
         self._samples = samples
-        self._optimiser = sgd(weight_decay, model.trainable_variables)
+        self._optimiser = sgd(weight_decay, model.trainable_variables, nesterov=nesterov)
         self._smoothing = smoothing
         self._teacher = teacher if distil > 0 else None
         self._distil = distil

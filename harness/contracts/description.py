@@ -33,6 +33,7 @@ class DeviceDescription(Strict):
     profile: Name
     classes: int = Field(ge=2, le=1000)
     input_shape: tuple[int, int, int]
+    scale_pictures: bool = False  # pictures of another size are scaled to input_shape before they reach the device
     graph: bool
     offload: Literal["none", "image", "features"]
     features_output: int = Field(ge=-1, le=7)

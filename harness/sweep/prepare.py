@@ -98,14 +98,10 @@ def loaded_images(request: Request, descriptions: Sequence[DeviceDescription]) -
         BenchError: it is not to be had, or its pictures or classes are other than the networks'.
     """
     data = images.load(request.dataset)
-    for d in descriptions:
-        if data.pictures.shape[1:] != d.input_shape or data.classes != d.classes:
-            raise BenchError(
-                f"{d.label} takes pictures {d.input_shape} of {d.classes} classes, {data.name} has "
-                f"{data.pictures.shape[1:]} and {data.classes}",
-                cure="train it for this data set",
-            )
-    return data
+    fitted = [data.fitting(d) for d in descriptions]
+    if len({one.pictures.shape for one in fitted}) > 1:
+        raise BenchError("the schemes take pictures of different sizes", cure="measure them in runs of their own")
+    return fitted[0] if fitted else data
 
 
 def firmware(ground_: Ground) -> dict[str, Path]:

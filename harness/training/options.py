@@ -20,6 +20,7 @@ class TrainOptions:
     data_dir: Path | None = None
     resume: bool = False
     recipe: Path | None = None
+    preset: str | None = None
     overrides: dict[str, str] = field(default_factory=dict)
 
 
