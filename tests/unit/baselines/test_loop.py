@@ -81,6 +81,17 @@ def test_best_epoch_on_validation_is_what_remains(tmp_path: Path) -> None:
     assert float(job.epochs.value) == 2
 
 
+def test_early_stop_when_validation_gets_no_better(tmp_path: Path) -> None:
+    job = Counting(best=2)
+    figures = loop.train(job, run(tmp_path, epochs=9, patience=2), Silent(), resume=False)
+    assert figures["epoch"] == 2
+    assert job.steps == 4 * 5  # two epochs that got better and two that did not
+    again = Counting(best=2)
+    loop.train(again, run(tmp_path, epochs=9, patience=2), Silent(), resume=True)
+    assert again.steps == 0  # resumed: it is still over
+    assert float(again.epochs.value) == 2
+
+
 def test_nan_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"no longer finite in epoch 3.*checkpoint\.npz") as error:
         loop.train(Counting(nan_at=12), run(tmp_path), Silent(), resume=False)

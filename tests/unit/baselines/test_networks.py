@@ -9,7 +9,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from baselines.networks.folding import assign, fold, unfold  # noqa: E402
+from baselines.networks.folding import assign, fold, reorder_inputs, unfold  # noqa: E402
 from baselines.networks.store import NetworkSpec, load_network, save_network  # noqa: E402
 from harness.contracts.errors import BenchError  # noqa: E402
 
@@ -50,6 +50,40 @@ def test_depthwise_convolutions_fold_too() -> None:
     assign(twin, fold(model))
     for one, other in zip(model(X, training=False), twin(X), strict=True):
         assert np.asarray(other) == pytest.approx(np.asarray(one), abs=1e-4)
+
+
+MOBILE = NetworkSpec("mobilenet_body", (8, 8, 6), 5, (4, 4, 8, 8, 8, 8, 8, 16))
+MAPS = np.random.default_rng(1).uniform(0, 6, (6, 8, 8, 6)).astype(np.float32)
+
+
+def test_mobilenet_folds_with_its_normalised_logits() -> None:
+    keras.utils.set_random_seed(0)
+    model = MOBILE.build(folded=False, logit_norm=True)
+    for _ in range(3):
+        model(MAPS, training=True)
+    twin = MOBILE.build(folded=True, logit_norm=True)
+    assign(twin, fold(model))
+    assert np.asarray(twin(MAPS)) == pytest.approx(np.asarray(model(MAPS, training=False)), abs=1e-3)
+
+
+def test_mobilenet_starts_from_its_last_channels_and_follows_their_order() -> None:
+    keras.utils.set_random_seed(0)
+    folded = MOBILE.build(folded=True)
+    part = NetworkSpec("mobilenet_body", (8, 8, 4), 5, MOBILE.widths).build(folded=False)
+    unfold(part, folded, MAPS)
+    masked = MAPS.copy()
+    masked[..., :2] = 0
+    assert np.asarray(part(MAPS[..., 2:], training=False)) == pytest.approx(np.asarray(folded(masked)), abs=2e-2)
+    before, order = np.asarray(folded(MAPS)), np.array([3, 0, 5, 1, 2, 4])
+    reorder_inputs(folded, order)
+    assert np.asarray(folded(MAPS[..., order])) == pytest.approx(before, abs=1e-4)
+
+
+def test_wrong_number_of_widths_is_one_line(tmp_path: Path) -> None:
+    save_network(tmp_path / "a.npz", NetworkSpec("mobilenet_body", (8, 8, 6), 5, (4, 4)), {})
+    with pytest.raises(BenchError, match="widths") as error:
+        load_network(tmp_path / "a.npz")
+    assert "\n" not in str(error.value)
 
 
 def test_unfolded_network_starts_as_the_same_function(folded: keras.Model) -> None:

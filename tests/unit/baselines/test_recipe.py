@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines import tomlout
-from baselines.recipe import RECIPES, AgileNNRecipe, as_tree, load_recipe, recipe_hash
+from baselines.recipe import RECIPES, AgileNNRecipe, as_tree, load_recipe, preset_names, recipe_hash
 from harness import train
 from harness.contracts.errors import BenchError
 
@@ -34,6 +34,58 @@ def test_what_is_written_beside_the_weights_gives_the_recipe_back(tmp_path: Path
 
 def test_k_follows_the_split_as_the_public_code_rounds_it() -> None:
     assert [recipe(network__split=s).network.k for s in ("0.1", "0.2", "0.3")] == [2, 5, 7]
+
+
+def preset(name: str, dataset: str = "cifar10", profile: str = "compact") -> AgileNNRecipe:
+    return load_recipe(AgileNNRecipe, "agilenn", dataset, profile, preset=name)
+
+
+def test_presets_hold_what_paper_and_public_code_say() -> None:
+    paper, public = preset("paper"), preset("public")
+    for r in (paper, public):  # what they share
+        assert (r.epochs, r.batch, r.learning_rate, r.weight_decay, r.nesterov) == (200, 128, 0.1, 5e-4, False)
+        assert (r.network.k, r.network.first, r.network.local_widths) == (5, "separable", ())
+        assert (r.losses.rho, r.codebook.centroids, r.codebook.sharpness) == (0.8, 8, 1.0)
+        assert (r.losses.local, r.losses.remote, r.losses.reference, r.distillation.weight) == (0, 0, 0, 0)
+    assert (paper.importance.method, paper.importance.attribution, paper.importance.correct_only) == (
+        "ig",
+        "score",
+        True,
+    )
+    assert 20 <= paper.importance.steps <= 100
+    assert 0.2 <= paper.losses.prediction <= 0.4
+    assert 4 <= paper.temperature <= 8
+    assert (paper.losses.disorder, paper.preselect.method, paper.network.first_channels) == (
+        "channel",
+        "topk_appearance",
+        24,
+    )
+    assert (public.importance.method, public.importance.attribution) == ("ig2", "loss")
+    assert not public.importance.correct_only
+    assert (public.losses.prediction, public.temperature, public.losses.disorder) == (0.8, 1.0, "element")
+    assert (public.preselect.method, public.network.first_channels, public.network.logit_norm) == ("none", 4, True)
+    assert preset("paper", "cifar100").batch == 64
+
+
+@pytest.mark.parametrize("profile", ["compact", "paper"])
+def test_every_preset_fits_every_profile(profile: str) -> None:
+    for name in preset_names("agilenn"):
+        preset(name, profile=profile)
+    assert preset("all_sent").network.k == 0
+    with pytest.raises(BenchError, match=r"no preset 'mine'.*") as error:
+        preset("mine")
+    assert "public" in error.value.cure
+
+
+def test_keys_that_came_later_do_not_disown_what_was_trained_before() -> None:
+    """The hash of a reference network trained before they existed."""
+    old = recipe(**{"reference__epochs": "18", "reference__precision": "'bfloat16'"}).reference
+    assert (
+        recipe_hash(old, data="90070c6b0844cc54cc10a04a7aae402ba33bc2e86ee0e083782ec4c7221b3a2e") == "bf485ece0329cbc7"
+    )
+    for key, value in (("patience", "3"), ("input_size", "96"), ("nesterov", "false"), ("network", "mobilenet")):
+        assert recipe_hash(recipe(**{f"reference__{key}": value}).reference) != recipe_hash(old)
+    assert recipe_hash(recipe(importance__second_order="false")) != recipe_hash(recipe())
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("agilenn-*.toml")), ids=lambda p: p.stem)
@@ -62,6 +114,10 @@ def test_wrong_keys_are_one_line(key: str, value: str) -> None:
         ["local_only", "--set", "stem"],
         ["full_offload", "--set", "codec=zip"],
         ["agilenn", "--recipe", "/no/such/file.toml"],
+        ["agilenn", "--preset", "mine"],
+        ["agilenn", "--seeds", "0,x"],
+        ["agilenn", "--seeds", "0,1", "--seed", "2"],
+        ["agilenn", "--dataset", "svhn", "--data-dir", "/nowhere"],
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:

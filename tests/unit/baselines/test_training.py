@@ -108,6 +108,19 @@ def test_agilenn_trains_resumes_exactly_and_serves(tmp_path: Path, tiny: DataSet
         scheme.server(other)
 
 
+def test_without_a_local_branch_every_channel_is_sent(tmp_path: Path, tiny: DataSet) -> None:
+    folder = AgileNN().train(options(tmp_path / "out", AGILE, epochs=1, preset="all_sent"), Silent())
+    d = load_description(folder)
+    assert (d.first_channel, d.channels, d.local_logits_output, d.alpha) == (0, 24, -1, 0.0)
+    found = accuracies(AgileNN(), folder, tiny.x_test, tiny.y_test)
+    assert found.keys() == {"remote", "combined"}
+
+
+def test_what_is_not_quantised_is_no_scheme_for_a_device(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="not quantised"):
+        AgileNN().train(options(tmp_path / "out", AGILE, preset="control"), Silent())
+
+
 def test_full_offload_is_the_reference_network_on_pixels(tmp_path: Path, tiny: DataSet) -> None:
     overrides = {key: value for key, value in TINY.items() if key.startswith("reference.")}
     folder = FullOffload().train(options(tmp_path / "out", overrides), Silent())
