@@ -8,32 +8,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.columns import Column, Kind, declared
 from harness.contracts.testbed import Source
-from harness.measurements import DETAILS, ENERGY_METRICS, METRICS, SAMPLE_METRICS
+from harness.measurements import DETAILS, ENERGY_METRICS, METRICS, SAMPLE_METRICS, Metric
 
 SCHEMA_VERSION = 1
+_MOST_ERROR = 1000  # characters kept of what failed
 
-_LEADING = (
-    "schema_version",
-    "point_id",
-    "order",
-    "scheme",
-    "dataset",
-    "profile",
-    "testbed",
-    "rate_bps",
-    "image",
-    "warmup",
-    "status",
-    "error",
-    "label",
-    "predicted",
-    "exited",
+# Never null.
+_NAMED = declared(
+    {
+        "schema_version": "whole",
+        "point_id": "text",
+        "order": "whole",
+        "scheme": "text",
+        "dataset": "text",
+        "profile": "text",
+        "testbed": "text",
+    },
+    needed=True,
 )
-_TRAILING = ("delay_ms", "clock_hz", "local_predicted", "codec", "symbols", "retries", "sample_seed")
-_BASIC = (*_LEADING, *SAMPLE_METRICS, *(m.source_column for m in SAMPLE_METRICS.values()), *DETAILS, *_TRAILING)
-_ENERGY = (*ENERGY_METRICS, *(m.source_column for m in ENERGY_METRICS.values()), "energy_reason", "energy_rail")
-COLUMNS = (*_BASIC, *_ENERGY)
+_TAKEN = declared({"image": "whole", "warmup": "flag", "status": "text"}, needed=True)
+_SEEN = declared({"error": "text", "label": "whole", "predicted": "whole", "exited": "flag"})
+_LEADING = _NAMED | declared({"rate_bps": "real"}) | _TAKEN | _SEEN
+# Settings of the point and what else is known of a sample.
+_TRAILING = declared(
+    {
+        "delay_ms": "real",
+        "clock_hz": "whole",
+        "local_predicted": "whole",
+        "codec": "text",
+        "symbols": "whole",
+        "retries": "whole",
+        "sample_seed": "whole",
+    }
+)
+
+
+def _metrics(metrics: Mapping[str, Metric]) -> dict[str, Column]:
+    values: dict[str, Kind] = {name: "whole" if metric.whole else "real" for name, metric in metrics.items()}
+    return declared(values) | declared({metric.source_column: "text" for metric in metrics.values()})
+
+
+_DETAILS = declared({name: "whole" if name.endswith("_bytes") else "real" for name in DETAILS})
+_ENERGY = _metrics(ENERGY_METRICS) | declared({"energy_reason": "text", "energy_rail": "text"})
+BY_NAME: Mapping[str, Column] = _LEADING | _metrics(SAMPLE_METRICS) | _DETAILS | _TRAILING | _ENERGY
+COLUMNS = tuple(BY_NAME)
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,7 @@ class Planned:
     image: int
     warmup: bool
     seed: int
+    extra: bool = False  # taken only while its point's interval is too wide (`sweep.repeat`)
 
     @property
     def key(self) -> str:
@@ -100,7 +121,7 @@ def row(planned: Planned, label: int) -> dict[str, Any]:
 
 def failed(planned: Planned, label: int, error: str) -> dict[str, Any]:
     """The row of a sample that could not be measured: its values stay null."""
-    return row(planned, label) | {"status": "failed", "error": error}
+    return row(planned, label) | {"status": "failed", "error": error[:_MOST_ERROR]}
 
 
 def with_sources(values: dict[str, Any], sources: Mapping[str, Source]) -> dict[str, Any]:
@@ -108,3 +129,23 @@ def with_sources(values: dict[str, Any], sources: Mapping[str, Source]) -> dict[
     return values | {
         METRICS[name].source_column: source for name, source in sources.items() if values.get(name) is not None
     }
+
+
+def checked(row: Any) -> dict[str, Any]:
+    """A row that was read from a file, every column in its place; those that an older bench lacked are null.
+
+    Raises:
+        ValueError: it is no row of a sample, or one of a newer bench.
+    """
+    if not isinstance(row, dict):
+        raise ValueError("a sample is not a set of columns")
+    if row.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(f"a sample has schema_version {str(row.get('schema_version'))[:20]}, not {SCHEMA_VERSION}")
+    if strange := sorted(str(name) for name in row.keys() - BY_NAME.keys()):
+        raise ValueError(f"unknown column '{strange[0][:40]}': perhaps a newer bench wrote it")
+    for name, column in BY_NAME.items():
+        if (problem := column.problem(row.get(name))) is not None:
+            raise ValueError(problem)
+    if row["status"] not in ("ok", "failed"):
+        raise ValueError(f"'status' is neither ok nor failed (got {row['status'][:20]!r})")
+    return {name: row.get(name) for name in BY_NAME}

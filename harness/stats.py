@@ -25,6 +25,13 @@ class Interval:
     high: float | None
     n: int
 
+    @property
+    def width_share(self) -> float | None:
+        """Width of the interval as a share of the median; None where there is no interval, or the median is 0."""
+        if self.low is None or self.high is None or not self.median:
+            return None
+        return (self.high - self.low) / abs(self.median)
+
 
 def median(values: Sequence[float]) -> float | None:
     """The median, None of nothing."""

@@ -1,4 +1,9 @@
-"""The folder of one run: manifest, journal, samples, tables, plots. A stop at any time loses nothing."""
+"""The folder of one run: manifest, journal, samples, tables, plots. A stop at any time loses nothing.
+
+run = Store.reopen(Path("results/runs/20260101-120000-bandwidth"))
+run.facts().schemes["agilenn"].weights      # the manifest, typed
+run.rows()                                  # every sample as a dict, checked, in planned order
+"""
 
 from __future__ import annotations
 
@@ -7,18 +12,18 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import journal
+from harness import journal, manifest, parquet
 from harness.contracts.errors import BenchError
-from harness.sample import COLUMNS
+from harness.manifest import MANIFEST, Manifest
+from harness.sample import COLUMNS, checked
 
-MANIFEST = "manifest.json"
 SAMPLES = "samples.csv"
-MANIFEST_VERSION = 1
+PARQUET = "samples.parquet"
 
 
 class Store:
@@ -77,29 +82,60 @@ class Store:
             raise BenchError(f"{folder} holds no run ({MANIFEST} is missing)", cure="give the folder of a run")
         return cls(folder)
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
-        """Replace the manifest as a whole."""
-        self._replace(MANIFEST, json.dumps({"manifest_version": MANIFEST_VERSION} | manifest, indent=2) + "\n")
+    def write_manifest(self, told: Mapping[str, Any]) -> None:
+        """Replace the manifest as a whole.
 
-    def manifest(self) -> dict[str, Any]:
-        """Read the manifest.
+        Raises:
+            BenchError: it is not as `harness.manifest` has it, or can't be written.
+        """
+        whole = manifest.checked(told, str(self.folder / MANIFEST))
+        self._replace(MANIFEST, (json.dumps(whole, indent=2) + "\n").encode())
+
+    def facts(self) -> Manifest:
+        """The manifest.
 
         Raises:
             BenchError: unreadable, damaged, or of a version this bench does not know.
         """
-        return read_manifest(self.folder)
+        return manifest.read(self.folder)
+
+    def manifest(self) -> dict[str, Any]:
+        """As `facts`, as it stands in the file."""
+        return self.facts().model_dump(mode="json")
 
     def rows(self) -> list[dict[str, Any]]:
-        """All samples in the journal, in planned order."""
-        return sorted(journal.read(self.folder).values(), key=lambda r: int(r["order"]))
+        """All samples, in planned order: from the journal, or where there is none from samples.parquet.
 
-    def write_samples(self) -> Path:
-        """samples.csv from the journal."""
-        return self._replace(SAMPLES, csv_text(COLUMNS, self.rows()))
+        Raises:
+            BenchError: unreadable, damaged, or samples of a newer bench.
+        """
+        return sorted(self.rows_by_key().values(), key=lambda r: int(r["order"]))
+
+    def rows_by_key(self) -> dict[str, dict[str, Any]]:
+        """As `rows`, by the key of each sample. Raises as `rows`."""
+        path = self.folder / journal.NAME
+        if not path.exists() and (self.folder / PARQUET).exists():
+            return {key_of(row): row for row in parquet.read(self.folder / PARQUET)}
+        rows = {}
+        for key, row in journal.read(self.folder).items():
+            try:
+                rows[key] = checked(row)
+            except ValueError as e:
+                raise BenchError(
+                    f"{path} holds something else than samples of this bench ({e})",
+                    cure="restore it, or use the bench that wrote it; nothing was overwritten",
+                ) from e
+        return rows
+
+    def write_samples(self) -> list[Path]:
+        """samples.csv and samples.parquet from the journal."""
+        rows = self.rows()
+        text = csv_text(COLUMNS, rows)
+        return [self._replace(SAMPLES, text.encode()), self._replace(PARQUET, parquet.encoded(rows))]
 
     def write_text(self, name: str, text: str) -> Path:
         """Any other file, replaced as a whole."""
-        return self._replace(name, text)
+        return self._replace(name, text.encode())
 
     def path(self, name: str) -> Path:
         """A path inside, its folder made."""
@@ -107,13 +143,13 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _replace(self, name: str, text: str) -> Path:
+    def _replace(self, name: str, data: bytes) -> Path:
         path = self.folder / name
         part = path.with_name(f".{path.name}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8", newline="") as f:
-                f.write(text)
+            with part.open("wb") as f:
+                f.write(data)
                 f.flush()
                 os.fsync(f.fileno())
             part.replace(path)
@@ -125,20 +161,13 @@ class Store:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run folder. Raises as `Store.manifest`."""
-    path = folder / MANIFEST
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = int(manifest["manifest_version"])
-    except OSError as e:
-        raise BenchError(f"{path} can't be read ({e.strerror})", cure="give the folder of a run") from e
-    except (ValueError, KeyError, TypeError) as e:
-        raise BenchError(f"{path} is damaged ({e})", cure="restore it, or start a new run") from e
-    if version != MANIFEST_VERSION:
-        raise BenchError(
-            f"{path} has version {version}, this bench reads {MANIFEST_VERSION}", cure="use the bench that wrote it"
-        )
-    return manifest
+    """The manifest of a run folder, of the present version. Raises as `Store.facts`."""
+    return Store(folder).manifest()
+
+
+def key_of(row: Mapping[str, Any]) -> str:
+    """The key of a sample, as `sample.Planned.key`."""
+    return f"{row['point_id']}-{'w' if row['warmup'] else 'm'}{row['image']}"
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:

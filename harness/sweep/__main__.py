@@ -6,19 +6,20 @@ import argparse
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from harness import cli, lab, labfile, pinned, registry
+from harness import cli, lab, labfile, pinned, quantities, registry
 from harness import published as papers
 from harness.contracts.errors import BenchError
 from harness.images import Images
 from harness.store import Store
-from harness.sweep import axes, energy, measure, outcome, prepare
+from harness.sweep import axes, energy, measure, outcome, prepare, repeat
 from harness.sweep.axes import Axis
-from harness.sweep.plan import MOST_IMAGES, choose_images, make
+from harness.sweep.plan import MOST_IMAGES, choose_images, further_images, make
 from harness.sweep.runner import Bench
 
 _MOST_SEED = 2**31 - 1
@@ -45,6 +46,19 @@ def _add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--warmup", type=cli.whole(0, 100, "--warmup"), default=1, metavar="N", help="kept, flagged; default: 1 a point"
     )
+    p.add_argument(
+        "--repeat-until",
+        type=quantities.share_or_none,
+        metavar="SHARE",
+        help="on a real board: further images until the median's 95 %% interval is this narrow, or none (default: 5%%)",
+    )
+    p.add_argument(
+        "--max-samples",
+        type=cli.whole(1, MOST_IMAGES, "--max-samples"),
+        metavar="N",
+        help=f"but no more than N a point (default: {repeat.DEFAULT_MOST})",
+    )
+    p.add_argument("--deadline", type=quantities.duration_ms, metavar="T", help="tell how many miss it: 30ms")
     p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
     p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")
     p.add_argument("--seed", type=cli.whole(0, _MOST_SEED, "--seed"), default=0, metavar="N")
@@ -94,6 +108,7 @@ def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
 
 def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
     ground = prepare.ground(_request(options, axis))
+    procedure = _procedure(options, ground)
     data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
     chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
     values = ", ".join(axis.show(v) for v in ground.request.values)
@@ -106,6 +121,11 @@ def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
     console.print(
         f"samples   {n} points x ({len(chosen)} + {len(warmups)} warm-up) = {n * (len(chosen) + len(warmups))}"
     )
+    if procedure.repeat_until and procedure.max_samples:
+        console.print(
+            f"repeats   further images until the median's interval is {procedure.repeat_until:.1%} of it or narrower, "
+            f"at most {procedure.max_samples} a point"
+        )
     console.print("nothing was measured (--dry-run)")
     return 0
 
@@ -114,6 +134,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     said = cli.console(stderr=True)
     folder = _folder(options, axis)
     ground = prepare.ground(_request(options, axis))
+    procedure = _procedure(options, ground)
     pinned_path = _pinned_path(options, ground)
     known = _known_times(options, pinned_path, ground)
     with ExitStack() as held:
@@ -128,13 +149,15 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
             times = pinned.completed(pinned_path, known, list(ground.artefacts.values()), calibrated)
         by_scheme = prepare.points(ground, data, firmware, times)
         chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
+        further = further_images(len(data), procedure.max_samples or 0, options.images, options.warmup, options.seed)
         points = [point for pairs in by_scheme.values() for point, _ in pairs]
-        plan = make(points, chosen, warmups, options.seed, free=ground.free)
+        plan = make(points, chosen, warmups, options.seed, free=ground.free, extra_images=further)
         jobs = prepare.jobs(plan, ground, by_scheme, times)
         # Each worker opens a board of every kind it meets, and a lab numbers only so many.
         most = max(1, lab.MOST_BOARDS // len({job.kind for job in jobs}))
         workers = min(options.jobs, most) if ground.free else 1
         more = {
+            "procedure": asdict(procedure),
             "jobs": workers,
             "broker": up.broker.title,
             "pinned": _pinned_facts(pinned_path, times, ground),
@@ -146,18 +169,25 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
         store = Store(folder) if options.resume else Store.create(folder)
         bench = Bench(up, ground.make, ground.artefacts, firmware, data, ground.meter if options.energy else None)
         shown = measure.Shown(said, axis, ground.titles)
-        measure.take(store, manifest, jobs, bench, workers=workers, shown=shown)
+        measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
     return _finish(options, ground, store, data, said)
 
 
 def _folder(options: argparse.Namespace, axis: Axis) -> Path:
     """Where the run goes, checked before anything takes time."""
     if options.resume:
-        return Store.reopen(options.resume).folder
+        resumed: Path = options.resume
+        measure.check_resumable(resumed)
+        return resumed
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder: Path = options.out or Path("results") / "runs" / f"{stamp}-{axis.name}"
     Store.check_new(folder)
     return folder
+
+
+def _procedure(options: argparse.Namespace, ground: prepare.Ground) -> repeat.Procedure:
+    until, most, deadline_ms = options.repeat_until, options.max_samples, options.deadline
+    return repeat.procedure(until, most, deadline_ms, images=options.images, free=ground.free)
 
 
 def _pinned_path(options: argparse.Namespace, ground: prepare.Ground) -> Path:

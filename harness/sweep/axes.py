@@ -20,13 +20,15 @@ from harness.published import Value
 class Setting:
     """Everything that an axis may set for a point."""
 
-    rate_bps: float = 6e6  # the paper's Wi-Fi (section 6)
+    rate_bps: float | None = 6e6  # the paper's Wi-Fi (section 6); None: the link as it is
     delay_ms: float = 0.0
     board: BoardSettings = field(default_factory=BoardSettings)
 
     @property
-    def link(self) -> LinkSpec:
-        """The link of this point, the same in both directions."""
+    def link(self) -> LinkSpec | None:
+        """The link of this point, the same in both directions; None where it is left as it is."""
+        if self.rate_bps is None:
+            return None
         return LinkSpec.symmetric(self.rate_bps, self.delay_ms)
 
 
@@ -123,7 +125,13 @@ class Frequency(Axis):
             metavar="A,B,…",
             help="core clocks in Hz (default: %(default)s)",
         )
-        parser.add_argument("--rate", type=cli.rate, default="6M", metavar="R", help="link rate (default: %(default)s)")
+        parser.add_argument(
+            "--rate",
+            type=cli.rate_or_none,
+            default="6M",
+            metavar="R",
+            help="6M, or none: unshaped (default: %(default)s)",
+        )
 
     def values(self, options: argparse.Namespace) -> list[float]:
         """The clocks asked for, Hz."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,12 +17,15 @@ from harness import accuracy, journal
 from harness.contracts.errors import BenchError
 from harness.images import Images
 from harness.journal import Journal
-from harness.sample import Planned
-from harness.store import Store, now_text
+from harness.manifest import MANIFEST
+from harness.manifest import checked as checked_manifest
+from harness.sample import Planned, checked
+from harness.store import PARQUET, Store, now_text
 from harness.sweep import prepare
 from harness.sweep.axes import Axis
 from harness.sweep.prepare import Ground
-from harness.sweep.runner import Bench, Job, run
+from harness.sweep.repeat import Enough, Procedure
+from harness.sweep.runner import Bench, Job, Watcher, run
 from harness.tables import Accuracy
 
 log = logging.getLogger(__name__)
@@ -68,10 +72,13 @@ class Bar:
         what = f"{title} at {value}, {'warm-up' if planned.warmup else 'image'} {planned.image}"
         self._progress.update(self._task, description=what.ljust(48))
 
-    def advance(self) -> None:
-        """A sample is finished. Where there is no bar (a log file), a line for every tenth of the way."""
-        self._progress.advance(self._task)
+    def advance(self, *, taken: bool = True) -> None:
+        """A sample is finished, or was not wanted. Where there is no bar (a log file), a line for every tenth."""
         task = self._progress.tasks[0]
+        if not taken:
+            self._progress.update(self._task, total=(task.total or 1) - 1)
+            return
+        self._progress.advance(self._task)
         done, total = int(task.completed), int(task.total or 1)
         if self._plain and done * 10 // total != (done - 1) * 10 // total:
             self._shown.console.print(f"{done} of {total} samples", style="dim")
@@ -84,21 +91,55 @@ class Bar:
         self._progress.stop()
 
 
+class Keeper(Watcher):
+    """Puts every finished sample into the journal before its worker begins the next, and knows when it is enough."""
+
+    def __init__(self, kept: Journal, enough: Enough, bar: Bar) -> None:
+        self._kept = kept
+        self._enough = enough
+        self._bar = bar
+
+    def wants(self, planned: Planned) -> bool:
+        """As the procedure says."""
+        return self._enough.wants(planned)
+
+    def started(self, planned: Planned) -> None:
+        """Shown."""
+        self._bar.started(planned)
+
+    def finished(self, planned: Planned, row: dict[str, Any]) -> None:
+        """Kept and counted."""
+        self._kept.append(planned.key, checked(row))
+        self._enough.note(row)
+
+
 def take(
-    store: Store, manifest: dict[str, Any], jobs: Sequence[Job], bench: Bench, *, workers: int, shown: Shown
+    store: Store,
+    manifest: dict[str, Any],
+    jobs: Sequence[Job],
+    bench: Bench,
+    *,
+    workers: int,
+    shown: Shown,
+    procedure: Procedure | None = None,
 ) -> None:
-    """Take all samples that the journal lacks. Whatever ends this, samples.csv and the manifest are written.
+    """Take all samples that the journal lacks. Whatever ends this, samples and manifest are written.
 
     Raises:
-        BenchError: broker, edge or board gone for good, or another run's folder.
+        BenchError: broker, edge or board gone for good, another run's folder, or a damaged one: nothing is overwritten.
     """
-    finished = _finished(store, manifest)
+    manifest, earlier = _gone_on_with(store, manifest)
+    finished = {key: row for key, row in earlier.items() if row["status"] == "ok"}
     left = [job for job in jobs if job.planned.key not in finished]
     store.write_manifest(manifest)
     status = "stopped"
+    enough = Enough(procedure or Procedure(), finished.values())
     with closing(Journal(store.folder)) as kept:
         try:
-            _take(bench, left, workers, kept, shown.progress(len(jobs), done=len(jobs) - len(left)))
+            bar = shown.progress(len(jobs), done=len(jobs) - len(left))
+            with bar, closing(run(bench, left, workers, Keeper(kept, enough, bar))) as samples:
+                for _, row in samples:
+                    bar.advance(taken=row is not None)
             status = "finished"
         finally:
             store.write_samples()
@@ -125,24 +166,38 @@ def note_accuracies(store: Store, found: Mapping[str, Accuracy]) -> None:
     store.write_manifest(manifest)
 
 
-def _finished(store: Store, manifest: dict[str, Any]) -> set[str]:
-    rows = journal.read(store.folder)
-    if not rows and not (store.folder / "manifest.json").exists():
-        return set()
+def check_resumable(folder: Path) -> None:
+    """Is there a run that can be gone on with? Asked before anything takes time.
+
+    Raises:
+        BenchError: manifest or journal are missing, damaged, or of another bench.
+    """
+    store = Store.reopen(folder)
+    if store.facts().kind != "sweep":
+        raise BenchError(f"{folder} holds no sweep", cure="give the folder of one")
+    if not (folder / journal.NAME).exists() and (folder / PARQUET).exists():
+        raise BenchError(f"{folder} has samples but no {journal.NAME}", cure="restore it, or start a new run")
+    store.rows()
+
+
+def _gone_on_with(store: Store, manifest: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The manifest with what an earlier start of the same run has told, and its rows by key."""
+    if not (store.folder / MANIFEST).exists() and not (store.folder / journal.NAME).exists():
+        return manifest, {}
     earlier = store.manifest()
-    now = json.loads(json.dumps(manifest))
-    if (earlier.get("pinned") or {}).get("remote_ms") != (now["pinned"] or {}).get("remote_ms"):
+    now = checked_manifest(json.loads(json.dumps(manifest)), str(store.folder / MANIFEST))
+    if (earlier["pinned"] or {}).get("remote_ms") != (now["pinned"] or {}).get("remote_ms"):
         raise BenchError(f"{store.folder} was measured with other pinned remote times", cure="give its --remote-ms")
     for key in _SAME:
-        if now.get(key) != earlier.get(key):
+        if now[key] != earlier[key]:
             raise BenchError(
                 f"{store.folder} was measured with another '{key}'", cure="resume with the same options, or start anew"
             )
-    return {key for key, row in rows.items() if row["status"] == "ok"}
-
-
-def _take(bench: Bench, jobs: Sequence[Job], workers: int, kept: Journal, bar: Bar) -> None:
-    with bar, closing(run(bench, jobs, workers, bar.started)) as samples:
-        for planned, row in samples:
-            kept.append(planned.key, row)
-            bar.advance()
+    if earlier["procedure"] and any(
+        earlier["procedure"][k] != now["procedure"][k] for k in ("repeat_until", "max_samples")
+    ):
+        raise BenchError(
+            f"{store.folder} was measured with another --repeat-until or --max-samples", cure="give the same ones"
+        )
+    told = {"began_at": earlier["began_at"], "resumed_at": [*earlier["resumed_at"], now["began_at"]]}
+    return manifest | told | {"accuracy": earlier["accuracy"]}, store.rows_by_key()

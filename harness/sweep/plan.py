@@ -37,12 +37,25 @@ def choose_images(available: int, count: int, warmups: int, seed: int) -> tuple[
     return chosen[:count], chosen[count:]
 
 
+def further_images(available: int, most: int, count: int, warmups: int, seed: int) -> list[int]:
+    """The images after those of `choose_images`, in the same seeded order: at most `most` - `count`, none twice."""
+    chosen: list[int] = np.random.default_rng([seed, 1]).permutation(available)[count + warmups :].tolist()
+    return chosen[: max(0, most - count)]
+
+
 def make(
-    points: Sequence[Point], images: Sequence[int], warmup_images: Sequence[int], seed: int, *, free: bool
+    points: Sequence[Point],
+    images: Sequence[int],
+    warmup_images: Sequence[int],
+    seed: int,
+    *,
+    free: bool,
+    extra_images: Sequence[int] = (),
 ) -> Plan:
     """Order the samples of all points.
 
     Args:
+        extra_images: taken after the others for points whose interval is too wide by then, image by image.
         free: changing the scheme costs nothing, so every image visits all points in an order of its own before the
             next image begins; drift of the host then falls on all points alike. Otherwise schemes (at each of their
             clocks, since a clock is set before the board associates) come in blocks, in seeded order, and points
@@ -55,12 +68,18 @@ def make(
         blocks = [[p for p in points if (p.scheme, p.clock_hz) == kinds[int(i)]] for i in shuffled]
     samples: list[Planned] = []
     for block in blocks:
-        for warmup, chosen in ((True, warmup_images), (False, images)):
+        for chosen, warmup, extra in (
+            (warmup_images, True, False),
+            (images, False, False),
+            (extra_images, False, True),
+        ):
             for image in chosen:
                 rng = np.random.default_rng([seed, 3, image])
                 for i in rng.permutation(len(block)):
                     point = block[int(i)]
                     own_seed = int(np.random.default_rng([seed, 4, image, int(point.point_id[:8], 16)]).integers(2**31))
-                    samples.append(Planned(len(samples), point, int(image), warmup, own_seed))
+                    samples.append(Planned(len(samples), point, int(image), warmup, own_seed, extra))
     rule = "image by image, points shuffled by seed" if free else "schemes in blocks, points shuffled by seed"
+    if extra_images:
+        rule += "; further images while a point's interval is too wide"
     return Plan(tuple(samples), tuple(int(i) for i in images), rule)

@@ -86,6 +86,8 @@ def ground(request: Request) -> Ground:
         with locks.held(testbed.identity):  # a board that another run has is told of before anything takes time
             request.axis.check(request.values, testbed)
         ground_ = Ground(request, schemes, found, make, kind, testbed.description, testbed.pins_remote, many(testbed))
+        if request.energy and not request.base.link:
+            raise BenchError("the energy over an unshaped link is unknown", cure="give a --rate, or leave --energy out")
         if request.energy:
             ground_.meter().close()
         return ground_
@@ -197,7 +199,9 @@ def manifest(
         "order": [planned.key for planned in plan.samples],
         "dataset": {"name": data.name, "checksum": data.checksum, "test_n": len(data), "profile": request.profile},
         "testbed": asdict(ground_.testbed) | {"pins_remote": ground_.pins_remote},
-        "link": {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes, "both_directions": True},
+        "link": {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes, "both_directions": True}
+        if link
+        else None,
         "schemes": {
             name: {
                 "title": ground_.schemes[name].title,
@@ -222,7 +226,8 @@ def _point(ground_: Ground, scheme: str, setting: Setting, facts: Mapping[str, A
     request = ground_.request
     own: dict[str, Any] = {**facts} | {"alpha": setting.board.alpha, "exit_threshold": setting.board.exit_threshold}
     link = setting.link
-    own |= {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes}
+    if link:
+        own |= {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes}
     return Point(
         scheme=scheme,
         dataset=request.dataset,

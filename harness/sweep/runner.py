@@ -39,7 +39,7 @@ class Job:
 
     planned: Planned
     kind: BoardKind
-    link: LinkSpec
+    link: LinkSpec | None  # None: left as it is
     pinned_ms: float | None
 
 
@@ -64,13 +64,27 @@ class Bench:
     meter: Callable[[], EnergyMeter] | None = None  # energy of every sample, where asked for
 
 
+class Watcher:
+    """What the workers' threads ask and tell. This one wants every sample and keeps none; override what is needed."""
+
+    def wants(self, planned: Planned) -> bool:
+        """Is this sample to be taken, now that it is its turn?"""
+        return True
+
+    def started(self, planned: Planned) -> None:
+        """A sample begins."""
+
+    def finished(self, planned: Planned, row: dict[str, Any]) -> None:
+        """A sample is there. Its worker begins no other before this returns: then it is on disk."""
+
+
 def run(
-    bench: Bench, jobs: Sequence[Job], workers: int, started: Callable[[Planned], None]
-) -> Generator[tuple[Planned, dict[str, Any]], None, None]:
-    """Take all samples; yields each as it finishes, in no particular order.
+    bench: Bench, jobs: Sequence[Job], workers: int, watcher: Watcher
+) -> Generator[tuple[Planned, dict[str, Any] | None], None, None]:
+    """Take all samples; yields each as it finishes, in no particular order, with None for one that was not wanted.
 
     Args:
-        started: told of every sample that begins, from the workers' threads.
+        watcher: asked and told of every sample, from the workers' threads.
 
     Raises:
         BenchError: broker, edge or a board is gone for good. Boards are given back in any case, also when the caller
@@ -102,8 +116,13 @@ def run(
                     job = todo.get_nowait()
                 except queue.Empty:
                     break
-                started(job.planned)
-                done.put(Done(job.planned, _take(bench, boards, meter, job)))
+                if not watcher.wants(job.planned):
+                    done.put(Done(job.planned, None))
+                    continue
+                watcher.started(job.planned)
+                row = _take(bench, boards, meter, job)
+                watcher.finished(job.planned, row)
+                done.put(Done(job.planned, row))
         except BaseException as e:  # handed to the main thread, which raises it
             done.put(Done(None, None, e))
         finally:
@@ -123,7 +142,7 @@ def run(
             thread.join(_LEAVE_S)
 
 
-def _next(bench: Bench, done: queue.SimpleQueue[Done]) -> tuple[Planned, dict[str, Any]]:
+def _next(bench: Bench, done: queue.SimpleQueue[Done]) -> tuple[Planned, dict[str, Any] | None]:
     while True:
         try:
             one = done.get(timeout=0.5)
@@ -133,9 +152,9 @@ def _next(bench: Bench, done: queue.SimpleQueue[Done]) -> tuple[Planned, dict[st
         if one.error is not None:
             bench.lab.check()  # a dead broker explains a failed board better than the board does
             raise one.error
-        if one.planned is None or one.row is None:
+        if one.planned is None:
             raise BenchError("a worker ended without a result")
-        if one.row["status"] != "ok":
+        if one.row is not None and one.row["status"] != "ok":
             bench.lab.check()
         return one.planned, one.row
 
@@ -148,7 +167,7 @@ def _take(bench: Bench, boards: Boards, meter: EnergyMeter | None, job: Job) -> 
         board.to(State.READY)
     try:
         picture, services = bench.images.picture(planned.image), bench.lab.services
-        if meter is None:
+        if meter is None or job.link is None:
             return measure(board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services)
         return measure_with_energy(
             meter, board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services

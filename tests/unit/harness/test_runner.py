@@ -21,7 +21,7 @@ from harness.sample import COLUMNS, Planned, Point
 from harness.services import Services
 from harness.stand_in import StandInTestbed
 from harness.sweep.plan import make
-from harness.sweep.runner import Bench, Job, run
+from harness.sweep.runner import Bench, Job, Watcher, run
 
 
 class StubBroker:
@@ -85,7 +85,7 @@ def _jobs(images: list[int]) -> list[Job]:
 
 
 def _rows(bench: Bench, jobs: list[Job], workers: int) -> list[dict[str, Any]]:
-    return sorted((row for _, row in run(bench, jobs, workers, lambda _: None)), key=lambda r: r["order"])
+    return sorted((row for _, row in run(bench, jobs, workers, Watcher()) if row), key=lambda r: r["order"])
 
 
 def test_rows_are_the_same_with_one_worker_and_with_three(make_bench: Callable[..., Any]) -> None:
@@ -170,7 +170,7 @@ def test_a_dead_broker_is_the_error_that_is_told(make_bench: Callable[..., Any])
 
 def test_boards_are_given_back_when_the_caller_stops(make_bench: Callable[..., Any]) -> None:
     bench, made = make_bench()
-    samples = run(bench, _jobs([0, 1, 2, 3, 4, 5]), 2, lambda _: None)
+    samples = run(bench, _jobs([0, 1, 2, 3, 4, 5]), 2, Watcher())
     next(samples)
     samples.close()
     assert made

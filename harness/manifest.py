@@ -1,0 +1,247 @@
+"""What a run says of itself: `manifest.json`, version 2. docs/results.md tells every key; a test compares the two.
+
+A manifest is checked when it is written and when it is read. Of version 1 all is taken over, and what it did not know
+yet is null. A later version is refused: a bench that does not know a key can not know what it leaves out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.contracts.errors import BenchError
+from harness.contracts.testbed import Source
+from harness.contracts.toml import Strict, first_problem
+
+MANIFEST = "manifest.json"
+VERSION = 2
+_MOST_BYTES = 64 << 20
+
+
+class Open(BaseModel):
+    """A part whose keys belong to a testbed, an instrument or a scheme: those named here are checked, others kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Commit(Strict):
+    """The checkout that the program ran from."""
+
+    hash: str
+    dirty: bool
+    diff_sha256: str | None
+
+
+class Host(Strict):
+    """The machine that ran the harness."""
+
+    system: str
+    kernel: str
+    machine: str
+    cores: int | None
+
+
+class AxisFacts(Strict):
+    """What was varied."""
+
+    name: str
+    column: str
+    values: list[float | None]
+
+
+class DatasetFacts(Strict):
+    """The test set."""
+
+    name: str
+    checksum: str
+    test_n: int
+    profile: str
+
+
+class TestbedFacts(Open):
+    """The testbed's own description."""
+
+    __test__ = False
+
+    name: str
+    title: str
+    target: str
+    clock_hz: int
+    ram_bytes: int
+    flash_bytes: int
+    console_baud: int
+    module_baud: int
+    time_source: Source
+    remarks: str = ""
+    limits: dict[str, float] = Field(default_factory=dict)
+    extra: dict[str, Any] = Field(default_factory=dict)
+    pins_remote: bool
+
+
+class LinkFacts(Open):
+    """What a packet is charged beyond its payload."""
+
+    segment_bytes: int
+    header_bytes: int
+    both_directions: bool
+
+
+class Procedure(Strict):
+    """How it was measured: what decides how many samples there are, and what they are held against."""
+
+    repeat_until: float | None  # width of the median's interval as a share of it
+    max_samples: int | None
+    deadline_ms: float | None
+
+
+class FirmwareFacts(Open):
+    """The image that the device ran."""
+
+    file: str
+    sha256: str
+
+
+class SchemeFacts(Open):
+    """One scheme as it was measured."""
+
+    title: str
+    weights: str
+    firmware: FirmwareFacts
+    codec: str
+    alpha: float
+    exit_threshold: float
+
+
+class PointFacts(Open):
+    """The settings of one point."""
+
+    scheme: str
+    dataset: str
+    profile: str
+    testbed: str
+    rate_bps: float | None
+    delay_ms: float
+    clock_hz: int
+
+
+class PinnedFacts(Strict):
+    """Remote times that were charged instead of those that passed."""
+
+    file: str
+    sha256: str
+    remote_ms: dict[str, float | None]
+
+
+class EnergyFacts(Open):
+    """How energies were made."""
+
+    idle_subtracted: bool
+
+
+class ProbeFacts(Open):
+    """The instrument that measured them."""
+
+    name: str
+    calibration: dict[str, Any] | None = None
+
+
+class AccuracyFacts(Strict):
+    """Accuracy over the whole test set."""
+
+    right: int
+    n: int
+    share: float
+
+
+class Manifest(Strict):
+    """The whole of it; see docs/results.md."""
+
+    manifest_version: Literal[2] = 2
+    kind: Literal["sweep", "hil"]
+    status: Literal["running", "finished", "stopped"]
+    began_at: str
+    ended_at: str | None
+    resumed_at: list[str] = Field(default_factory=list)
+    argv: list[str]
+    command: str
+    commit: Commit | None
+    python: str
+    packages: dict[str, str]
+    tools: dict[str, str] = Field(default_factory=dict)
+    host: Host
+    axis: AxisFacts | None
+    procedure: Procedure | None = None
+    seed: int
+    images: list[int]
+    warmup_images: int
+    order_rule: str
+    order: list[str]
+    dataset: DatasetFacts
+    testbed: TestbedFacts
+    link: LinkFacts | None
+    link_certificates: list[dict[str, Any]] = Field(default_factory=list)
+    probe: ProbeFacts | None = None
+    schemes: dict[str, SchemeFacts]
+    points: dict[str, PointFacts]
+    pinned: PinnedFacts | None
+    energy: EnergyFacts | None
+    jobs: int
+    broker: str
+    accuracy: dict[str, AccuracyFacts] = Field(default_factory=dict)
+
+
+def checked(manifest: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`manifest` (of the present version) as it goes into a file, keys in the model's order.
+
+    Raises:
+        BenchError: a key is unknown, missing or of another type; `where` names the file.
+    """
+    try:
+        model = Manifest.model_validate({**manifest, "manifest_version": VERSION})
+    except ValidationError as e:
+        raise BenchError(f"{where}: {first_problem(e)}", cure="restore it, or start a new run") from e
+    return model.model_dump(mode="json")
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a run's folder.
+
+    Raises:
+        BenchError: unreadable, damaged, or of a version that this bench does not know.
+    """
+    path = folder / MANIFEST
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise BenchError(f"{path} is too large to be a manifest", cure="restore it, or start a new run")
+        text = path.read_text(encoding="utf-8")
+    except OSError as e:
+        raise BenchError(f"{path} can't be read ({e.strerror})", cure="give the folder of a run") from e
+    except UnicodeDecodeError as e:
+        raise BenchError(f"{path} is damaged (no UTF-8)", cure="restore it, or start a new run") from e
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise BenchError(f"{path} is damaged ({str(e)[:80]})", cure="restore it, or start a new run") from e
+    if not isinstance(found, dict):
+        raise BenchError(f"{path} is damaged (it holds no keys)", cure="restore it, or start a new run")
+    return Manifest.model_validate(checked(_present(found, path), str(path)))
+
+
+def _present(found: dict[str, Any], path: Path) -> dict[str, Any]:
+    """`found` as of the present version.
+
+    Version 1 differs in what it lacks: tools, procedure, link certificates, probe and the times of resuming.
+    """
+    version = found.get("manifest_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise BenchError(f"{path} is damaged (it has no version)", cure="restore it, or start a new run")
+    if version > VERSION:
+        raise BenchError(
+            f"{path} has version {version}, this bench reads up to {VERSION}",
+            cure="use the bench that wrote it, or a newer one",
+        )
+    return found
