@@ -82,6 +82,14 @@ class TestbedFacts(Open):
     pins_remote: bool
 
 
+class LabFacts(Strict):
+    """The lab file: where boards, broker and probe were found. It holds no secret."""
+
+    file: str
+    sha256: str
+    settings: dict[str, Any]
+
+
 class LinkFacts(Open):
     """What a packet is charged beyond its payload."""
 
@@ -182,6 +190,7 @@ class Manifest(Strict):
     order: list[str]
     dataset: DatasetFacts
     testbed: TestbedFacts
+    lab: LabFacts | None = None
     link: LinkFacts | None
     link_certificates: list[dict[str, Any]] = Field(default_factory=list)
     probe: ProbeFacts | None = None
