@@ -50,6 +50,11 @@ def load(figure: str, folder: Path = _FOLDER) -> list[Value]:
     return values
 
 
+def exists(figure: str, folder: Path = _FOLDER) -> bool:
+    """Are there values of this figure?"""
+    return (folder / f"{figure}.csv").is_file()
+
+
 def bandwidth(dataset: str, folder: Path = _FOLDER) -> list[Value]:
     """Fig 23's latency against the rate for a data set; for one that it lacks, Fig 16's totals at 6 Mbit/s."""
     own = [v for v in load("fig23", folder) if v.dataset == dataset]

@@ -8,7 +8,18 @@ from typing import Any
 # Okabe and Ito, "Color Universal Design", 2008; ordered so that neighbours differ in lightness too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_FIXED = {"agilenn": 0, "local_only": 1, "full_offload": 2, "deepcod": 3, "spinn": 4, "edge_only": 2, "mcunet": 1}
+_FIXED = {
+    "agilenn": 0,
+    "local_only": 1,
+    "full_offload": 2,
+    "deepcod": 3,
+    "partition": 4,
+    "hierarchical": 5,
+    "full_offload_jpeg": 6,
+    "spinn": 4,  # the paper's counterparts look as ours do
+    "edge_only": 2,
+    "mcunet": 1,
+}
 
 COLUMN_INCHES = (5.0, 3.5)
 

@@ -1,0 +1,1 @@
+"""The paper's figures, from stored runs and committed rows, with the published values beside them."""
