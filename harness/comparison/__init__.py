@@ -1,0 +1,1 @@
+"""Runs against each other and against the paper, in ratios and in words."""
