@@ -13,6 +13,8 @@ from harness.journal import Journal
 from harness.sample import Planned, Point, row
 from harness.store import Store
 
+from ..harness import runs
+
 COLUMN = {"bandwidth": "rate_bps", "frequency": "clock_hz"}
 TITLES = {"agilenn": "AgileNN", "local_only": "Local only", "full_offload": "Full offloading", "deepcod": "DeepCOD"}
 STAGES = {"local_ms": 0.5, "encode_ms": 0.1, "network_ms": 0.3, "remote_ms": 0.1, "combine_ms": 0.0}
@@ -21,15 +23,14 @@ Latencies = Mapping[str, Mapping[float, list[float]]]  # scheme -> value of the 
 
 
 def manifest(axis: str, dataset: str, latencies: Latencies, accuracy: Mapping[str, float]) -> dict[str, Any]:
-    sizes = {"flash_bytes": 40960, "ram_static_bytes": 61440}
-    return {
-        "kind": "sweep",
-        "status": "finished",
+    firmware = {"file": "x.elf", "sha256": "b" * 64, "sizes": {"flash_bytes": 40960, "ram_static_bytes": 61440}}
+    scheme = {"firmware": firmware, "codec": "lzw", "alpha": 0.5, "exit_threshold": 2.0}
+    plain = runs.manifest()
+    return plain | {
         "axis": {"name": axis, "column": COLUMN[axis], "values": sorted({x for v in latencies.values() for x in v})},
-        "seed": 0,
-        "dataset": {"name": dataset, "checksum": "0" * 64, "test_n": 10000, "profile": "compact"},
-        "testbed": {"name": "virtual", "title": "a board", "time_source": "modelled", "remarks": "+-5 %"},
-        "schemes": {name: {"title": TITLES[name], "weights": name, "firmware": {"sizes": sizes}} for name in latencies},
+        "dataset": plain["dataset"] | {"name": dataset},
+        "schemes": {name: scheme | {"title": TITLES[name], "weights": name} for name in latencies},
+        "points": {},
         "accuracy": {
             name: {"right": round(share * 10000), "n": 10000, "share": share} for name, share in accuracy.items()
         },

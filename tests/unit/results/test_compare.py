@@ -13,6 +13,8 @@ from harness.comparison import claims, paper, runs
 from harness.figures.datum import read_run
 from harness.figures.material import Material
 
+from ..harness import runs as runs_
+
 Make = Callable[..., Path]
 BASE = [10.0, 11.0, 12.0, 10.5, 11.5, 10.2, 11.7]
 
@@ -45,7 +47,7 @@ def test_a_fall_of_accuracy_beyond_its_interval_is_worse(make_run: Make) -> None
 
 
 def test_modelled_against_measured_is_said(make_run: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    bed = {"name": "stm32f746", "title": "my board", "time_source": "measured", "remarks": ""}
+    bed = runs_.manifest()["testbed"] | {"name": "stm32f746", "title": "my board", "time_source": "measured"}
     first, second = run_of(make_run, "a", BASE), run_of(make_run, "b", BASE, testbed=bed)
     assert way([str(first), str(second)]) == 0
     out = capsys.readouterr().out
@@ -86,6 +88,6 @@ def test_claims_follow_the_numbers(make_run: Make) -> None:
 
 def test_a_run_with_other_weights_is_said(make_run: Make) -> None:
     first = read_run(run_of(make_run, "a", BASE))
-    schemes = {"agilenn": {"title": "AgileNN", "weights": "another", "firmware": {"sizes": {}}}}
+    schemes = {"agilenn": runs_.manifest()["schemes"]["agilenn"] | {"weights": "another"}}
     second = read_run(run_of(make_run, "b", BASE, schemes=schemes))
     assert runs.comparable(first, second) == ["weights of agilenn"]
