@@ -14,6 +14,9 @@ from rich.console import Console
 from harness import cli, lab, labfile, pinned, registry
 from harness import published as papers
 from harness.contracts.errors import BenchError
+from harness.doctor import examine
+from harness.doctor.examine import Wanted
+from harness.doctor.report import Report
 from harness.images import Images
 from harness.store import Store
 from harness.sweep import axes, command_line, energy, measure, outcome, prepare, repeat
@@ -82,6 +85,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     procedure = _procedure(options, ground)
     pinned_path = _pinned_path(options, ground)
     known = _known_times(options, pinned_path, ground)
+    examined = _examined(options, ground) if options.doctor else None
     with ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
@@ -112,10 +116,21 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
             ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
         )
         store = Store(folder) if options.resume else Store.create(folder)
+        report = examined or examine.cheap(ground.request.lab, options.testbed, ground.make, up)
+        manifest["doctor"] = examine.attached(store, report)
         bench = Bench(up, ground.make, ground.artefacts, firmware, data, ground.meter if options.energy else None)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
     return _finish(options, ground, store, data, said, procedure)
+
+
+def _examined(options: argparse.Namespace, ground: prepare.Ground) -> Report:
+    """The doctor's full report, for a testbed that is fit."""
+    report = examine.full(ground.request.lab, options.testbed, Wanted())
+    if report.failed:
+        cli.console(stderr=True).print(report.table())
+        raise BenchError(f"testbed {options.testbed} is not fit to be measured with", cure="see the table above")
+    return report
 
 
 def _folder(options: argparse.Namespace, axis: Axis) -> Path:

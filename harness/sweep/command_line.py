@@ -59,6 +59,7 @@ def _add_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--jobs", type=cli.whole(1, 64, "--jobs"), default=min(cores, 16), metavar="N", help="boards a scheme, at once"
     )
+    p.add_argument("--doctor", action="store_true", help="examine the testbed first, and measure nothing if that fails")
     p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
     cli.add_lab(p)
     cli.add_data_dir(p)
