@@ -8,9 +8,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from baselines.data import dataset_names
+from baselines.networks.stages import parse_stage
 from baselines.training.interface import TrainOptions
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import Strict, first_problem
@@ -80,13 +81,25 @@ class FullOffloadRecipe(Strict):
     reference: ReferenceRecipe
 
 
-class LocalOnlyRecipe(Recipe):
-    """Local only: a small network on the device. `stem` and `stages` are widths; each stage halves the map."""
+class LocalDistillation(Distillation):
+    """`once`: the teacher sees each picture once, as it is, instead of every augmented view."""
 
-    stem: int = Field(default=16, ge=1)
-    stages: Widths = (16, 32, 64)
-    distillation: Distillation = Distillation()
+    once: bool = False
+
+
+class LocalOnlyRecipe(Recipe):
+    """Local only: a small network on the device. The notation of `stages` is in baselines/networks/stages.py."""
+
+    stem: int = Field(default=16, ge=1, le=512)
+    stem_stride: Literal[1, 2] = 2
+    stages: tuple[str, ...] = ("conv 16", "conv 32 s2 d1", "conv 64 s2 d1")
+    distillation: LocalDistillation = LocalDistillation()
     reference: ReferenceRecipe
+
+    @field_validator("stages")
+    @classmethod
+    def _parsed(cls, stages: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(parse_stage(text)) for text in stages)
 
 
 class Network(Strict):

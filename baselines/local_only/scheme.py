@@ -12,6 +12,7 @@ from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.scheme import Scheme, ServerModel
+from harness.contracts.search import SearchSpace
 
 
 class LocalOnly(Scheme):
@@ -24,57 +25,22 @@ class LocalOnly(Scheme):
         """Train the network with the reference network as its teacher, export it as int8."""
         recipe = recipe_for(LocalOnlyRecipe, self.name, options)
         start_tensorflow(2)
-        import keras  # noqa: PLC0415 - TensorFlow is imported by what trains
-
-        from baselines.artefact import work_folder, write_artefact  # noqa: PLC0415
+        from baselines.artefact import work_folder, write_artefact  # noqa: PLC0415 - imports TensorFlow
         from baselines.evaluation import summarise  # noqa: PLC0415
-        from baselines.networks.device import small_model  # noqa: PLC0415
-        from baselines.networks.folding import assign, fold  # noqa: PLC0415
+        from baselines.local_only.training import fit  # noqa: PLC0415
         from baselines.quantise import CALIBRATION_PICTURES, to_int8  # noqa: PLC0415
-        from baselines.reference import obtain  # noqa: PLC0415
-        from baselines.training.loop import Run, train  # noqa: PLC0415
-        from baselines.training.supervised import Samples, SupervisedJob, picture_shape  # noqa: PLC0415
 
         data = load_dataset(options.dataset, options.data_dir)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
-        work = work_folder(self.name, recipe, data)
-        distil = recipe.distillation
-        wants_teacher = distil.weight > 0 and recipe.epochs > 0
-        teacher = obtain(recipe.reference, data, report, resume=options.resume).model if wants_teacher else None
-        keras.utils.set_random_seed(recipe.seed)
-        samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
-        shape = picture_shape(recipe, data)
-        model = small_model(shape, data.classes, stem=recipe.stem, stages=recipe.stages, folded=False)
-        job = SupervisedJob(
-            model,
-            samples,
-            weight_decay=recipe.weight_decay,
-            smoothing=recipe.smoothing,
-            teacher=teacher,
-            distil=distil.weight,
-            distil_temperature=distil.temperature,
-            nesterov=recipe.nesterov,
+        fitted = fit(
+            recipe, data, work_folder(self.name, recipe, data), report, title=self.title, resume=options.resume
         )
-        run = Run(
-            title=self.title,
-            folder=work,
-            samples=len(samples),
-            batch=recipe.batch,
-            epochs=recipe.epochs,
-            seed=recipe.seed,
-            learning_rate=recipe.learning_rate,
-            warmup_epochs=recipe.warmup_epochs,
-            patience=recipe.patience,
-        )
-        figures = train(job, run, report, resume=options.resume)
-        folded = small_model(shape, data.classes, stem=recipe.stem, stages=recipe.stages, folded=True)
-        assign(folded, fold(model))
         description = DeviceDescription(
             scheme=self.name,
             dataset=options.dataset,
             profile=options.profile,
             classes=data.classes,
-            input_shape=shape,
+            input_shape=fitted.model.input_shape[1:],
             scale_pictures=bool(recipe.input_size),
             graph=True,
             offload="none",
@@ -82,10 +48,25 @@ class LocalOnly(Scheme):
             local_logits_output=0,
             alpha=1.0,
         )
-        graph = to_int8(folded, samples.first(CALIBRATION_PICTURES))
-        write_artefact(folder, description, graph=graph, recipe=recipe, history=work / run.log_name)
-        summarise(self, folder, data, recipe.validation, training=figures, more={"validation_float": job.evaluate()})
+        graph = to_int8(fitted.model, fitted.samples.first(CALIBRATION_PICTURES))
+        write_artefact(folder, description, graph=graph, recipe=recipe, history=fitted.history)
+        summarise(
+            self,
+            folder,
+            data,
+            recipe.validation,
+            training=fitted.figures,
+            more={"validation_float": fitted.validation_float},
+        )
         return folder
+
+    def search_space(self, options: TrainOptions, report: Report) -> SearchSpace:
+        """The networks of `search.py`, trained by the recipe with `options`."""
+        recipe = recipe_for(LocalOnlyRecipe, self.name, options)
+        start_tensorflow(2)
+        from baselines.local_only.search import LocalOnlySpace  # noqa: PLC0415 - imports TensorFlow
+
+        return LocalOnlySpace(recipe, load_dataset(options.dataset, options.data_dir), report)
 
     def server(self, artefact: Path) -> ServerModel:
         """There is none."""

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from baselines.networks.blocks import Blocks, Tensor, classifier
+from baselines.networks.stages import Stage
 
 
 def extractor(
@@ -65,20 +66,35 @@ def split_model(
 
 
 def small_model(
-    input_shape: tuple[int, int, int], classes: int, *, stem: int, stages: tuple[int, ...], folded: bool
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    stem: int,
+    stem_stride: int = 2,
+    stages: tuple[Stage, ...],
+    folded: bool,
 ) -> Any:
-    """The local-only network: picture -> logits.
-
-    A stem of stride 2, a convolution at that size, then per further stage a convolution of stride 2 and a residual
-    block. The block is left out of the first stage, where the map is largest and a block the most expensive.
-    """
+    """The local-only network: picture -> logits, by the notation of `stages`."""
     blocks = Blocks(folded)
     picture = keras.Input(input_shape)
-    x = blocks.conv(picture, stem, stride=2, act="relu6", name="stem")
-    for i, width in enumerate(stages):
-        x = blocks.conv(x, width, stride=1 if i == 0 else 2, act="relu6", name=f"stage{i}")
-        if i > 0:
-            y = blocks.conv(x, width, act="relu6", name=f"stage{i}_a")
-            y = blocks.conv(y, width, act=None, name=f"stage{i}_b")
-            x = keras.layers.ReLU(6.0, name=f"stage{i}_out")(keras.layers.Add(name=f"stage{i}_add")([x, y]))
+    x = blocks.conv(picture, stem, stride=stem_stride, act="relu6", name="stem")
+    for i, stage in enumerate(stages):
+        x = _plain(x, stage, f"stage{i}", blocks) if stage.kind == "conv" else _inverted(x, stage, f"stage{i}", blocks)
     return keras.Model(picture, classifier(x, classes), name="small")
+
+
+def _plain(x: Tensor, stage: Stage, name: str, blocks: Blocks) -> Tensor:
+    x = blocks.conv(x, stage.width, stride=stage.stride, act="relu6", name=name)
+    for j in range(stage.depth):
+        part = name if j == 0 else f"{name}_{j}"
+        y = blocks.conv(x, stage.width, act="relu6", name=f"{part}_a")
+        y = blocks.conv(y, stage.width, act=None, name=f"{part}_b")
+        x = keras.layers.ReLU(6.0, name=f"{part}_out")(keras.layers.Add(name=f"{part}_add")([x, y]))
+    return x
+
+
+def _inverted(x: Tensor, stage: Stage, name: str, blocks: Blocks) -> Tensor:
+    for j in range(stage.depth):
+        stride = stage.stride if j == 0 else 1
+        x = blocks.inverted_residual(x, stage.width, expand=stage.expand, stride=stride, name=f"{name}_{j}")
+    return x

@@ -91,7 +91,10 @@ def accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> 
 
 
 class SupervisedJob(Job):
-    """Cross-entropy (and distillation from `teacher`, weight `distil`) on augmented pictures."""
+    """Cross-entropy (and distillation, weight `distil`) on augmented pictures.
+
+    The teacher is a network that sees the same views, or its logits [samples, classes] of the pictures as they are.
+    """
 
     def __init__(
         self,
@@ -104,12 +107,14 @@ class SupervisedJob(Job):
         distil: float = 0.0,
         distil_temperature: float = 4.0,
         nesterov: bool = True,
+        teacher_logits: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.model = model
         self._samples = samples
         self._optimiser = sgd(weight_decay, model.trainable_variables, nesterov=nesterov)
         self._smoothing = smoothing
         self._teacher = teacher if distil > 0 else None
+        self._fixed = tf.constant(teacher_logits) if teacher_logits is not None and distil > 0 else None
         self._distil = distil
         self._temperature = distil_temperature
         self._compiled = tf.function(self._step)
@@ -118,6 +123,8 @@ class SupervisedJob(Job):
     def _step(self, indices: Any, seed: Any) -> dict[str, Any]:
         x, y = self._samples.batch(indices, seed)
         teacher_logits = self._teacher(x, training=False) if self._teacher is not None else None
+        if self._fixed is not None:
+            teacher_logits = tf.gather(self._fixed, indices)
         with tf.GradientTape() as tape:
             logits = self.model(x, training=True)
             loss = cross_entropy(y, logits, self._smoothing)

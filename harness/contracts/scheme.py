@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.search import SearchSpace
+
 
 class ServerModel(Protocol):
     """The remote half of a scheme, loaded."""
@@ -35,6 +37,10 @@ class Scheme(ABC):
     @abstractmethod
     def train(self, options: Any, report: Any) -> Path:
         """Train by `options` (harness.training), export the artefact and return its folder."""
+
+    def search_space(self, options: Any, report: Any) -> SearchSpace | None:
+        """Device networks to choose from, each trained by `options`; None: this scheme has one network."""
+        return None
 
     @abstractmethod
     def server(self, artefact: Path) -> ServerModel:

@@ -133,7 +133,7 @@ def test_full_offload_is_the_reference_network_on_pixels(tmp_path: Path, tiny: D
 
 
 def test_local_only_exports_one_int8_graph_and_has_no_server(tmp_path: Path, tiny: DataSet) -> None:
-    overrides = TINY | {"stem": "4", "stages": "[4, 8]"}
+    overrides = TINY | {"stem": "4", "stages": '["conv 4", "inverted 8 s2 d2 e2"]'}
     folder = LocalOnly().train(options(tmp_path / "out", overrides, epochs=1), Silent())
     d = load_description(folder)
     assert (d.offload, d.alpha, d.local_logits_output) == ("none", 1.0, 0)
@@ -145,14 +145,16 @@ def test_local_only_exports_one_int8_graph_and_has_no_server(tmp_path: Path, tin
 
 
 def test_no_epochs_exports_untrained(tmp_path: Path) -> None:
-    folder = LocalOnly().train(options(tmp_path / "out", TINY | {"stem": "4", "stages": "[4]"}, epochs=0), Silent())
+    folder = LocalOnly().train(
+        options(tmp_path / "out", TINY | {"stem": "4", "stages": '["conv 4"]'}, epochs=0), Silent()
+    )
     assert load_description(folder).graph
     assert not (folder / "history.csv").exists()
 
 
 def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    overrides = TINY | {"stem": "4", "stages": "[4]"}
+    overrides = TINY | {"stem": "4", "stages": '["conv 4"]'}
     with pytest.raises(BenchError, match="can't write"):
         LocalOnly().train(options(tmp_path / "file" / "out", overrides, epochs=0), Silent())
 
