@@ -99,7 +99,7 @@ def measure(artefact: Artefact, library: Path, data: Images, workers: int | None
     Raises:
         BenchError: the artefact's server model can't be loaded.
     """
-    halves = _device_halves(artefact, library, data.pictures, workers or os.cpu_count() or 1)
+    halves = device_halves(artefact, library, data.pictures, workers or os.cpu_count() or 1)
     remote = None
     if artefact.offloads:
         server = registry.scheme(artefact.description.scheme).server(artefact.folder)
@@ -143,8 +143,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> Batch:
-    """The C code's part, in processes: a library works in static buffers, as on the device."""
+def device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> Batch:
+    """The C code's part over uint8 pictures, in processes: a library works in static buffers, as on the device."""
     parts = np.array_split(pictures, min(workers, max(1, len(pictures) // 100)))
     if len(parts) == 1:
         return _device_part(library, parts[0])

@@ -30,7 +30,7 @@ def channel_order(channels: Floats, k: int, method: str, seed: int = 0) -> npt.N
     elif method == "topk_appearance":
         score = appearance(channels, k)
     elif method == "random":
-        score = np.random.default_rng([seed, 5]).random(count)
+        score = np.asarray(np.random.default_rng([seed, 5]).random(count))
     else:
         raise ValueError(f"unknown preselection {method}")
     chosen = np.argsort(-score, kind="stable")[:k]

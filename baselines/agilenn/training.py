@@ -82,20 +82,32 @@ def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
         )
 
 
-def prepare(recipe: AgileNNRecipe, data: DataSet, reference: Reference, samples: Samples, report: Report) -> JointJob:
-    """Networks at their start: warm extractor, channels in order, remote network, codebook."""
+def prepare(
+    recipe: AgileNNRecipe,
+    data: DataSet,
+    reference: Reference,
+    samples: Samples,
+    report: Report,
+    *,
+    warm_on: Samples | None = None,
+) -> JointJob:
+    """Networks at their start: warm extractor, channels in order, remote network, codebook.
+
+    `warm_on`: what the extractor is warmed on, where that is not `samples`.
+    """
     keras.utils.set_random_seed(recipe.seed)
     device = device_model(recipe, data, folded=False)
     body = reference_body(reference.spec, reference.model, recipe, data)
     untrained = recipe.model_copy(update={"preselect": recipe.preselect.model_copy(update={"warm_epochs": 0})})
     warm_recipe = recipe if recipe.epochs else untrained
-    folder = warm_folder(recipe, data)
-    extractor = warm_extractor(device, body, reference, samples, warm_recipe, folder, report)
-    centroids = arrange(device, extractor, body, samples, recipe, report)
+    shown = warm_on or samples
+    folder = warm_folder(recipe, data, len(shown))
+    extractor = warm_extractor(device, body, reference, shown, warm_recipe, folder, report)
+    centroids = arrange(device, extractor, body, shown, recipe, report)
     with precision(recipe.precision):
         remote = remote_spec(recipe, data).build(folded=False, logit_norm=recipe.network.logit_norm)
     if recipe.network.remote_start == "reference":
-        start_remote(remote, body, extractor, samples, recipe)
+        start_remote(remote, body, extractor, shown, recipe)
     teacher = reference.model if recipe.distillation.weight > 0 else None
     return JointJob(
         device=device, remote=remote, body=body, teacher=teacher, samples=samples, recipe=recipe, centroids=centroids

@@ -33,12 +33,13 @@ START_SAMPLES = 512  # training pictures that the remote network's first statist
 CODEBOOK_SAMPLES = 512
 
 
-def warm_folder(recipe: AgileNNRecipe, data: DataSet) -> Path:
-    """The cache folder of the warm extractor: named by the settings that it depends on."""
+def warm_folder(recipe: AgileNNRecipe, data: DataSet, samples: int) -> Path:
+    """The cache folder of the extractor warmed on `samples` pictures: named by the settings that it depends on."""
     n = recipe.network
     own = recipe.model_copy(
         update={
             "epochs": 0,
+            "max_train": samples,
             "finish_epochs": 0,
             "patience": 0,
             "temperature": 1.0,
@@ -109,14 +110,16 @@ def arrange(
 def start_remote(remote: Any, body: Any, extractor: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
     """Start the remote network as the reference network's body, less the local channels' part of its first kernel.
 
+    Behind a smaller map (stride 4) the kernels are the same, the function is not.
+
     Raises:
         BenchError: the two differ in kind or size.
     """
     n, r = recipe.network, recipe.reference
-    if (n.remote, n.remote_widths) != (r.network, r.widths) or body.name != "body":
+    if (n.remote, n.remote_widths) != (r.network, r.widths):
         raise BenchError(
-            "network.remote_start = reference needs remote and remote_widths as the reference network's, and the "
-            "reference network's stride",
+            "network.remote_start = reference needs remote and remote_widths as the reference network's",
             cure="set network.remote_start = random",
         )
-    unfold(remote, body, extractor(to_unit(samples.first(START_SAMPLES)), training=False))
+    inner = body if body.name == "body" else body.get_layer("body")
+    unfold(remote, inner, extractor(to_unit(samples.first(START_SAMPLES)), training=False))

@@ -166,7 +166,7 @@ class Frequency(Axis):
 AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency())}
 
 
-def axis(name: str) -> Axis:
+def axis(name: str, others: Sequence[str] = ()) -> Axis:
     """The axis called `name`.
 
     Raises:
@@ -175,4 +175,4 @@ def axis(name: str) -> Axis:
     try:
         return AXES[name]
     except KeyError:
-        raise BenchError(f"unknown sweep axis '{name}'", cure=f"choose from {', '.join(AXES)}") from None
+        raise BenchError(f"unknown sweep axis '{name}'", cure=f"choose from {', '.join((*AXES, *others))}") from None

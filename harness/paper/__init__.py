@@ -1,1 +1,0 @@
-"""The whole paper in one command."""

@@ -1,0 +1,1 @@
+"""Sweeps over settings of AgileNN's training, and over its trained weights: no testbed is opened."""
