@@ -90,6 +90,15 @@ class LabFacts(Strict):
     settings: dict[str, Any]
 
 
+class DoctorFacts(Strict):
+    """The doctor's report beside the manifest: how many checks ended how, and which did not pass."""
+
+    file: str
+    sha256: str
+    counts: dict[str, int]
+    not_passed: list[str]
+
+
 class LinkFacts(Open):
     """What a packet is charged beyond its payload."""
 
@@ -191,6 +200,7 @@ class Manifest(Strict):
     dataset: DatasetFacts
     testbed: TestbedFacts
     lab: LabFacts | None = None
+    doctor: DoctorFacts | None = None
     link: LinkFacts | None
     link_certificates: list[dict[str, Any]] = Field(default_factory=list)
     probe: ProbeFacts | None = None

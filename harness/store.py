@@ -24,6 +24,7 @@ from harness.sample import COLUMNS, checked
 
 SAMPLES = "samples.csv"
 PARQUET = "samples.parquet"
+_PROBE = ".writable"
 
 
 class Store:
@@ -42,7 +43,7 @@ class Store:
         cls.check_new(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / ".writable"
+            probe = folder / _PROBE
             probe.touch()
             probe.unlink()
         except OSError as e:
@@ -64,7 +65,7 @@ class Store:
                 raise BenchError(
                     f"output folder {folder} can't be written ({there} is a file)", cure="give another one"
                 )
-            if there == folder.absolute() and any(folder.iterdir()):
+            if there == folder.absolute() and any(not _left_by_a_kill(path.name) for path in folder.iterdir()):
                 raise BenchError(f"{folder} is not empty", cure="give a new folder by --out, or go on with --resume")
             if not os.access(there, os.W_OK | os.X_OK):
                 raise BenchError(f"output folder {folder} can't be written", cure="give another one by --out")
@@ -183,6 +184,11 @@ def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
 def now_text() -> str:
     """The time of day in UTC, for people; durations come from a Clock."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _left_by_a_kill(name: str) -> bool:
+    """Of a run that was killed before its manifest was there: nothing in it is worth keeping."""
+    return name in (_PROBE, f".{MANIFEST}.part")
 
 
 def _cell(value: Any) -> str:

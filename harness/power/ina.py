@@ -6,20 +6,15 @@ Not yet run against the chip itself, only against `standins.ina`.
 
 from __future__ import annotations
 
-import logging
 import time
 
-import serial
 from pydantic import Field
 
 from harness.contracts.errors import BenchError
-from harness.contracts.probe import PowerProbe, Source, Trace
+from harness.contracts.probe import Source, Trace
 from harness.contracts.toml import Strict
 from harness.power.ina_lines import Header, LineParser, fill
-from harness.power.serial_line import gone, open_port
-from harness.power.stream import StreamReader
-
-log = logging.getLogger(__name__)
+from harness.power.serial_probe import SerialProbe
 
 INSTRUMENT = "INA bridge"
 BAUD = 500_000
@@ -35,7 +30,7 @@ class InaOptions(Strict):
     longest_s: float = Field(default=3600.0, gt=0, le=36_000)
 
 
-class InaProbe(PowerProbe):
+class InaProbe(SerialProbe):
     """One bridge at one port.
 
     Raises:
@@ -45,11 +40,8 @@ class InaProbe(PowerProbe):
     name = INSTRUMENT
 
     def __init__(self, path: str, options: InaOptions | None = None, source: Source = "measured") -> None:
-        self._path = path
         self._options = options or InaOptions()
-        self.source = source
-        self._port = open_port(path, BAUD, INSTRUMENT)
-        self._reader: StreamReader | None = None
+        super().__init__(path, BAUD, source, quiet_s=self._options.quiet_s, longest_s=self._options.longest_s)
         self._parser = LineParser()
         try:
             self.header = self._ask()
@@ -58,51 +50,21 @@ class InaProbe(PowerProbe):
             raise
         self.rate_hz = self.header.rate_hz
 
-    def start(self) -> None:
-        if self._reader is not None:
-            raise BenchError("the INA bridge is recording already", cure="stop it first")
+    def _begin(self) -> None:
         self._parser = LineParser()
         self._write(b"G")
-        self._reader = StreamReader(self._port, self._take)
-        self._reader.start()
 
-    def wait_for(self, samples: int, quiet_s: float | None = None) -> bool:
-        """Wait until `samples` samples came; False when the stream dries up first."""
-        if self._reader is None:
-            raise BenchError("the INA bridge is not recording", cure="start it first")
-        return self._reader.wait_until(
-            lambda: len(self._parser.readings.numbers) >= samples, quiet_s or self._options.quiet_s
-        )
+    def _feed(self, data: bytes, host_s: float) -> None:
+        self._parser.feed(data)
 
-    def stop(self) -> Trace:
-        reader = self._reader
-        if reader is None:
-            raise BenchError("the INA bridge is not recording", cure="start it first")
-        self._reader = None
-        try:
-            if reader.error is None:
-                self._write(b"X")
-                reader.wait_quiet(self._options.quiet_s)
-        finally:
-            reader.stop()
-        if isinstance(reader.error, BenchError):
-            raise reader.error
-        if reader.error is not None:
-            raise gone(INSTRUMENT, self._path, reader.error)
-        return self._trace()
+    def _count(self) -> int:
+        return len(self._parser.readings.numbers)
 
-    def close(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.stop()
-        if not self._port.is_open:
-            return
-        try:
-            self._port.write(b"X")
-        except (OSError, serial.SerialException) as e:
-            log.warning("the INA bridge at %s was gone at close (%s)", self._path, e)
-        finally:
-            self._port.close()
+    def _stop_words(self) -> bytes:
+        return b"X"
+
+    def _last_words(self, *, recording: bool) -> bytes:
+        return b"X"
 
     def _trace(self) -> Trace:
         readings = self._parser.readings
@@ -143,23 +105,3 @@ class InaProbe(PowerProbe):
                 self._write(b"?")
                 asked = time.monotonic()
         return header
-
-    def _take(self, data: bytes, host_s: float) -> None:
-        self._parser.feed(data)
-        if len(self._parser.readings.numbers) > self._options.longest_s * self.rate_hz:
-            raise BenchError(
-                f"a recording is longer than {self._options.longest_s:g} s", cure="stop it earlier, or raise longest_s"
-            )
-
-    def _read(self) -> bytes:
-        try:
-            data: bytes = self._port.read(max(1, self._port.in_waiting))
-        except (OSError, serial.SerialException) as e:
-            raise gone(INSTRUMENT, self._path, e) from e
-        return data
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self._port.write(data)
-        except (OSError, serial.SerialException) as e:
-            raise gone(INSTRUMENT, self._path, e) from e

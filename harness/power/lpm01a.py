@@ -9,22 +9,17 @@ Not yet run against the instrument itself, only against `standins.lpm01a`.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import Literal
 
 import numpy as np
-import serial
 from pydantic import Field, model_validator
 
 from harness.contracts.errors import BenchError
-from harness.contracts.probe import PowerProbe, Source, Trace
+from harness.contracts.probe import Source, Trace
 from harness.contracts.toml import Strict
 from harness.power.lpm01a_format import AsciiParser, BinaryParser, Parser, with_gaps
-from harness.power.serial_line import gone, open_port
-from harness.power.stream import StreamReader
-
-log = logging.getLogger(__name__)
+from harness.power.serial_probe import SerialProbe
 
 INSTRUMENT = "X-NUCLEO-LPM01A"
 PROMPT = "PowerShield > "
@@ -58,7 +53,7 @@ class Lpm01aOptions(Strict):
         return self
 
 
-class Lpm01aProbe(PowerProbe):
+class Lpm01aProbe(SerialProbe):
     """One LPM01A at one port.
 
     Raises:
@@ -68,12 +63,9 @@ class Lpm01aProbe(PowerProbe):
     name = INSTRUMENT
 
     def __init__(self, path: str, options: Lpm01aOptions | None = None, source: Source = "measured") -> None:
-        self._path = path
         self._options = options or Lpm01aOptions()
-        self.source = source
+        super().__init__(path, BAUD, source, quiet_s=self._options.quiet_s, longest_s=self._options.longest_s)
         self.rate_hz = float(self._options.freq_hz)
-        self._port = open_port(path, BAUD, INSTRUMENT)
-        self._reader: StreamReader | None = None
         self._parser: Parser = AsciiParser()
         self.event_s: list[tuple[float, str]] = []  # edges of D7 in the last recording, on its sample clock
         try:
@@ -82,52 +74,25 @@ class Lpm01aProbe(PowerProbe):
             self._port.close()
             raise
 
-    def start(self) -> None:
-        if self._reader is not None:
-            raise BenchError("the LPM01A is recording already", cure="stop it first")
+    def _begin(self) -> None:
         rest = self._command("start")
         self._parser = AsciiParser() if self._options.format == "ascii_dec" else BinaryParser()
         self._parser.feed(rest)
-        self._reader = StreamReader(self._port, self._take)
-        self._reader.start()
 
-    def wait_for(self, samples: int, quiet_s: float | None = None) -> bool:
-        """Wait until `samples` samples came; False when the stream dries up first."""
-        if self._reader is None:
-            raise BenchError("the LPM01A is not recording", cure="start it first")
-        return self._reader.wait_until(lambda: self._parser.stream.count >= samples, quiet_s or self._options.quiet_s)
+    def _feed(self, data: bytes, host_s: float) -> None:
+        self._parser.feed(data)
 
-    def stop(self) -> Trace:
-        reader = self._reader
-        if reader is None:
-            raise BenchError("the LPM01A is not recording", cure="start it first")
-        self._reader = None
-        try:
-            if reader.error is None:
-                self._write("stop")
-                reader.wait_until(lambda: self._parser.stream.done, self._options.quiet_s)
-        finally:
-            reader.stop()
-        if isinstance(reader.error, BenchError):
-            raise reader.error
-        if reader.error is not None:
-            raise gone(INSTRUMENT, self._path, reader.error)
-        return self._trace()
+    def _count(self) -> int:
+        return self._parser.stream.count
 
-    def close(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.stop()
-        if not self._port.is_open:
-            return
-        try:
-            if reader is not None:
-                self._port.write(b"stop\n")
-            self._port.write(b"hrc\n")
-        except (OSError, serial.SerialException) as e:
-            log.warning("the LPM01A at %s was gone at close (%s)", self._path, e)
-        finally:
-            self._port.close()
+    def _ended(self) -> bool:
+        return self._parser.stream.done
+
+    def _stop_words(self) -> bytes:
+        return b"stop\n"
+
+    def _last_words(self, *, recording: bool) -> bytes:
+        return b"stop\nhrc\n" if recording else b"hrc\n"
 
     def _trace(self) -> Trace:
         stream = self._parser.stream
@@ -156,7 +121,7 @@ class Lpm01aProbe(PowerProbe):
         )
 
     def _configure(self) -> None:
-        self._write("stop")  # a killed run may have left it streaming
+        self._write(b"stop\n")  # a killed run may have left it streaming
         deadline = time.monotonic() + self._options.answer_s
         while self._read():
             if time.monotonic() > deadline:
@@ -177,7 +142,7 @@ class Lpm01aProbe(PowerProbe):
 
     def _command(self, command: str) -> bytes:
         """Send `command` and wait for its ack; what came after that line."""
-        self._write(command)
+        self._write(command.encode("ascii") + b"\n")
         answer = b""
         deadline = time.monotonic() + self._options.answer_s
         while time.monotonic() < deadline and len(answer) < _MAX_ANSWER_BYTES:
@@ -192,23 +157,3 @@ class Lpm01aProbe(PowerProbe):
         raise BenchError(
             f"no LPM01A answers {command!r} at {self._path}", cure="is the port an LPM01A's? name it by [probe] port"
         )
-
-    def _take(self, data: bytes, host_s: float) -> None:
-        self._parser.feed(data)
-        if self._parser.stream.count > self._options.longest_s * self.rate_hz:
-            raise BenchError(
-                f"a recording is longer than {self._options.longest_s:g} s", cure="stop it earlier, or raise longest_s"
-            )
-
-    def _read(self) -> bytes:
-        try:
-            data: bytes = self._port.read(max(1, self._port.in_waiting))
-        except (OSError, serial.SerialException) as e:
-            raise gone(INSTRUMENT, self._path, e) from e
-        return data
-
-    def _write(self, command: str) -> None:
-        try:
-            self._port.write(command.encode("ascii") + b"\n")
-        except (OSError, serial.SerialException) as e:
-            raise gone(INSTRUMENT, self._path, e) from e

@@ -64,7 +64,8 @@ def parse_mlperf_trace(data: bytes, name: str = "the trace") -> Trace:
         raise BenchError(f"{name} has a sample rate of {rate_hz:g} Hz", cure=cure)
     if (len(data) - _HEADER_BYTES) % 4:
         raise BenchError(f"{name} ends inside a sample", cure="copy it again")
-    energy_uj = np.frombuffer(data, dtype="<f4", offset=_HEADER_BYTES).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN in damaged bytes stays a NaN
+        energy_uj = np.frombuffer(data, dtype="<f4", offset=_HEADER_BYTES).astype(np.float64)
     return Trace(
         rate_hz=rate_hz,
         source="measured",

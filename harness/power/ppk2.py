@@ -13,18 +13,16 @@ import time
 from typing import Literal
 
 import numpy as np
-import serial
 from pydantic import Field
 
 from harness.contracts.errors import BenchError
-from harness.contracts.probe import PowerProbe, Source, Trace
+from harness.contracts.probe import Source, Trace
 from harness.contracts.toml import Strict
 from harness.power.clock_fit import ClockFit, fit_lower_envelope
 from harness.power.ppk2_calibration import MAX_TEXT_BYTES, TERMINATOR, Calibration, parse_metadata
 from harness.power.ppk2_words import ADC_CODES, RATE_HZ, Samples, WordDecoder
-from harness.power.serial_line import gone, open_port
+from harness.power.serial_probe import SerialProbe
 from harness.power.spike_filter import filter_spikes
-from harness.power.stream import StreamReader
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ class Ppk2Options(Strict):
     real_time: bool = True  # False for a stand-in, whose samples come faster or slower than the host's clock
 
 
-class Ppk2Probe(PowerProbe):
+class Ppk2Probe(SerialProbe):
     """One PPK2 at one port.
 
     Raises:
@@ -62,13 +60,10 @@ class Ppk2Probe(PowerProbe):
     rate_hz = RATE_HZ
 
     def __init__(self, path: str, options: Ppk2Options | None = None, source: Source = "measured") -> None:
-        self._path = path
         self._options = options or Ppk2Options()
-        self.source = source
         if len(set(self._options.marker_inputs)) != 3 or not all(0 <= n <= 7 for n in self._options.marker_inputs):
             raise BenchError("marker_inputs must be three different inputs of 0..7", cure="mend the probe's settings")
-        self._port = open_port(path, _BAUD, INSTRUMENT)
-        self._reader: StreamReader | None = None
+        super().__init__(path, _BAUD, source, quiet_s=self._options.quiet_s, longest_s=self._options.longest_s)
         self._decoder = WordDecoder()
         self._clock_pairs: list[tuple[float, float]] = []
         try:
@@ -79,39 +74,6 @@ class Ppk2Probe(PowerProbe):
             raise
         self._table_a = self.calibration.table_a(self._options.supply_mv / 1e3)
 
-    def start(self) -> None:
-        if self._reader is not None:
-            raise BenchError("the PPK2 is recording already", cure="stop it first")
-        self._decoder = WordDecoder()
-        self._clock_pairs = []
-        self._write(bytes([START]))
-        self._reader = StreamReader(self._port, self._take)
-        self._reader.start()
-
-    def wait_for(self, samples: int, quiet_s: float | None = None) -> bool:
-        """Wait until the recording has `samples` samples, lost ones included; False when the stream dries up first."""
-        if self._reader is None:
-            raise BenchError("the PPK2 is not recording", cure="start it first")
-        return self._reader.wait_until(lambda: self._decoder.count >= samples, quiet_s or self._options.quiet_s)
-
-    def stop(self) -> Trace:
-        reader = self._reader
-        if reader is None:
-            raise BenchError("the PPK2 is not recording", cure="start it first")
-        self._reader = None
-        try:
-            if reader.error is None:
-                self._write(bytes([STOP]))
-                reader.wait_quiet(self._options.quiet_s)
-        finally:
-            reader.stop()
-        if isinstance(reader.error, BenchError):
-            raise reader.error
-        if reader.error is not None:
-            raise gone(INSTRUMENT, self._path, reader.error)
-        self._decoder.flush()
-        return self._trace(self._decoder.samples())
-
     def clock(self) -> ClockFit | None:
         """Host clock (reference) against the probe's sample clock over the last recording; None when too short."""
         host, probe = [h for h, _ in self._clock_pairs], [p for _, p in self._clock_pairs]
@@ -119,30 +81,27 @@ class Ppk2Probe(PowerProbe):
             return None
         return fit_lower_envelope(host, probe)
 
-    def close(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.stop()
-        if not self._port.is_open:
-            return
-        try:
-            self._port.write(bytes([STOP]))
-            if self._options.power_off_at_close:
-                self._port.write(bytes([DUT_POWER, 0]))
-        except (OSError, serial.SerialException) as e:
-            log.warning("the PPK2 at %s was gone at close (%s)", self._path, e)
-        finally:
-            self._port.close()
+    def _begin(self) -> None:
+        self._decoder = WordDecoder()
+        self._clock_pairs = []
+        self._write(bytes([START]))
 
-    def _take(self, data: bytes, host_s: float) -> None:
+    def _feed(self, data: bytes, host_s: float) -> None:
         self._decoder.feed(data)
         self._clock_pairs.append((host_s, self._decoder.count / RATE_HZ))
-        if self._decoder.count > self._options.longest_s * RATE_HZ:
-            raise BenchError(
-                f"a recording is longer than {self._options.longest_s:g} s", cure="stop it earlier, or raise longest_s"
-            )
 
-    def _trace(self, samples: Samples) -> Trace:
+    def _count(self) -> int:
+        return self._decoder.count
+
+    def _stop_words(self) -> bytes:
+        return bytes([STOP])
+
+    def _last_words(self, *, recording: bool) -> bytes:
+        return bytes([STOP, DUT_POWER, 0] if self._options.power_off_at_close else [STOP])
+
+    def _trace(self) -> Trace:
+        self._decoder.flush()
+        samples = self._decoder.samples()
         received = int(np.count_nonzero(~samples.lost))
         if not received:
             raise BenchError(f"the PPK2 at {self._path} sent no samples", cure="is its other USB port powered?")
@@ -220,16 +179,3 @@ class Ppk2Probe(PowerProbe):
         self._write(bytes([MODE, MODES[self._options.mode]]))
         self._write(bytes([REGULATOR, *divmod(self._options.supply_mv, 256)]))
         self._write(bytes([DUT_POWER, 1]))
-
-    def _read(self) -> bytes:
-        try:
-            data: bytes = self._port.read(max(1, self._port.in_waiting))
-        except (OSError, serial.SerialException) as e:
-            raise gone(INSTRUMENT, self._path, e) from e
-        return data
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self._port.write(data)
-        except (OSError, serial.SerialException) as e:
-            raise gone(INSTRUMENT, self._path, e) from e

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -12,70 +11,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness import cli, lab, labfile, pinned, quantities, registry
+from harness import cli, lab, labfile, pinned, registry
 from harness import published as papers
 from harness.contracts.errors import BenchError
+from harness.doctor import examine
+from harness.doctor.examine import Wanted
+from harness.doctor.report import Report
 from harness.images import Images
 from harness.store import Store
-from harness.sweep import axes, energy, measure, outcome, prepare, repeat
+from harness.sweep import axes, command_line, energy, measure, outcome, prepare, repeat
 from harness.sweep.axes import Axis
-from harness.sweep.plan import MOST_IMAGES, choose_images, further_images, make
+from harness.sweep.plan import choose_images, further_images, make
 from harness.sweep.runner import Bench
 from harness.sweep.trained import way_in as trained
-
-_MOST_SEED = 2**31 - 1
-
-
-def parser() -> cli.Parser:
-    """The command line: one sub-command an axis."""
-    p = cli.Parser(prog="python -m harness.sweep", description=__doc__)
-    kinds = p.add_subparsers(dest="axis", metavar="AXIS", required=True, help=" | ".join((*axes.AXES, *trained.NAMES)))
-    for axis in axes.AXES.values():
-        one = kinds.add_parser(axis.name, help=axis.__doc__)
-        axis.add_options(one)
-        _add_options(one)
-    return p
-
-
-def _add_options(p: argparse.ArgumentParser) -> None:
-    cores = os.cpu_count() or 1
-    p.add_argument("--testbed", default="virtual", help="default: %(default)s")
-    p.add_argument("--schemes", type=cli.names, metavar="A,B,…", help="default: all that are installed")
-    p.add_argument(
-        "--images", type=cli.whole(1, MOST_IMAGES, "--images"), default=10, metavar="N", help="default: %(default)s"
-    )
-    p.add_argument(
-        "--warmup", type=cli.whole(0, 100, "--warmup"), default=1, metavar="N", help="kept, flagged; default: 1 a point"
-    )
-    p.add_argument(
-        "--repeat-until",
-        type=quantities.share_or_none,
-        metavar="SHARE",
-        help="on a real board: further images until the median's 95 %% interval is this narrow, or none (default: 5%%)",
-    )
-    p.add_argument(
-        "--max-samples",
-        type=cli.whole(1, MOST_IMAGES, "--max-samples"),
-        metavar="N",
-        help=f"but no more than N a point (default: {repeat.DEFAULT_MOST})",
-    )
-    p.add_argument("--deadline", type=quantities.duration_ms, metavar="T", help="tell how many miss it: 30ms")
-    p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
-    p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")
-    p.add_argument("--seed", type=cli.whole(0, _MOST_SEED, "--seed"), default=0, metavar="N")
-    p.add_argument("--out", type=Path, metavar="DIR", help="default: results/runs/<time>-<axis>")
-    p.add_argument("--resume", type=Path, metavar="DIR", help="go on with a stopped run; other options as they were")
-    p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times of an earlier run")
-    p.add_argument("--published", action="store_true", help="draw the paper's values too, dashed")
-    p.add_argument("--energy", action="store_true", help="energy of every sample too (some 50 ms each)")
-    p.add_argument("--no-accuracy", action="store_true", help="leave the accuracy of the whole test set out")
-    p.add_argument(
-        "--jobs", type=cli.whole(1, 64, "--jobs"), default=min(cores, 16), metavar="N", help="boards a scheme, at once"
-    )
-    p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
-    cli.add_lab(p)
-    cli.add_data_dir(p)
-    cli.add_common(p)
 
 
 def main(argv: list[str]) -> int:
@@ -84,7 +32,7 @@ def main(argv: list[str]) -> int:
         return trained.main(argv)
     if argv and not argv[0].startswith("-"):
         axes.axis(argv[0], others=trained.NAMES)  # a better line than argparse's
-    options = parser().parse_args(argv)
+    options = command_line.parser(__doc__).parse_args(argv)
     cli.set_up_logging(options.verbose)
     axis = axes.axis(options.axis)
     if options.dry_run:
@@ -140,6 +88,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     procedure = _procedure(options, ground)
     pinned_path = _pinned_path(options, ground)
     known = _known_times(options, pinned_path, ground)
+    examined = _examined(options, ground) if options.doctor else None
     with ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
@@ -170,10 +119,21 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
             ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
         )
         store = Store(folder) if options.resume else Store.create(folder)
+        report = examined or examine.cheap(ground.request.lab, options.testbed, ground.make, up)
+        manifest["doctor"] = examine.attached(store, report)
         bench = Bench(up, ground.make, ground.artefacts, firmware, data, ground.meter if options.energy else None)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
-    return _finish(options, ground, store, data, said)
+    return _finish(options, ground, store, data, said, procedure)
+
+
+def _examined(options: argparse.Namespace, ground: prepare.Ground) -> Report:
+    """The doctor's full report, for a testbed that is fit."""
+    report = examine.full(ground.request.lab, options.testbed, Wanted())
+    if report.failed:
+        cli.console(stderr=True).print(report.table())
+        raise BenchError(f"testbed {options.testbed} is not fit to be measured with", cure="see the table above")
+    return report
 
 
 def _folder(options: argparse.Namespace, axis: Axis) -> Path:
@@ -215,7 +175,14 @@ def _pinned_facts(path: Path, times: pinned.Pinned | None, ground: prepare.Groun
     return {"file": str(path), "sha256": pinned.file_hash(path), "remote_ms": remote}
 
 
-def _finish(options: argparse.Namespace, ground: prepare.Ground, store: Store, data: Images, said: Console) -> int:
+def _finish(
+    options: argparse.Namespace,
+    ground: prepare.Ground,
+    store: Store,
+    data: Images,
+    said: Console,
+    procedure: repeat.Procedure,
+) -> int:
     axis = ground.request.axis
     accuracies = {} if options.no_accuracy else measure.accuracies(ground, data, said)
     if accuracies:
@@ -229,6 +196,7 @@ def _finish(options: argparse.Namespace, ground: prepare.Ground, store: Store, d
         testbed=ground.testbed,
         accuracies=accuracies,
         published=published,
+        deadline_ms=procedure.deadline_ms,
     )
     out = cli.console()
     values = {value: axis.show(value) for value in sorted(ground.request.values)}
@@ -237,7 +205,10 @@ def _finish(options: argparse.Namespace, ground: prepare.Ground, store: Store, d
     if options.energy:
         beside = papers.nearest("fig19", ground.request.dataset) if options.published else []
         written += energy.write(store, axis, found, values=values, titles=ground.titles, published=beside, out=out)
-    for line in outcome.warnings(found, store.rows(), axis):
+    if procedure.deadline_ms is not None:
+        for line in outcome.missed(found, axis, procedure.deadline_ms) or ["all samples meet the deadline"]:
+            out.print(line)
+    for line in outcome.warnings(found, store.rows(), axis, procedure):
         said.print(f"warning: {line}", style="yellow")
     for path in written:
         out.print(str(path), soft_wrap=True)

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness import plots, stats, tables
+from harness import plots, stats, table_files
 from harness.measurements import ENERGY_METRICS
 from harness.power.ratios import energy_ratios
 from harness.published import Value
@@ -63,7 +63,7 @@ def write(
     out.print(shown)
     written = [
         store.write_text("tables/energy.csv", csv_text(COLUMNS, lines)),
-        store.write_text("tables/energy.md", f"{title}. {note}\n\n" + tables.markdown(header, text)),
+        *table_files.write(store, "energy", caption=title, note=note, header=header, lines=text),
     ]
     if any(line["energy_uj"] is not None for line in lines):
         path = store.path("plots/energy")

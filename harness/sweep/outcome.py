@@ -12,12 +12,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness import plots, stats, tables
+from harness import plots, stability, stats, table_files, tables, tail
 from harness.contracts.testbed import TestbedDescription
 from harness.measurements import STAGES
 from harness.published import Value
 from harness.store import Store, csv_text
 from harness.sweep.axes import Axis
+from harness.sweep.repeat import Procedure
 from harness.tables import Accuracy, Cell
 
 STAGE_HEADER = ["scheme", "value", *(f"{stage} ms" for stage in STAGES), "total ms"]
@@ -32,6 +33,7 @@ def write(
     testbed: TestbedDescription,
     accuracies: Mapping[str, Accuracy],
     published: Sequence[Value] = (),
+    deadline_ms: float | None = None,
 ) -> tuple[list[Cell], list[Path]]:
     """Write samples.csv, tables and plots from the journal; the cells and the files written."""
     store.write_samples()
@@ -39,21 +41,19 @@ def write(
     shown = {value: axis.show(value) for value in sorted(values)}
     header, lines = tables.summary(found, titles, shown, accuracies)
     note = time_note(found, testbed)
-    written = [
-        store.write_text(
-            f"tables/{axis.name}.csv", csv_text(tables.COLUMNS, tables.table(found, axis.name, accuracies))
-        ),
-        store.write_text(
-            f"tables/{axis.name}.md",
-            f"Latency in ms: median over the images with its 95 % bootstrap interval. {note}\n\n"
-            + tables.markdown(header, lines),
-        ),
-        store.write_text(
-            "tables/stages.md",
-            f"Medians in ms over the images. {note}\n\n"
-            + tables.markdown(STAGE_HEADER, tables.stage_lines(found, titles, shown)),
-        ),
-    ]
+    told = tail.rows(found, axis.name, deadline_ms)
+    tail_header, tail_lines = tail.lines(told, titles, shown)
+    csv = {axis.name: (tables.COLUMNS, tables.table(found, axis.name, accuracies)), "tail": (tail.COLUMNS, told)}
+    written = [store.write_text(f"tables/{name}.csv", csv_text(*table)) for name, table in csv.items()]
+    median = "Latency in ms: median over the images with its 95 % bootstrap interval"
+    stages = tables.stage_lines(found, titles, shown)
+    written += table_files.write(store, axis.name, caption=median, note=note, header=header, lines=lines)
+    written += table_files.write(
+        store, "stages", caption="Medians in ms over the images", note=note, header=STAGE_HEADER, lines=stages
+    )
+    written += table_files.write(
+        store, "tail", caption="The slow end of the latencies", note=note, header=tail_header, lines=tail_lines
+    )
     if any(cell.latency for cell in found):
         written += plots.latency(
             found,
@@ -96,24 +96,50 @@ def show(
     console.print(table)
 
 
-def warnings(found: Sequence[Cell], rows: Sequence[Mapping[str, Any]], axis: Axis) -> list[str]:
+def warnings(
+    found: Sequence[Cell], rows: Sequence[Mapping[str, Any]], axis: Axis, procedure: Procedure | None = None
+) -> list[str]:
     """What a reader of the table should know."""
     said = []
-    odd: dict[tuple[str, int], list[str]] = {}
+    odd: dict[tuple[str, str], list[int]] = {}
     for cell in found:
         value = axis.show(cell.value)
         if cell.failed:
             n = cell.failed + len(cell.rows)
             said.append(f"{cell.scheme} at {value}: {cell.failed} of {n} samples failed, see samples.csv")
         for i in stats.outliers([float(r["total_ms"]) for r in cell.rows]):
-            odd.setdefault((cell.scheme, int(cell.rows[i]["image"])), []).append(value)
-    for (scheme, image), values in odd.items():
-        said.append(f"{scheme}: latency of image {image} is far from the others' at {', '.join(values)} (kept)")
+            odd.setdefault((cell.scheme, value), []).append(int(cell.rows[i]["image"]))
+        said += [f"{cell.scheme} at {value}: {text}" for text in _unstable(cell, procedure)]
+    # The same images are far off at many values of the axis: told once.
+    same: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for (scheme, value), images in odd.items():
+        same.setdefault((scheme, tuple(images)), []).append(value)
+    for (scheme, images_), values in same.items():
+        what = stability.outlier_text(images_)
+        said.append(f"{scheme}: latency of {what} is far from the others' at {', '.join(values)} (kept)")
     said += [f"no energy of {why} ({n} samples)" for why, n in _reasons(rows).items()]
     retried = sum(int(r.get("retries") or 0) for r in rows)
     if retried:
         said.append(f"{retried} requests to the device had to be repeated")
     return said
+
+
+def _unstable(cell: Cell, procedure: Procedure | None) -> list[str]:
+    """Only of times that were measured: an emulated board's differ by image alone."""
+    if cell.source("total_ms") != "measured":
+        return []
+    taken = sorted(cell.rows, key=lambda r: int(r["order"]))
+    asked = procedure.repeat_until if procedure else None
+    return stability.complaints([float(r["total_ms"]) for r in taken], asked_share=asked)
+
+
+def missed(found: Sequence[Cell], axis: Axis, deadline_ms: float) -> list[str]:
+    """A line for each scheme and value of which samples miss the deadline."""
+    told = [line for line in tail.rows(found, axis.name, deadline_ms) if line.get("missed")]
+    return [
+        f"{line['scheme']} at {axis.show(line['value'])}: {tail.missed_text(line)} miss {deadline_ms:g} ms"
+        for line in told
+    ]
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:

@@ -117,6 +117,29 @@ def test_a_row_tells_stages_bytes_and_sources(make_bench: Callable[..., Any]) ->
     assert near["remote_wall_ms_source"] is None
 
 
+def test_a_sample_is_kept_before_its_board_begins_the_next(make_bench: Callable[..., Any]) -> None:
+    """So that a kill costs the sample in flight and no other; what is not wanted is not begun."""
+    told: list[tuple[str, str]] = []
+
+    class Heard(Watcher):
+        def wants(self, planned: Planned) -> bool:
+            return planned.image != 2
+
+        def started(self, planned: Planned) -> None:
+            told.append(("began", planned.key))
+
+        def finished(self, planned: Planned, row: dict[str, Any]) -> None:
+            assert row["status"] == "ok"
+            told.append(("kept", planned.key))
+
+    bench, _ = make_bench()
+    jobs = _jobs([0, 1, 2, 3])
+    yielded = list(run(bench, jobs, 1, Heard()))
+    assert [key for what, key in told if what == "kept"] == [j.planned.key for j in jobs if j.planned.image != 2]
+    assert [what for what, _ in told] == ["began", "kept"] * (len(told) // 2)
+    assert [planned.image for planned, row in yielded if row is None] == [2] * 4
+
+
 def test_a_failed_sample_is_kept_and_the_next_one_works(make_bench: Callable[..., Any]) -> None:
     spoiled: list[StandInTestbed] = []
 

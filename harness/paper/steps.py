@@ -1,0 +1,76 @@
+"""The sweeps that the paper's figures need and that need no training, each a run of its own that can be resumed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.contracts.errors import BenchError
+from harness.manifest import MANIFEST
+from harness.store import Store
+from harness.sweep import axes
+
+_AXES = (  # with what to add to each
+    ("bandwidth", ("--energy",)),
+    ("frequency", ("--energy", "--no-accuracy")),
+    ("delay", ("--no-accuracy",)),
+    ("loss", ("--no-accuracy",)),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One sweep of one data set into a folder."""
+
+    axis: str
+    dataset: str
+    folder: Path
+    options: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """As a reader knows it."""
+        return f"{self.axis}, {self.dataset}"
+
+    def finished(self) -> bool:
+        """Is its run whole? A folder without a manifest is not begun.
+
+        Raises:
+            BenchError: the run there is damaged.
+        """
+        return (self.folder / MANIFEST).is_file() and Store.reopen(self.folder).facts().status == "finished"
+
+    def command(self) -> list[str]:
+        """The command line: a new run, or the rest of a stopped one."""
+        where = "--resume" if (self.folder / MANIFEST).is_file() else "--out"
+        plain = [sys.executable, "-m", "harness.sweep", self.axis, "--dataset", self.dataset]
+        return [*plain, *self.options, where, str(self.folder)]
+
+
+def steps(datasets: Sequence[str], out: Path, options: Sequence[str]) -> list[Step]:
+    """Every sweep of every data set; `options` go to each."""
+    return [
+        Step(axis, dataset, out / "runs" / f"{dataset}-{axis}", (*more, *options))
+        for dataset in datasets
+        for axis, more in _AXES
+        if axis in axes.AXES
+    ]
+
+
+def take(step: Step) -> None:
+    """Run the step to its end; its output goes to the terminal.
+
+    Raises:
+        BenchError: it failed. KeyboardInterrupt: it was stopped, and goes on when called again.
+    """
+    done = subprocess.run(step.command(), check=False)
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise BenchError(
+            f"the sweep {step.title} ended with {done.returncode}",
+            cure="mend what it says above, then give the same command again: finished sweeps are kept",
+        )

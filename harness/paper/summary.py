@@ -1,0 +1,81 @@
+"""What the whole paper comes to: tables, claims and the list of figures, on one page of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import tables
+from harness.comparison import claims
+from harness.figures.catalogue import FRONT_RATES, WIFI_BPS, choices_at
+from harness.figures.datum import Datum, RunData, at, pick
+from harness.figures.front import pareto
+from harness.figures.material import Material
+from harness.measurements import STAGES
+
+
+def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path) -> str:
+    """README.md of the output folder."""
+    parts = ["# The paper's figures and tables, from this bench\n"]
+    for dataset in material.datasets():
+        run = material.run("bandwidth", dataset)
+        if run is None:
+            continue
+        parts.append(f"## {dataset}\n\n{run.note}\n")
+        parts.append(tables.markdown(*schemes(run)))
+        parts.append(f"### Accuracy against latency\n\n{_fronts(material, dataset)}")
+        found = claims.findings(material, dataset)
+        lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in found]
+        header = ["claim of the paper", "where", "published", "ours", "verdict"]
+        parts.append(f"### Claims about the system\n\n{tables.markdown(header, lines)}")
+    parts.append("## Figures\n\n" + "\n".join(f"- [{p.stem}]({p.relative_to(out).as_posix()})" for p in figures) + "\n")
+    if missing:
+        parts.append("Not drawn:\n\n" + "\n".join(f"- {line}" for line in missing) + "\n")
+    return "\n".join(parts)
+
+
+def schemes(run: RunData) -> tuple[list[str], list[list[str]]]:
+    """A line a scheme: accuracy of the whole test set, stages at 6 Mbit/s, bytes, energy and memory."""
+    here = at([d for d in run.data if d.axis], WIFI_BPS)
+    header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "payload B", "energy mJ",
+              "flash KB", "RAM KB"]  # fmt: skip
+    lines = []
+    for name in dict.fromkeys(d.scheme for d in run.data):
+        accuracy = pick(run.data, "accuracy", scheme=name)
+        own = {d.metric: d for d in [*run.data, *here] if d.scheme == name}
+        wanted = [d.metric for d in here if d.scheme == name]
+        stage = [_number(own, f"{s}_ms", wanted, 2) for s in STAGES]
+        told = f"{accuracy[0].value:.1f} ({accuracy[0].n:,})" if accuracy else "–"
+        energy = own["energy_uj"].value / 1e3 if "energy_uj" in wanted else None
+        lines.append(
+            [
+                next(d.title for d in run.data if d.scheme == name),
+                told,
+                *stage,
+                _number(own, "total_ms", wanted, 1),
+                _number(own, "payload_bytes", wanted, 0),
+                "–" if energy is None else f"{energy:.2f}",
+                _number(own, "flash_kb", list(own), 0),
+                _number(own, "ram_kb", list(own), 0),
+            ]
+        )
+    return header, lines
+
+
+def _number(own: dict[str, Datum], metric: str, wanted: Sequence[str], digits: int) -> str:
+    return f"{own[metric].value:,.{digits}f}" if metric in wanted and metric in own else "–"
+
+
+def _fronts(material: Material, dataset: str) -> str:
+    header = ["scheme", "accuracy %", *(f"ms at {rate / 1e6:g} Mbit/s" for rate in FRONT_RATES)]
+    at_rate = {rate: {c.scheme: c for c in choices_at(material, dataset, rate)} for rate in FRONT_RATES}
+    on = {rate: {c.scheme for c in pareto(list(found.values()))} for rate, found in at_rate.items()}
+    lines = []
+    for scheme in dict.fromkeys(s for found in at_rate.values() for s in found):
+        some = next(found[scheme] for found in at_rate.values() if scheme in found)
+        cells = []
+        for rate in FRONT_RATES:
+            c = at_rate[rate].get(scheme)
+            cells.append("–" if c is None else f"{c.latency_ms:.1f}{' *' if scheme in on[rate] else ''}")
+        lines.append([some.title, f"{some.accuracy:.1f}", *cells])
+    return tables.markdown(header, lines) + "\n\\* on the Pareto front at that rate\n"
