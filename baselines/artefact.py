@@ -10,7 +10,9 @@ from baselines import tomlout
 from baselines.atomic import replacing
 from baselines.data import DataSet
 from baselines.recipe import as_tree, recipe_hash
+from harness.contracts.context import CONTEXT, ContextTables
 from harness.contracts.description import DESCRIPTION, GRAPH, DeviceDescription
+from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.contracts.toml import Strict
 
@@ -36,14 +38,28 @@ def write_artefact(
     graph: bytes | None,
     recipe: Strict,
     history: Path | None,
+    context: ContextTables | None = None,
 ) -> None:
-    """Write description, graph, recipe and history into `folder`."""
+    """Write description, graph, recipe, history and the context codec's tables into `folder`."""
+    write_context(folder, context)
     write_text(folder / DESCRIPTION, tomlout.dumps(description.model_dump(mode="json")))
     if graph is not None:
         write_bytes(folder / GRAPH, graph)
     write_text(folder / "recipe.toml", tomlout.dumps(as_tree(recipe)))
     if history is not None and history.exists():
         shutil.copyfile(history, folder / "history.csv")
+
+
+def write_context(folder: Path, tables: ContextTables | None) -> None:
+    """Write the context codec's tables; None: take away those of an earlier export, which would count in the hash."""
+    path = folder / CONTEXT
+    if tables is not None:
+        write_text(path, tomlout.dumps(tables.model_dump(mode="json")))
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as e:
+        raise BenchError(f"can't remove {path} ({e.strerror})", cure="check the folder's permissions") from e
 
 
 def versions() -> dict[str, str]:
@@ -62,5 +78,10 @@ def versions() -> dict[str, str]:
 
 
 def work_folder(scheme: str, recipe: Strict, data: DataSet) -> Path:
-    """Where a training keeps checkpoints and logs: one per scheme, recipe and data, so that it can be resumed."""
+    """Where a training keeps checkpoints and logs: one per scheme, recipe and data, so that it can be resumed.
+
+    The codec is chosen at export and changes nothing that is trained: every codec goes on from the same folder.
+    """
+    if "codec" in type(recipe).model_fields:
+        recipe = recipe.model_copy(update={"codec": "lzw"})
     return cache_dir() / "training" / f"{scheme}-{recipe_hash(recipe, data=data.checksum)}"

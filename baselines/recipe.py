@@ -182,7 +182,7 @@ class AgileNNRecipe(Recipe):
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation
     distillation: Distillation = Distillation()
-    codec: Literal["stored", "lzw"] = "lzw"
+    codec: Literal["stored", "lzw", "context"] = "context"  # lzw is the paper's; docs/codecs.md
     reference: ReferenceRecipe
 
 

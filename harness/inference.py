@@ -24,7 +24,7 @@ from harness.services import Services
 
 log = logging.getLogger(__name__)
 
-CODECS = ("stored", "lzw", "shuffle", "png", "rice", "jpeg")
+CODECS = ("stored", "lzw", "shuffle", "png", "rice", "jpeg", "context")
 CYCLES_OVER = 0xFFFF_FFFF  # how the device says that its 32-bit cycle counter went round while it waited
 
 

@@ -13,6 +13,7 @@ from baselines.agilenn.joint import JointJob
 from baselines.agilenn.networks import device_model, reference_body, remote_spec
 from baselines.agilenn.warm import arrange, start_remote, warm_extractor, warm_folder
 from baselines.artefact import work_folder, write_artefact
+from baselines.context_tables import PICTURES, tables_for
 from baselines.data import DataSet, load_dataset
 from baselines.evaluation import combine, summarise
 from baselines.networks.blocks import precision
@@ -181,7 +182,8 @@ def _export(
         calibration=samples.first(CALIBRATION_PICTURES),
     )
     export_remote(out, remote_spec(recipe, data), fold(job.remote))
-    write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history)
+    context = tables_for(half.description, half.graph, samples.first(PICTURES))
+    write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history, context=context)
     more: dict[str, Any] = {"validation_float": job.evaluate()}
     if recipe.network.k:
         local, remote = job.logits(samples.x_validation)

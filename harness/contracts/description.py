@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from harness.contracts.context import CONTEXT, MAX_SYMBOLS, ContextTables
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import Strict, read_toml
 
@@ -15,7 +16,7 @@ DESCRIPTION = "description.toml"
 GRAPH = "device.tflite"
 SERVER = "server.npz"
 PICTURE_CODECS = ("png", "rice", "jpeg")
-_HASHED = (DESCRIPTION, GRAPH, SERVER)  # sorted; what makes device and server belong together
+_HASHED = (CONTEXT, DESCRIPTION, GRAPH, SERVER)  # sorted; what makes device and server belong together
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,23}$")]
 
@@ -43,7 +44,7 @@ class DeviceDescription(Strict):
     n_symbols: int = Field(default=256, ge=2, le=256)
     symbol_table: list[Annotated[int, Field(ge=0, le=255)]] = Field(default_factory=list)
     centroids: list[float] = Field(default_factory=list)
-    codec: Literal["stored", "lzw", "shuffle", "png", "rice", "jpeg"] = "stored"
+    codec: Literal["stored", "lzw", "shuffle", "png", "rice", "jpeg", "context"] = "stored"
     jpeg_quality: int = Field(default=75, ge=1, le=100)
     jpeg_chroma: Literal["420", "444"] = "420"
     alpha: float = Field(ge=0.0, le=1.0)
@@ -64,6 +65,8 @@ class DeviceDescription(Strict):
             raise ValueError("offload features needs a symbol_table of 256 entries")
         if self.offload != "image" and self.codec in PICTURE_CODECS:
             raise ValueError(f"codec {self.codec} is for pictures: it needs offload image")
+        if self.codec == "context" and (self.offload != "features" or self.n_symbols > MAX_SYMBOLS):
+            raise ValueError(f"codec context is for features of at most {MAX_SYMBOLS} symbols: choose lzw or shuffle")
         if any(symbol >= self.n_symbols for symbol in self.symbol_table):
             raise ValueError("symbol_table holds a symbol >= n_symbols")
         return self
@@ -94,6 +97,8 @@ def load_description(folder: Path) -> DeviceDescription:
     wanted = [GRAPH] if description.graph else []
     if description.offload != "none":
         wanted.append(SERVER)
+    if description.codec == "context":
+        wanted.append(CONTEXT)
     for name in wanted:
         try:
             with (folder / name).open("rb") as f:
@@ -101,6 +106,24 @@ def load_description(folder: Path) -> DeviceDescription:
         except OSError as e:
             raise BenchError(f"{folder / name} can't be read ({e.strerror})", cure="train or restore it") from e
     return description
+
+
+def load_context(folder: Path, description: DeviceDescription) -> ContextTables | None:
+    """The context codec's tables of an artefact; None for schemes with another codec.
+
+    Raises:
+        BenchError: they are missing, damaged, or of other features.
+    """
+    if description.codec != "context":
+        return None
+    tables = read_toml(folder / CONTEXT, ContextTables)
+    if (tables.n_symbols, tables.channels) != (description.n_symbols, description.channels):
+        raise BenchError(
+            f"{folder / CONTEXT} is for {tables.channels} channels of {tables.n_symbols} symbols, {DESCRIPTION} says "
+            f"{description.channels} of {description.n_symbols}",
+            cure=f"make it anew: python -m harness.retable {folder}",
+        )
+    return tables
 
 
 def weights_hash(folder: Path) -> str:

@@ -8,12 +8,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.contracts.description import DeviceDescription, load_description, weights_u32
+from harness.contracts.context import ContextTables
+from harness.contracts.description import DeviceDescription, load_context, load_description, weights_u32
 from harness.contracts.errors import BenchError
 from harness.contracts.scheme import Scheme, ServerModel
 from harness.edge import payload
@@ -30,8 +31,11 @@ class Codec(Protocol):
     def encode(self, symbols: Symbols, n_symbols: int, codec: str, sequence: int, weights: int) -> bytes:
         """Symbols -> payload."""
 
-    def decode(self, data: bytes, n_symbols: int, count: int) -> Symbols:
+    def decode(self, data: bytes, n_symbols: int, count: int, model: Any = None) -> Symbols:
         """Payload -> `count` symbols. Raises ValueError when the body is not that."""
+
+    def model(self, tables: ContextTables) -> Any:
+        """The context codec's tables as `decode` takes them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Served:
     description: DeviceDescription
     weights: int
     model: ServerModel
+    context: ContextTables | None = None  # of schemes whose codec is context
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class EdgeServer:
     def __init__(self, served: Sequence[Served], codec: Codec) -> None:
         self._served = {one.weights: one for one in served}
         self._codec = codec
+        self._context = {one.weights: codec.model(one.context) for one in served if one.context is not None}
 
     def answer(self, data: bytes) -> Answer:
         """Answer one payload, whatever its bytes are. Never raises for what it was sent."""
@@ -97,7 +103,8 @@ class EdgeServer:
             log.info("payload of weights %08x, which are not served here", header.weights)
             return Status.OTHER_WEIGHTS, header.weights, None
         try:
-            symbols = self._codec.decode(data, one.description.n_symbols, one.model.symbols)
+            d, count = one.description, one.model.symbols
+            symbols = self._codec.decode(data, d.n_symbols, count, self._context.get(one.weights))
             logits = one.model.infer(symbols)
         except (ValueError, BenchError) as e:
             log.info("payload that can't be used: %s", e)
@@ -121,4 +128,4 @@ def load(folder: Path, scheme: Scheme) -> Served | None:
             cure="train both halves together",
         )
     model.warm_up()
-    return Served(description, weights_u32(folder), model)
+    return Served(description, weights_u32(folder), model, load_context(folder, description))

@@ -19,7 +19,7 @@ from filelock import FileLock
 from harness.contracts.description import GRAPH, load_description, weights_hash
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
-from testbeds.firmware.describe import write_description
+from testbeds.firmware.describe import encoder_bytes, write_description
 from testbeds.firmware.image import image_sizes
 from testbeds.firmware.toolchain import CompileError, Compiler, compile_all, find_compiler, run_compiler
 
@@ -33,14 +33,14 @@ EEMBC = HERE / "eembc"  # the second console protocol
 _DIALECT = ("console.c", "eembc.c")
 STACK_BYTES = 8 * 1024
 DTCM_BYTES = 64 * 1024
-# Stack, encoder and tables. Of what is left the kernels' scratch comes first, then the arena if it fits.
-DTCM_OTHERS = STACK_BYTES + 24 * 1024 + 4 * 1024
+# Stack and tables. Of what they and the encoder leave the kernels' scratch comes first, then the arena if it fits.
+DTCM_OTHERS = STACK_BYTES + 4 * 1024
 SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so"}
 _HOST_PORT = "host"
 _CORE_CODECS = (
     "crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c",
-    "codec_shuffle.c", "codec_png.c", "codec_rice.c", "codec_jpeg.c", "codec_jpeg_tables.c", "codec_jpeg_file.c",
-    "at.c", "combine.c",
+    "codec_shuffle.c", "codec_context.c", "codec_png.c", "codec_rice.c", "codec_jpeg.c", "codec_jpeg_tables.c",
+    "codec_jpeg_file.c", "at.c", "combine.c",
 )  # fmt: skip
 
 
@@ -143,7 +143,8 @@ def _build_scheme(
     if description.graph:
         report = _generate(artefact_dir / GRAPH, work, options.variant)
         details["graph"] = report
-        if target == "stm32f746" and report["arena_bytes"] + report["scratch_bytes"] <= DTCM_BYTES - DTCM_OTHERS:
+        room = DTCM_BYTES - DTCM_OTHERS - encoder_bytes(artefact_dir)
+        if target == "stm32f746" and report["arena_bytes"] + report["scratch_bytes"] <= room:
             extra = (*extra, "-DFW_ARENA_IN_DTCM")
         sources += [(path, extra) for path in sorted(work.glob("*.c")) if path.name != "scheme_desc.c"]
     sources.append((work / "scheme_desc.c", extra))

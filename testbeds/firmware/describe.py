@@ -7,10 +7,11 @@ from pathlib import Path
 
 import tflite
 
-from harness.contracts.description import GRAPH, DeviceDescription, load_description, weights_u32
+from harness.contracts.context import CONTEXT, ContextTables, symbol_bits
+from harness.contracts.description import GRAPH, DeviceDescription, load_context, load_description, weights_u32
 from harness.contracts.errors import BenchError
 
-CODECS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5}
+CODECS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5, "context": 6}
 OFFLOADS = {"none": 0, "image": 1, "features": 2}
 
 
@@ -21,18 +22,43 @@ def write_description(artefact_dir: Path, out_dir: Path) -> DeviceDescription:
         BenchError: the artefact can't be read, or description and graph disagree.
     """
     description = load_description(artefact_dir)
-    symbols = count_symbols(description, artefact_dir)
-    (out_dir / "scheme_config.h").write_text(_config(description, symbols), encoding="ascii")
-    (out_dir / "scheme_desc.c").write_text(_constants(description, weights_u32(artefact_dir)), encoding="ascii")
+    tables = load_context(artefact_dir, description)
+    symbols = count_symbols(description, artefact_dir, tables)
+    (out_dir / "scheme_config.h").write_text(_config(description, symbols, tables), encoding="ascii")
+    (out_dir / "scheme_desc.c").write_text(_constants(description, weights_u32(artefact_dir), tables), encoding="ascii")
     return description
 
 
-def count_symbols(description: DeviceDescription, artefact_dir: Path) -> int:
+def encoder_bytes(artefact_dir: Path) -> int:
+    """The fast memory that the encoder of a scheme takes on the board: workspace and tables of its codec."""
+    tables = load_context(artefact_dir, load_description(artefact_dir))
+    if tables is None:
+        return 24 * 1024  # codec_work_t
+    row = tables.width * tables.channels
+    return 4 * (row + 1) + row + len(tables.packed_classes()) + 4 * len(tables.packed_shares())
+
+
+def count_symbols(description: DeviceDescription, artefact_dir: Path, tables: ContextTables | None = None) -> int:
     """Symbols that one inference sends; 0 for schemes that send none."""
     if description.offload == "none":
         return 0
     if description.offload == "image":
         return description.image_bytes
+    shape = features_shape(artefact_dir, description)
+    if tables is not None and tables.width != shape[1]:
+        raise BenchError(
+            f"{artefact_dir / CONTEXT} is for maps {tables.width} wide, the features are {shape[1]}",
+            cure=f"make it anew: python -m harness.retable {artefact_dir}",
+        )
+    return shape[0] * shape[1] * description.channels
+
+
+def features_shape(artefact_dir: Path, description: DeviceDescription) -> tuple[int, int, int]:
+    """Height, width and channels of the features output, of which the description names a slice of channels.
+
+    Raises:
+        BenchError: the graph has no such output.
+    """
     shape = _output_shape(artefact_dir / GRAPH, description.features_output)
     if len(shape) != 3 or description.first_channel + description.channels > shape[2]:
         raise BenchError(
@@ -40,12 +66,7 @@ def count_symbols(description: DeviceDescription, artefact_dir: Path) -> int:
             f" features output of shape {shape}",
             cure="train the scheme again",
         )
-    return shape[0] * shape[1] * description.channels
-
-
-def symbol_bits(n_symbols: int) -> int:
-    """Bits of a stored symbol."""
-    return max(1, (n_symbols - 1).bit_length())
+    return shape[0], shape[1], shape[2]
 
 
 def _output_shape(path: Path, index: int) -> tuple[int, ...]:
@@ -58,7 +79,7 @@ def _output_shape(path: Path, index: int) -> tuple[int, ...]:
         raise BenchError(f"{path} is no readable TensorFlow Lite model ({e})", cure="train the scheme again") from e
 
 
-def _config(d: DeviceDescription, symbols: int) -> str:
+def _config(d: DeviceDescription, symbols: int, tables: ContextTables | None) -> str:
     n_symbols = d.n_symbols if d.offload == "features" else 256
     stored = (symbols * symbol_bits(n_symbols) + 7) // 8
     return f"""#define SCHEME_NAME "{d.label[:48]}"
@@ -69,18 +90,17 @@ def _config(d: DeviceDescription, symbols: int) -> str:
 #define SCHEME_SYMBOLS {symbols}u
 #define SCHEME_N_SYMBOLS {n_symbols}u
 #define SCHEME_STORED_BYTES {stored}u
+#define SCHEME_ENCODER {d.codec}_encode
+#define SCHEME_CONTEXT_ROW {tables.width * tables.channels if tables else 0}u
 """
 
 
-def _constants(d: DeviceDescription, weights: int) -> str:
-    table = _table_by_byte(d)
-    rows = "\n".join(
-        "    " + " ".join(f"{value}," for value in table[start : start + 16]) for start in range(0, 256, 16)
-    )
+def _constants(d: DeviceDescription, weights: int, tables: ContextTables | None) -> str:
+    rows = _rows(_table_by_byte(d))
     return f"""#include "placement.h"
 #include "scheme.h"
 
-const scheme_t scheme = {{
+{_context(tables)}const scheme_t scheme = {{
     .weights = 0x{weights:08x}u,
     .offload = {OFFLOADS[d.offload]},
     .codec = {CODECS[d.codec]},
@@ -91,12 +111,35 @@ const scheme_t scheme = {{
     .channels = {d.channels},
     .alpha = {_float(d.alpha)},
     .exit_threshold = {_float(d.exit_threshold)},
+    .context = {"&context" if tables else "0"},
 }};
 
 const uint8_t FAST_TABLE scheme_symbol_of_byte[256] = {{
 {rows}
 }};
 """
+
+
+def _context(tables: ContextTables | None) -> str:
+    """The context codec's tables (core/codec_context.h)."""
+    if tables is None:
+        return ""
+    return f"""static const uint8_t FAST_TABLE class_of[] = {{
+{_rows(tables.packed_classes())}
+}};
+
+static const uint32_t FAST_TABLE shares[] = {{
+{_rows(tables.packed_shares())}
+}};
+
+static const context_model_t context = {{{tables.width}, {tables.channels}, class_of, shares}};
+
+"""
+
+
+def _rows(values: list[int]) -> str:
+    lines = (values[start : start + 16] for start in range(0, len(values), 16))
+    return "\n".join("    " + " ".join(f"{value}," for value in line) for line in lines)
 
 
 def _table_by_byte(d: DeviceDescription) -> list[int]:

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.context import ContextTables
 from harness.contracts.errors import BenchError
 from testbeds.firmware import jpeg
 from testbeds.firmware.build import build_codec_library
 
 MAX_SYMBOLS = 1 << 20  # far above any picture or feature map here: bounds what a decode may allocate
 PAYLOAD_HEAD = 16
-CODEC_IDS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5}
+CODEC_IDS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5, "context": 6}
 JPEG_FILE_EXTRA = 622  # bytes that the file of a jpeg body has more than the body
 CODEC_NAMES = {number: name for name, number in CODEC_IDS.items()}
 _CHECKS = {1: "shorter than its header", 2: "of another version", 3: "of a wrong size", 4: "corrupt (CRC)"}
@@ -30,6 +31,7 @@ _u8p = np.ctypeslib.ndpointer(np.uint8, flags="C_CONTIGUOUS")
 _i8p = np.ctypeslib.ndpointer(np.int8, flags="C_CONTIGUOUS")
 _f32p = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
 _u32p = np.ctypeslib.ndpointer(np.uint32, flags="C_CONTIGUOUS")
+_pointer = ctypes.c_void_p
 _size, _u32, _u16, _int, _float = ctypes.c_size_t, ctypes.c_uint32, ctypes.c_uint16, ctypes.c_int, ctypes.c_float
 
 _CODEC_CALLS: dict[str, tuple[list[Any], Any]] = {
@@ -37,9 +39,12 @@ _CODEC_CALLS: dict[str, tuple[list[Any], Any]] = {
     "api_cobs_encode": ([ctypes.c_char_p, _size, _u8p], _size),
     "api_cobs_decode": ([ctypes.c_char_p, _size, _u8p], _size),
     "api_stored_bytes": ([_u32, _size], _size),
-    "api_encode_body": ([_u32, _u32, _u8p, _size, _u32, ctypes.c_uint8, _u8p, _size], _size),
-    "api_decode_body": ([_u32, _u32, ctypes.c_char_p, _size, _u8p, _size], _int),
-    "api_encode_message": ([_u32, _u32, _u8p, _size, _u32, ctypes.c_uint8, _u16, _u32, _u8p, _size], _size),
+    "api_encode_body": ([_u32, _u32, _u8p, _size, _u32, ctypes.c_uint8, _pointer, _u8p, _size], _size),
+    "api_decode_body": ([_u32, _u32, ctypes.c_char_p, _size, _u8p, _size, _pointer], _int),
+    "api_encode_message": (
+        [_u32, _u32, _u8p, _size, _u32, ctypes.c_uint8, _pointer, _u16, _u32, _u8p, _size],
+        _size,
+    ),
     "api_jpeg_file": ([ctypes.c_char_p, _size, _u8p, _size], _size),
     "api_seal": ([_u8p, ctypes.c_uint8, _u16, _u32, _u32], None),
     "api_open": ([ctypes.c_char_p, _size, _u32p], _int),
@@ -84,6 +89,25 @@ class Header:
     body_bytes: int
 
 
+class ContextModel:
+    """The context codec's tables as the C code takes them. Only `ContextTables` may fill them: C does not check."""
+
+    class _Struct(ctypes.Structure):
+        _fields_ = (("width", _u16), ("channels", _u16), ("class_of", _pointer), ("shares", _pointer))
+
+    def __init__(self, tables: ContextTables) -> None:
+        self.tables = tables
+        self._class_of = np.array(tables.packed_classes(), np.uint8)
+        self._shares = np.array(tables.packed_shares(), np.uint32)
+        self._struct = self._Struct(tables.width, tables.channels, self._class_of.ctypes.data, self._shares.ctypes.data)
+        self.address = ctypes.addressof(self._struct)
+
+    def fits(self, n_symbols: int, count: int) -> bool:
+        """Can `count` symbols of an alphabet of `n_symbols` be whole rows of such features?"""
+        t = self.tables
+        return n_symbols == t.n_symbols and count % (t.width * t.channels) == 0
+
+
 class CodecLibrary:
     """Codecs, payloads, frames, AT parser and decisions. Safe to call from several threads."""
 
@@ -101,33 +125,49 @@ class CodecLibrary:
         *,
         rows: int = 1,
         quality: int = 75,
+        model: ContextModel | None = None,
     ) -> bytes:
         """Symbols (uint8, each < n_symbols) to a payload, stored where `codec` does not pay.
 
         Args:
             rows: of a picture, for the picture codecs.
             quality: for jpeg: 1..100, plus 128 for 4:4:4.
+            model: for context: the scheme's tables.
 
         Raises:
-            ValueError: a symbol outside the alphabet, no symbols, or an unknown codec.
+            ValueError: a symbol outside the alphabet, no symbols, an unknown codec, or tables for other features.
         """
         flat = _symbols(symbols, n_symbols)
         room = PAYLOAD_HEAD + int(self._lib.api_stored_bytes(n_symbols, flat.size))
         out = np.empty(room, np.uint8)
         number = _codec_id(codec)
         size = self._lib.api_encode_message(
-            number, n_symbols, flat, flat.size, rows, quality, sequence, weights, out, room
+            number,
+            n_symbols,
+            flat,
+            flat.size,
+            rows,
+            quality,
+            _address(model, number, n_symbols, flat.size),
+            sequence,
+            weights,
+            out,
+            room,
         )
         return out[:size].tobytes()
 
-    def decode(self, data: bytes, n_symbols: int, count: int) -> U8:
-        """Payload to exactly `count` symbols.
+    def model(self, tables: ContextTables) -> ContextModel:
+        """The context codec's tables, ready for `encode` and `decode`."""
+        return ContextModel(tables)
+
+    def decode(self, data: bytes, n_symbols: int, count: int, model: ContextModel | None = None) -> U8:
+        """Payload to exactly `count` symbols; a body of the context codec takes the scheme's `model`.
 
         Raises:
             PayloadError: a wrong header, CRC, size, codec or body.
         """
         header = self.header(data)
-        return self.decode_body(header.codec, data[PAYLOAD_HEAD:], n_symbols, count)
+        return self.decode_body(header.codec, data[PAYLOAD_HEAD:], n_symbols, count, model)
 
     def header(self, data: bytes) -> Header:
         """Check a payload whole and return its header.
@@ -148,21 +188,33 @@ class CodecLibrary:
         self._lib.api_seal(out, codec_or_status, sequence, weights, len(body))
         return out.tobytes()
 
-    def encode_body(self, codec: str, symbols: U8, n_symbols: int, *, rows: int = 1, quality: int = 75) -> bytes:
+    def encode_body(
+        self,
+        codec: str,
+        symbols: U8,
+        n_symbols: int,
+        *,
+        rows: int = 1,
+        quality: int = 75,
+        model: ContextModel | None = None,
+    ) -> bytes:
         """One codec alone, without the fall-back; empty where it does not take such symbols. Args as `encode`."""
         flat = _symbols(symbols, n_symbols)
         out = np.empty(2 * flat.size + 16, np.uint8)
-        size = self._lib.api_encode_body(_codec_id(codec), n_symbols, flat, flat.size, rows, quality, out, out.size)
+        number = _codec_id(codec)
+        pointer = _address(model, number, n_symbols, flat.size)
+        size = self._lib.api_encode_body(number, n_symbols, flat, flat.size, rows, quality, pointer, out, out.size)
         return out[:size].tobytes()
 
-    def decode_body(self, codec: int, body: bytes, n_symbols: int, count: int) -> U8:
+    def decode_body(self, codec: int, body: bytes, n_symbols: int, count: int, model: ContextModel | None = None) -> U8:
         """A codec's body to exactly `count` symbols. Raises PayloadError for any other body."""
         if not (2 <= n_symbols <= 256 and 1 <= count <= MAX_SYMBOLS):
             raise PayloadError(f"{count} symbols of {n_symbols} can't be")
         if codec == CODEC_IDS["jpeg"]:
             return self._decode_jpeg(body, count)
         out = np.zeros(count, np.uint8)
-        if self._lib.api_decode_body(codec, n_symbols, body, len(body), out, count):
+        pointer = model.address if model and model.fits(n_symbols, count) else None
+        if self._lib.api_decode_body(codec, n_symbols, body, len(body), out, count, pointer):
             raise PayloadError(f"body of codec {CODEC_NAMES.get(codec, codec)} is not {count} symbols")
         return out
 
@@ -403,6 +455,14 @@ def _codec_id(codec: str) -> int:
     if codec not in CODEC_IDS:
         raise ValueError(f"unknown codec {codec!r}")
     return CODEC_IDS[codec]
+
+
+def _address(model: ContextModel | None, codec: int, n_symbols: int, count: int) -> int | None:
+    if codec != CODEC_IDS["context"]:
+        return None
+    if model is None or not model.fits(n_symbols, count):
+        raise ValueError(f"no tables of the context codec for {count} symbols of {n_symbols}")
+    return model.address
 
 
 def _f32(values: Any) -> F32:

@@ -9,15 +9,21 @@ encode_fn codec_encoder(unsigned codec)
         [CODEC_PNG] = png_encode,
         [CODEC_RICE] = rice_encode,
         [CODEC_JPEG] = jpeg_encode,
+        [CODEC_CONTEXT] = context_encode,
     };
     return codec < CODEC_COUNT ? encoders[codec] : NULL;
 }
 
-size_t codec_encode(unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity, codec_work_t *work,
+size_t codec_encode(unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity, void *work,
                     uint8_t *used)
 {
+    return codec_encode_by(codec_encoder(wanted), wanted, symbols, out, capacity, work, used);
+}
+
+size_t codec_encode_by(encode_fn encode, unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity,
+                       void *work, uint8_t *used)
+{
     size_t plain = stored_bytes(symbols->n_symbols, (size_t)symbols->runs * symbols->run);
-    encode_fn encode = codec_encoder(wanted);
     *used = CODEC_STORED;
     if (plain > capacity) {
         return 0;

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec_context.h"
+
 enum {
     CODEC_STORED = 0,
     CODEC_LZW = 1,
@@ -15,7 +17,8 @@ enum {
     CODEC_PNG = 3,
     CODEC_RICE = 4,
     CODEC_JPEG = 5,
-    CODEC_COUNT = 6,
+    CODEC_CONTEXT = 6,
+    CODEC_COUNT = 7,
 };
 
 /* Where symbols come from: `runs` runs of `run` bytes, `stride` bytes apart, each byte mapped by `symbol_of_byte`.
@@ -28,6 +31,7 @@ typedef struct {
     uint32_t stride;
     uint32_t n_symbols; /* 1..256 */
     uint8_t quality; /* of a lossy codec: see codec_jpeg.h */
+    const context_model_t *model; /* of the context codec; NULL for the others */
 } symbols_t;
 
 /* Picture codecs (png, rice, jpeg) take a run as a row of RGB pixels, 256 symbols, as they lie in memory. */
@@ -80,10 +84,11 @@ typedef union {
     png_work_t png;
     rice_work_t rice;
     jpeg_work_t jpeg;
+    uint32_t context[(CONTEXT_WORK_BYTES(CONTEXT_ROW_MAX) + 3) / 4];
 } codec_work_t;
 
 encode_fn codec_encoder(unsigned codec); /* NULL: no such codec */
-decode_fn codec_decoder(unsigned codec);
+decode_fn codec_decoder(unsigned codec); /* NULL also for jpeg and context, which take more than a body */
 
 size_t stored_bytes(uint32_t n_symbols, size_t count); /* size of a stored body */
 size_t stored_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
@@ -92,12 +97,12 @@ size_t lzw_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void 
 bool lzw_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
 size_t shuffle_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
 bool shuffle_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
-
 size_t png_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
 bool png_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
 size_t rice_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
 bool rice_decode(const uint8_t *body, size_t bytes, uint32_t n_symbols, uint8_t *symbols, size_t count);
 size_t jpeg_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
+size_t context_encode(const symbols_t *symbols, uint8_t *out, size_t capacity, void *work);
 
 /* Bits for values 0..count-1, at least 1. */
 static inline unsigned bits_for(uint32_t count)
@@ -111,7 +116,11 @@ static inline unsigned bits_for(uint32_t count)
 
 /* Encodes with `wanted`, or stored where that is no larger; `*used` says which. Returns the body's bytes, 0 only when
  * `capacity` is below stored_bytes(). */
-size_t codec_encode(unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity, codec_work_t *work,
+size_t codec_encode(unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity, void *work,
                     uint8_t *used);
+
+/* The same by an encoder named at compile time: an image links no other. */
+size_t codec_encode_by(encode_fn encode, unsigned wanted, const symbols_t *symbols, uint8_t *out, size_t capacity,
+                       void *work, uint8_t *used);
 
 #endif

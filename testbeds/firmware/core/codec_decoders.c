@@ -8,6 +8,6 @@ decode_fn codec_decoder(unsigned codec)
         [CODEC_SHUFFLE] = shuffle_decode,
         [CODEC_PNG] = png_decode,
         [CODEC_RICE] = rice_decode,
-    }; /* jpeg is decoded by a library of the server's */
+    }; /* jpeg is decoded by a library of the server's, context by context_decode with its tables */
     return codec < CODEC_COUNT ? decoders[codec] : NULL;
 }

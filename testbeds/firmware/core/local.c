@@ -76,13 +76,18 @@ const int8_t *local_features(size_t *bytes)
 
 bool local_logits(float out[SCHEME_CLASSES]) { return local_dequantise(local_logits_raw(), out); }
 
+#if SCHEME_CONTEXT_ROW
+static uint32_t FAST_BSS work[(CONTEXT_WORK_BYTES(SCHEME_CONTEXT_ROW) + 3) / 4];
+#else
 static codec_work_t FAST_BSS work;
+#endif
 
 symbols_t local_offloaded(void)
 {
     enum { ROW_BYTES = SCHEME_IMAGE_BYTES / SCHEME_IMAGE_ROWS };
     symbols_t s = {
-        local_image, scheme_symbol_of_byte, SCHEME_IMAGE_ROWS, ROW_BYTES, ROW_BYTES, SCHEME_N_SYMBOLS, scheme.quality,
+        local_image,      scheme_symbol_of_byte, SCHEME_IMAGE_ROWS, ROW_BYTES, ROW_BYTES,
+        SCHEME_N_SYMBOLS, scheme.quality,        scheme.context,
     };
 #if SCHEME_HAS_GRAPH
     if (scheme.offload == OFFLOAD_FEATURES) {
@@ -103,7 +108,8 @@ size_t local_encode(uint16_t seq, uint8_t quality, uint8_t *message, size_t room
     if (room < SCHEME_MESSAGE_BYTES) {
         return 0;
     }
-    size_t body = codec_encode(scheme.codec, &symbols, message + PAYLOAD_HEAD, room - PAYLOAD_HEAD, &work, codec);
+    size_t body = codec_encode_by(SCHEME_ENCODER, scheme.codec, &symbols, message + PAYLOAD_HEAD, room - PAYLOAD_HEAD,
+                                  &work, codec);
     payload_header_t header = {*codec, seq, scheme.weights, (uint32_t)body};
     payload_seal(message, &header);
     return PAYLOAD_HEAD + body;

@@ -4,7 +4,11 @@
 
 #include <stdint.h>
 
-#include "scheme_config.h" /* SCHEME_NAME, _HAS_GRAPH, _IMAGE_BYTES, _IMAGE_ROWS, _CLASSES, _SYMBOLS, _N_SYMBOLS, _STORED_BYTES */
+#include "codec_context.h"
+
+/* SCHEME_NAME, _HAS_GRAPH, _IMAGE_BYTES, _IMAGE_ROWS, _CLASSES, _SYMBOLS, _N_SYMBOLS, _STORED_BYTES, _ENCODER (of its
+ * codec), _CONTEXT_ROW (symbols of a row for the context codec; 0: another codec) */
+#include "scheme_config.h"
 
 enum { OFFLOAD_NONE = 0, OFFLOAD_IMAGE = 1, OFFLOAD_FEATURES = 2 };
 
@@ -19,6 +23,7 @@ typedef struct {
     uint16_t channels;
     float alpha; /* combined = alpha * local + (1 - alpha) * remote */
     float exit_threshold; /* leave with the local answer when its probability reaches this; > 1 never */
+    const context_model_t *context; /* of the context codec; NULL for the others */
 } scheme_t;
 
 extern const scheme_t scheme;

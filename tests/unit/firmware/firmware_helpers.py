@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.contracts.context import ContextTables
 from testbeds.firmware.hostlib import HostLibrary
 
 IMAGE_BYTES = 48
@@ -64,7 +65,9 @@ DESCRIPTION: dict[str, Any] = {
 
 
 def write_scheme(folder: Path, **changes: Any) -> Path:
-    """An artefact folder around the stub graph. A change to None removes the key."""
+    """An artefact folder around the stub graph. A change to None removes the key; `context` are that codec's tables."""
+    if tables := changes.pop("context", None):
+        (folder / "context.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in tables.items()) + "\n")
     values = {k: v for k, v in (DESCRIPTION | changes).items() if v is not None}
     (folder / "description.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in values.items()) + "\n")
     (folder / "device.tflite").write_bytes(b"stub")
@@ -284,3 +287,21 @@ def image_of(*first: int) -> bytes:
     """A stub picture that begins with these pixels."""
     rest = np.random.default_rng(3).integers(0, 256, IMAGE_BYTES - len(first))
     return bytes(first) + bytes(rest.astype(np.uint8))
+
+
+def context_oracle(symbols: list[int], tables: ContextTables) -> bytes:
+    """The context codec by docs/codecs.md, with whole numbers of any size: no carry to think of."""
+    n, width, channels = tables.n_symbols, tables.width, tables.channels
+    at = {}
+    for i, symbol in enumerate(symbols):
+        pixel, channel = divmod(i, channels)
+        at[pixel // width, channel, pixel % width] = symbol
+    low, span, shifted = 0, 0xFFFFFFFF, 0
+    for (y, channel, x), symbol in sorted(at.items()):
+        above, left = at.get((y - 1, channel, x), 0), at.get((y, channel, x - 1), 0)
+        shares = tables.frequencies[tables.class_of[channel][above * n + left]]
+        low += (span >> 12) * sum(shares[:symbol])
+        span = (span >> 12) * shares[symbol]
+        while span < 1 << 24:
+            low, span, shifted = low << 8, span << 8, shifted + 1
+    return ((low + (1 << 24) - 1) >> 24).to_bytes(shifted + 1, "big")

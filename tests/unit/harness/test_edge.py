@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ class Plain:
     def encode(self, symbols: npt.NDArray[np.uint8], n_symbols: int, codec: str, sequence: int, weights: int) -> bytes:
         return payload.pack(0, sequence, weights, symbols.tobytes())
 
-    def decode(self, data: bytes, n_symbols: int, count: int) -> npt.NDArray[np.uint8]:
+    def decode(self, data: bytes, n_symbols: int, count: int, model: Any = None) -> npt.NDArray[np.uint8]:
         body = np.frombuffer(data[payload.HEADER_BYTES :], np.uint8)
         if len(body) != count:
             raise ValueError("other count")

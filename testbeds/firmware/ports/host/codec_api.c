@@ -30,26 +30,30 @@ API size_t api_cobs_decode(const uint8_t *in, size_t count, uint8_t *out) { retu
 
 API size_t api_stored_bytes(uint32_t n_symbols, size_t count) { return stored_bytes(n_symbols, count); }
 
-static symbols_t symbols_in(const uint8_t *symbols, size_t count, uint32_t runs, uint32_t n_symbols, uint8_t quality)
+static symbols_t symbols_in(const uint8_t *symbols, size_t count, uint32_t runs, uint32_t n_symbols, uint8_t quality,
+                            const context_model_t *model)
 {
-    uint32_t run = (uint32_t)(count / runs);
-    return (symbols_t){symbols, identity(), runs, run, run, n_symbols, quality};
+    uint32_t run = model == NULL ? (uint32_t)(count / runs) : model->channels;
+    return (symbols_t){symbols, identity(), (uint32_t)(count / run), run, run, n_symbols, quality, model};
 }
 
 /* One codec alone, without the fall-back to stored: 0 when it takes more than `capacity`. `runs` divides `count`: the
- * rows of a picture, else 1. */
+ * rows of a picture, else 1. `model`: the context codec's tables, NULL for the others. */
 API size_t api_encode_body(unsigned codec, uint32_t n_symbols, const uint8_t *symbols, size_t count, uint32_t runs,
-                           uint8_t quality, uint8_t *out, size_t capacity)
+                           uint8_t quality, const context_model_t *model, uint8_t *out, size_t capacity)
 {
     codec_work_t work;
-    symbols_t from = symbols_in(symbols, count, runs, n_symbols, quality);
+    symbols_t from = symbols_in(symbols, count, runs, n_symbols, quality, model);
     encode_fn encode = codec_encoder(codec);
     return encode == NULL ? 0 : encode(&from, out, capacity, &work);
 }
 
 API int api_decode_body(unsigned codec, uint32_t n_symbols, const uint8_t *body, size_t bytes, uint8_t *symbols,
-                        size_t count)
+                        size_t count, const context_model_t *model)
 {
+    if (codec == CODEC_CONTEXT && model != NULL) {
+        return context_decode(model, body, bytes, n_symbols, symbols, count) ? 0 : BODY_BAD;
+    }
     decode_fn decode = codec_decoder(codec);
     if (decode == NULL) {
         return BODY_UNKNOWN_CODEC;
@@ -59,11 +63,12 @@ API int api_decode_body(unsigned codec, uint32_t n_symbols, const uint8_t *body,
 
 /* A sealed message as the device makes it, fall-back included. 0 when `room` is too small. */
 API size_t api_encode_message(unsigned wanted, uint32_t n_symbols, const uint8_t *symbols, size_t count, uint32_t runs,
-                              uint8_t quality, uint16_t seq, uint32_t weights, uint8_t *out, size_t room)
+                              uint8_t quality, const context_model_t *model, uint16_t seq, uint32_t weights,
+                              uint8_t *out, size_t room)
 {
     codec_work_t work;
     uint8_t used;
-    symbols_t from = symbols_in(symbols, count, runs, n_symbols, quality);
+    symbols_t from = symbols_in(symbols, count, runs, n_symbols, quality, model);
     if (room < PAYLOAD_HEAD) {
         return 0;
     }
