@@ -1,54 +1,30 @@
-"""What tests/hil stand on: the testbed asked for, up and ready, and samples with everything that was seen of them."""
+"""What tests/hil stand on: a testbed that is up and ready, and samples with everything that was seen of them."""
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import cli, lab, labfile, messages, pinned, registry
+from harness import limits, messages, pinned, stats
 from harness.artefacts import Artefact
-from harness.bringup import Board, BoardSettings, State
+from harness.bringup import Board, State
+from harness.contracts.errors import SampleFailed
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, TestbedDescription
+from harness.hil_record import SessionRecord
 from harness.images import Images
 from harness.inference import measure
 from harness.lab import BoardKind, Boards, Lab
+from harness.measurements import METRICS
 from harness.messages import Stats
-from harness.sample import Planned, Point
+from harness.power.sampling import EnergyMeter
+from harness.sample import Planned, failed
+from harness.sample_energy import measure_with_energy
 from harness.sweep import prepare
-from harness.sweep.axes import Bandwidth, Setting
-from harness.sweep.plan import MOST_IMAGES, choose_images
+from harness.sweep.axes import Setting
+from harness.sweep.plan import Plan
 from testbeds.firmware.hostlib import HostLibrary
-
-_REMOTE_LIMIT_MS = 1000.0
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The options of the session, parsed."""
-
-    testbed: str
-    dataset: str
-    profile: str
-    schemes: list[str]
-    rate_bps: float | None
-    images: int
-
-    @classmethod
-    def parse(cls, *, testbed: str, dataset: str, profile: str, schemes: str | None, rate: str, images: str) -> Asked:
-        """From texts.
-
-        Raises:
-            BenchError: one of them is none of its kind.
-        """
-        count = cli.whole(1, MOST_IMAGES, "--hil-images")(str(images))
-        names = cli.names(schemes) if schemes else registry.scheme_names()
-        return cls(testbed, dataset, profile, names, cli.rate_or_none(rate), count)
 
 
 @dataclass(frozen=True)
@@ -68,22 +44,32 @@ class Seen:
 class Hil:
     """The testbed under test. `see` measures a sample once and remembers it."""
 
-    asked: Asked
     ground: prepare.Ground
     lab: Lab
     data: Images
     firmware: dict[str, Path]
     boards: Boards
     pinned: pinned.Pinned | None
-    images: list[int]
-    _seen: dict[tuple[str, int, float | None], Seen] = field(default_factory=dict)
+    plan: Plan
+    setting: Setting
+    meter: EnergyMeter | None = None  # of a single board; an emulated one may have several at once
+    record: SessionRecord | None = None
+    _seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
     _hosts: dict[str, HostLibrary] = field(default_factory=dict)
-    _order: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def description(self) -> TestbedDescription:
         """What the testbed is."""
         return self.ground.testbed
+
+    @property
+    def images(self) -> list[int]:
+        """The images that every scheme is measured with."""
+        return list(self.plan.images)
+
+    def limits(self, scheme: str, end: str) -> dict[str, float]:
+        """Limits of the bench file by metric, of those whose name ends with `end` ("_ms", "_uj")."""
+        return limits.of(self.description, scheme, end)
 
     def artefact(self, scheme: str) -> Artefact:
         """The trained scheme."""
@@ -97,93 +83,68 @@ class Hil:
 
     def board(self, scheme: str) -> Board:
         """A ready board with the scheme's image."""
-        return self.boards.get(BoardKind(scheme, BoardSettings())).to(State.READY)
+        return self.boards.get(BoardKind(scheme, self.setting.board)).to(State.READY)
 
-    def see(self, scheme: str, image: int, rate_bps: float | None = None) -> Seen:
+    def see(self, scheme: str, image: int) -> Seen:
         """Measure one sample.
 
         Raises:
             BenchError: it could not be measured.
         """
-        rate = rate_bps or self.asked.rate_bps
-        key = (scheme, image, rate)
-        if key not in self._seen:
-            self._seen[key] = self._measure(scheme, image, rate)
-        return self._seen[key]
+        if (scheme, image) not in self._seen:
+            self._seen[scheme, image] = self._measure(scheme, image)
+        return self._seen[scheme, image]
 
-    def _measure(self, scheme: str, image: int, rate: float | None) -> Seen:
+    def figures(self, scheme: str) -> dict[str, float | int | str]:
+        """What was measured of a scheme so far: median of every metric, its source, and over how many images."""
+        rows = [seen.row for (name, _), seen in self._seen.items() if name == scheme]
+        return figures(rows)
+
+    def _measure(self, scheme: str, image: int) -> Seen:
         board, artefact = self.board(scheme), self.artefact(scheme)
-        point = Point(scheme, self.asked.dataset, self.asked.profile, self.asked.testbed, rate)
-        link = Setting(rate_bps=rate).link if rate else None
-        row = measure(
-            board,
-            Planned(next(self._order), point, image, False, 0),
-            self.data.picture(image),
-            int(self.data.labels[image]),
-            link=link,
-            pinned_ms=self.pinned.remote_ms(artefact) if self.pinned else None,
-            services=self.lab.services,
-        )
+        planned = next(p for p in self.plan.samples if (p.point.scheme, p.image) == (scheme, image))
+        row = self._row(board, planned)
         log = board.testbed.sample_log()
         classes, sent = artefact.description.classes, int(row["payload_bytes"])
         has_local = artefact.description.local_logits_output >= 0
         return Seen(
             row=row,
             log=log,
-            link=link,
+            link=self.setting.link,
             local_logits=board.device.read(messages.LOCAL_LOGITS, classes) if has_local else b"",
             combined_logits=board.device.read(messages.COMBINED_LOGITS, 4 * classes),
             payload=board.device.read(messages.LAST_PAYLOAD, sent) if sent else b"",
             stats=board.device.stats(),
         )
 
-
-@contextmanager
-def opened(asked: Asked) -> Iterator[Hil]:
-    """The testbed for the duration of the block.
-
-    Raises:
-        BenchError: it, a scheme or the data set can't be had.
-    """
-    request = prepare.Request(
-        axis=Bandwidth(),
-        values=[asked.rate_bps] if asked.rate_bps else [],
-        testbed=asked.testbed,
-        schemes=asked.schemes,
-        dataset=asked.dataset,
-        profile=asked.profile,
-        images=asked.images,
-        warmup=0,
-        seed=0,
-        lab=labfile.load(),
-    )
-    ground = prepare.ground(request)
-    cancelled = threading.Event()
-    with lab.opened(list(ground.artefacts.values()), request.lab) as up:
-        data = prepare.loaded_images(request, [a.description for a in ground.artefacts.values()])
-        firmware = prepare.firmware(ground)
-        times = _times(ground, up)
-        chosen, _ = choose_images(len(data), asked.images, 0, request.seed)
-        boards = Boards(up, ground.make, ground.artefacts, firmware, numbers=itertools.count(), cancelled=cancelled)
+    def _row(self, board: Board, planned: Planned) -> dict[str, Any]:
+        picture, label = self.data.picture(planned.image), int(self.data.labels[planned.image])
+        link, services = self.setting.link, self.lab.services
+        pinned_ms = self.pinned.remote_ms(board.artefact) if self.pinned else None
         try:
-            yield Hil(asked, ground, up, data, firmware, boards, times, chosen)
-        finally:
-            cancelled.set()
-            boards.close()
+            if self.meter is not None and link is not None:
+                row = measure_with_energy(
+                    self.meter, board, planned, picture, label, link=link, pinned_ms=pinned_ms, services=services
+                )
+            else:
+                row = measure(board, planned, picture, label, link=link, pinned_ms=pinned_ms, services=services)
+        except SampleFailed as e:
+            board.state = State.FLASHED  # comes back through reset before its next sample
+            if self.record:
+                self.record.keep(planned, failed(planned, label, str(e)))
+            raise
+        if self.record:
+            self.record.keep(planned, row)
+        return row
 
 
-def _times(ground: prepare.Ground, up: Lab) -> pinned.Pinned | None:
-    """Remote times for this session only: tests leave no file behind."""
-    calibrated = up.calibrated()
-    if not ground.pins_remote:
-        return None
-    remote = {
-        a.weights: pinned.Entry(
-            label=a.description.label,
-            remote_ms=min(_REMOTE_LIMIT_MS, round(calibrated[f"{a.u32:08x}"].service_us / 1e3, 3)),
-            calibrated_at="this session",
-        )
-        for a in ground.artefacts.values()
-        if a.offloads
-    }
-    return pinned.Pinned(remote=remote)
+def figures(rows: list[dict[str, Any]]) -> dict[str, float | int | str]:
+    """Median of every metric over `rows`, with its source; `n` is their number. Nothing of nothing."""
+    found: dict[str, float | int | str] = {"n": len(rows)} if rows else {}
+    for name, metric in METRICS.items():
+        middle = stats.median([float(r[name]) for r in rows if r.get(name) is not None])
+        if middle is not None:
+            found[name] = round(middle) if metric.whole else round(middle, 6)
+            sources = {str(r[metric.source_column]) for r in rows if r.get(metric.source_column)}
+            found[metric.source_column] = "+".join(sorted(sources))
+    return found

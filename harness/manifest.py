@@ -126,6 +126,7 @@ class SchemeFacts(Open):
     """One scheme as it was measured."""
 
     title: str
+    version: int = 1
     weights: str
     firmware: FirmwareFacts
     codec: str

@@ -7,12 +7,17 @@ from pathlib import Path
 from pydantic import Field
 
 from harness.contracts.attachment import UsbIdentity
+from harness.contracts.quantities import Limits
 from harness.contracts.testbed import Source, TestbedDescription
 from harness.contracts.toml import Strict, read_toml
 
 
 class BenchFile(Strict):
-    """The keys of a bench file; units are in their names. A limit is what `pytest -m latency|memory` holds against."""
+    """The keys of a bench file; units are in their names.
+
+    A limit is what `pytest -m "latency or memory or energy"` holds against: `total_ms = 30`, `total_ms = "30 ms"`, or
+    of one scheme `"agilenn.total_ms" = "0.03 s"`. It is kept in the unit of its name.
+    """
 
     title: str
     target: str
@@ -23,7 +28,7 @@ class BenchFile(Strict):
     module_baud: int = Field(ge=9600, le=5_000_000)
     time_source: Source
     remarks: str = ""
-    limits: dict[str, float] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=dict)
     usb: list[UsbIdentity] = Field(default_factory=list)
 
 

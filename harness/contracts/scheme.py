@@ -33,6 +33,9 @@ class Scheme(ABC):
 
     name: str
     title: str  # as tables and plots show it
+    version: int = (
+        1  # raised when the same weights would answer otherwise: samples of another version are other samples
+    )
 
     @abstractmethod
     def train(self, options: Any, report: Any) -> Path:

@@ -19,7 +19,7 @@ from harness.doctor.examine import Wanted
 from harness.doctor.report import Report
 from harness.images import Images
 from harness.store import Store
-from harness.sweep import axes, command_line, energy, measure, outcome, prepare, repeat
+from harness.sweep import axes, command_line, energy, facts, measure, outcome, prepare, repeat
 from harness.sweep.axes import Axis
 from harness.sweep.plan import choose_images, further_images, make
 from harness.sweep.runner import Bench
@@ -115,7 +115,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
             "pinned": _pinned_facts(pinned_path, times, ground),
             "energy": {"idle_subtracted": False} if options.energy else None,
         }
-        manifest = prepare.manifest(
+        manifest = facts.manifest(
             ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
         )
         store = Store(folder) if options.resume else Store.create(folder)

@@ -6,7 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from harness import cli, quantities
+from harness import cli
+from harness.contracts import quantities
 from harness.sweep import axes, repeat
 from harness.sweep.plan import MOST_IMAGES
 from harness.sweep.trained import way_in as trained

@@ -1,9 +1,9 @@
-"""From options to a run: what is checked before anything starts, points, plan and manifest."""
+"""From options to a run: what is checked before anything starts, points and jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ from harness.lab import BoardKind, many
 from harness.labfile import EMPTY, LabSetup
 from harness.pinned import Pinned
 from harness.power.sampling import EnergyMeter
-from harness.provenance import file_sha256, provenance
+from harness.provenance import file_sha256
 from harness.sample import Planned, Point
 from harness.sample_energy import meter_for
-from harness.store import now_text
 from harness.sweep.axes import Axis, Setting
 from harness.sweep.plan import Plan
 from harness.sweep.runner import Job
@@ -117,17 +116,6 @@ def firmware(ground_: Ground) -> dict[str, Path]:
     return {name: build(a.folder, ground_.testbed.target) for name, a in ground_.artefacts.items()}
 
 
-def firmware_facts(image: Path) -> dict[str, Any]:
-    """What the manifest says of an image: its hash, compiler, kernel variant and sizes."""
-    from testbeds.firmware.build import read_record  # noqa: PLC0415
-
-    record = read_record(image)
-    kept: dict[str, Any] = {
-        key: record[key] for key in ("target", "compiler", "variant", "flags", "sizes") if key in record
-    }
-    return {"file": image.name, "sha256": file_sha256(image), **kept}
-
-
 def library(artefact: Artefact) -> Path:
     """The host build of an artefact's firmware. Raises as `firmware`."""
     from testbeds.firmware.build import build  # noqa: PLC0415
@@ -143,6 +131,7 @@ def points(
     out: dict[str, list[tuple[Point, Setting]]] = {}
     for name, artefact in ground_.artefacts.items():
         facts = {
+            "scheme_version": ground_.schemes[name].version,
             "weights": artefact.weights,
             "firmware": file_sha256(firmware_[name]),
             "images": data.checksum,
@@ -169,57 +158,6 @@ def jobs(
         return Job(planned, BoardKind(planned.point.scheme, setting.board), setting.link, charge)
 
     return [job(planned) for planned in plan.samples]
-
-
-def manifest(
-    ground_: Ground,
-    *,
-    data: Images,
-    firmware_: Mapping[str, Path],
-    plan: Plan,
-    by_scheme: Mapping[str, Sequence[tuple[Point, Setting]]],
-    argv: Sequence[str],
-    more: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The manifest at the start of a run; docs/results.md tells its keys."""
-    request = ground_.request
-    link = request.base.link
-    return {
-        "kind": "sweep",
-        "status": "running",
-        "began_at": now_text(),
-        "ended_at": None,
-        **provenance(argv, "harness.sweep"),
-        "lab": request.lab.facts(),
-        "axis": {"name": request.axis.name, "column": request.axis.column, "values": list(request.values)},
-        "seed": request.seed,
-        "images": list(plan.images),
-        "warmup_images": request.warmup,
-        "order_rule": plan.order_rule,
-        "order": [planned.key for planned in plan.samples],
-        "dataset": {"name": data.name, "checksum": data.checksum, "test_n": len(data), "profile": request.profile},
-        "testbed": asdict(ground_.testbed) | {"pins_remote": ground_.pins_remote},
-        "link": {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes, "both_directions": True}
-        if link
-        else None,
-        "schemes": {
-            name: {
-                "title": ground_.schemes[name].title,
-                "weights": artefact.weights,
-                "firmware": firmware_facts(firmware_[name]),
-                "codec": artefact.description.codec,
-                "alpha": artefact.description.alpha,
-                "exit_threshold": artefact.description.exit_threshold,
-            }
-            for name, artefact in ground_.artefacts.items()
-        },
-        "points": {
-            point.point_id: {"scheme": name, **{k: v for k, v in asdict(point).items() if k not in ("scheme", "facts")}}
-            for name, pairs in by_scheme.items()
-            for point, _ in pairs
-        },
-        **more,
-    }
 
 
 def _point(ground_: Ground, scheme: str, setting: Setting, facts: Mapping[str, Any]) -> Point:

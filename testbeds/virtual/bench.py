@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.contracts.quantities import Limits
 from harness.contracts.toml import Strict
 from testbeds.espat.module import ModuleTiming
 
@@ -44,4 +45,4 @@ class VirtualBench(Strict):
     remarks: str = ""
     module: ModuleBench
     watchdog: WatchdogBench
-    limits: dict[str, float] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=dict)

@@ -5,27 +5,38 @@ pytest --testbed X -m energy
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from harness.hil import Hil, Seen
 from harness.power.energy import StageEnergy
-from harness.power.sampling import ModelledEnergy, energy_meter
+from harness.power.sampling import ModelledEnergy
 
 pytestmark = [pytest.mark.hil, pytest.mark.energy]
 
 _SEED = 7
 
 
-@pytest.fixture(scope="module")
-def meter(hil: Hil) -> Iterator[ModelledEnergy]:
-    """The meter of the testbed's model; a probe has to record while the inference runs, which these samples did not."""
-    found = energy_meter(hil.ground.make)
-    if not isinstance(found, ModelledEnergy):
-        pytest.skip(f"testbed {hil.description.name} has no model of what it draws")
-    with found:
-        yield found
+@pytest.fixture
+def meter(hil: Hil) -> ModelledEnergy:
+    """The meter of the testbed's model: what is asserted with it can be worked out exactly, which a probe's can't."""
+    if not isinstance(hil.meter, ModelledEnergy):
+        pytest.skip(f"testbed {hil.description.name} has no model of what it draws, or its link is not shaped")
+    return hil.meter
+
+
+def test_a_total_is_no_less_than_its_stages(hil: Hil, hil_scheme: str) -> None:
+    """Of a probe as of a model."""
+    if hil.meter is None:
+        pytest.skip(f"testbed {hil.description.name} has neither probe nor model of what it draws")
+    for image in hil.images:
+        row = hil.see(hil_scheme, image).row
+        assert row["energy_uj"] is not None, row["energy_reason"]
+        stages = [row[f"energy_{stage}_uj"] for stage in ("local", "encode", "network", "combine")]
+        told = [value for value in stages if value is not None]
+        assert told
+        assert all(value > 0 for value in told)
+        assert sum(told) <= row["energy_uj"] + 0.01  # rounded to 0.001 uJ each
+        assert row["energy_uj_source"] in ("measured", "modelled")
 
 
 def _energy(hil: Hil, meter: ModelledEnergy, scheme: str, seen: Seen) -> StageEnergy:
@@ -81,6 +92,18 @@ def test_stages_last_as_long_as_the_cycle_counter_says(hil: Hil, hil_scheme: str
         known = {stage: seen.row[f"{stage}_ms"] for stage in ("local", "encode", "combine")} | {"network": waited}
         for stage, ms in known.items():
             assert energy.stage_ms.get(stage, 0.0) == pytest.approx(ms, abs=0.021), stage  # an edge either side
+
+
+def test_energy_is_within_the_limits_of_the_bench_file(hil: Hil, hil_scheme: str) -> None:
+    """By whatever meter the testbed has: a probe, or the model of an emulated board."""
+    limits = hil.limits(hil_scheme, "_uj")
+    if not limits:
+        pytest.skip(f"the bench file of {hil.description.name} limits no energy of {hil_scheme}")
+    for column, limit_uj in limits.items():
+        for image in hil.images:
+            row = hil.see(hil_scheme, image).row
+            assert row[column] is not None, row["energy_reason"]
+            assert row[column] <= limit_uj, f"{column} of image {image}, uJ"
 
 
 def _most_w(hil: Hil, scheme: str, image: int) -> float:

@@ -127,16 +127,12 @@ def test_the_device_computes_what_the_host_library_does(hil: Hil, hil_scheme: st
 
 
 def test_latency_is_within_the_limits_of_the_bench_file(hil: Hil, hil_scheme: str) -> None:
-    limits = {
-        key.rpartition(".")[2]: limit
-        for key, limit in hil.description.limits.items()
-        if key.endswith("_ms") and key.rpartition(".")[0] in ("", hil_scheme)
-    }
+    limits = hil.limits(hil_scheme, "_ms")
     if not limits:
         pytest.skip(f"the bench file of {hil.description.name} limits no time of {hil_scheme}")
-    for column, limit in limits.items():
+    for column, limit_ms in limits.items():
         for seen in _all(hil, hil_scheme):
-            assert seen.row[column] <= limit, column
+            assert seen.row[column] <= limit_ms, f"{column} of image {seen.row['image']}, ms"
 
 
 def _sequence(seen: Seen) -> int:

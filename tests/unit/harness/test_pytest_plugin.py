@@ -31,7 +31,8 @@ def test_the_header_prints_every_setting_and_markers_are_known(tmp_path: Path) -
     done = _pytest(tmp_path, "--strict-markers", "-m", "not (latency or memory or accuracy or energy)")
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("agilenn bench:")]
-    for setting in ("testbed virtual", "dataset cifar10", "profile compact", "schemes all", "rate 6M", "hil-images 3"):
+    settings = ("testbed virtual", "dataset cifar10", "profile compact", "schemes all", "rate 6M", "hil-images 3")
+    for setting in (*settings, "save none", "compare none", "minimum-effect 2%", "run in no folder"):
         assert setting in line
 
 

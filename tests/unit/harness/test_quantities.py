@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import quantities
+from harness.contracts import quantities
 from harness.contracts.errors import BenchError
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from harness.contracts.errors import BenchError
 
@@ -71,3 +74,22 @@ def share(text: str) -> float:
 def share_or_none(text: str) -> float | str:
     """As `share`; the word `none` stays."""
     return text if text == "none" else share(text)
+
+
+def _limits(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    try:
+        return {name: in_unit_of(str(name), _scalar(str(name), limit)) for name, limit in value.items()}
+    except BenchError as e:
+        raise ValueError(str(e)) from e
+
+
+def _scalar(name: str, value: Any) -> float | str:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise BenchError(f"'{name}' is no limit", cure='give a number with its unit, such as "30 ms"')
+    return value
+
+
+# `[limits]` of a bench file: by name, in the unit of the name.
+Limits = Annotated[dict[str, float], BeforeValidator(_limits)]

@@ -1,0 +1,86 @@
+"""What a run says of itself before its first sample: the manifest, from what it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.images import Images
+from harness.provenance import file_sha256, provenance
+from harness.sample import Point
+from harness.store import now_text
+from harness.sweep.axes import Setting
+from harness.sweep.plan import Plan
+from harness.sweep.prepare import Ground
+
+
+def manifest(
+    ground_: Ground,
+    *,
+    data: Images,
+    firmware_: Mapping[str, Path],
+    plan: Plan,
+    by_scheme: Mapping[str, Sequence[tuple[Point, Setting]]],
+    argv: Sequence[str],
+    more: Mapping[str, Any],
+    kind: Literal["sweep", "hil"] = "sweep",
+    module: str = "harness.sweep",
+) -> dict[str, Any]:
+    """The manifest at the start of a run; docs/results.md tells its keys.
+
+    Args:
+        module: what `python -m` ran with `argv`.
+        more: what only the caller knows: procedure, jobs, broker, pinned, energy.
+    """
+    request = ground_.request
+    link = request.base.link
+    return {
+        "kind": kind,
+        "status": "running",
+        "began_at": now_text(),
+        "ended_at": None,
+        **provenance(argv, module),
+        "lab": request.lab.facts(),
+        "axis": {"name": request.axis.name, "column": request.axis.column, "values": list(request.values)},
+        "seed": request.seed,
+        "images": list(plan.images),
+        "warmup_images": request.warmup,
+        "order_rule": plan.order_rule,
+        "order": [planned.key for planned in plan.samples],
+        "dataset": {"name": data.name, "checksum": data.checksum, "test_n": len(data), "profile": request.profile},
+        "testbed": asdict(ground_.testbed) | {"pins_remote": ground_.pins_remote},
+        "link": {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes, "both_directions": True}
+        if link
+        else None,
+        "schemes": {
+            name: {
+                "title": ground_.schemes[name].title,
+                "version": ground_.schemes[name].version,
+                "weights": artefact.weights,
+                "firmware": firmware_facts(firmware_[name]),
+                "codec": artefact.description.codec,
+                "alpha": artefact.description.alpha,
+                "exit_threshold": artefact.description.exit_threshold,
+            }
+            for name, artefact in ground_.artefacts.items()
+        },
+        "points": {
+            point.point_id: {"scheme": name, **{k: v for k, v in asdict(point).items() if k not in ("scheme", "facts")}}
+            for name, pairs in by_scheme.items()
+            for point, _ in pairs
+        },
+        **more,
+    }
+
+
+def firmware_facts(image: Path) -> dict[str, Any]:
+    """What the manifest says of an image: its hash, compiler, kernel variant and sizes."""
+    from testbeds.firmware.build import read_record  # noqa: PLC0415
+
+    record = read_record(image)
+    kept: dict[str, Any] = {
+        key: record[key] for key in ("target", "compiler", "variant", "flags", "sizes") if key in record
+    }
+    return {"file": image.name, "sha256": file_sha256(image), **kept}
