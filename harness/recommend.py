@@ -8,7 +8,8 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from harness import cli, quantities
+from harness import cli
+from harness.contracts import quantities
 from harness.contracts.errors import BenchError
 from harness.figures.material import gather
 from harness.paths import REFERENCE, RUNS
