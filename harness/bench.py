@@ -1,12 +1,14 @@
-"""`python -m harness.bench kernels|networks`: what the generated kernels cost on the emulated STM32F746.
+"""`python -m harness.bench kernels|networks|codecs|edge`: what the bench's own code costs.
 
-Every figure comes from running the M7 code in the emulator's core; nothing is measured by wall clock.
+Kernels, networks and codecs run as M7 code in the emulator's core; nothing of them is measured by wall clock. `codecs`
+and `edge` (the edge server on this host) have options of their own and stand in modules of their own.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from rich.table import Table
@@ -15,6 +17,7 @@ from harness.cli import Parser, add_common, console, set_up_logging, way_in
 from harness.contracts.errors import BenchError
 
 CLOCK_HZ = 216_000_000
+ELSEWHERE = {"codecs": "harness.bench_codecs", "edge": "harness.bench_edge"}
 OVER = 1  # exit code when a figure is above what is accepted
 # RAM: planned activations, `largest` the largest layer's input + output, `work` the kernels' workspace.
 NOTE = (
@@ -29,9 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: list[str]) -> int:
+    if argv and argv[0] in ELSEWHERE:
+        code: int = import_module(ELSEWHERE[argv[0]]).main(argv[1:])
+        return code
     parser = Parser(prog="python -m harness.bench", description="Cycles, flash and RAM of the generated kernels.")
     add_common(parser)
-    parser.add_argument("what", choices=["kernels", "networks"], help="single layers, or whole networks")
+    parser.add_argument(
+        "what",
+        choices=["kernels", "networks", *ELSEWHERE],
+        help="single layers, or whole networks; codecs and edge have their own --help",
+    )
     parser.add_argument("--only", metavar="NAME", help="those whose name contains NAME")
     parser.add_argument("--variant", choices=["fast", "lean"], default="fast", help="of the kernels (default: fast)")
     parser.add_argument("--layers", action="store_true", help="networks: a line for each layer too")
@@ -41,6 +51,8 @@ def _main(argv: list[str]) -> int:
     parser.add_argument("--cc", default="zig", help="C compiler (default: the pinned zig wheel)")
     args = parser.parse_args(argv)
     set_up_logging(args.verbose)
+    if args.what in ELSEWHERE:
+        raise BenchError(f"'{args.what}' comes first", cure=f"python -m harness.bench {args.what} [options]")
     return kernels(args) if args.what == "kernels" else networks(args)
 
 

@@ -5,36 +5,23 @@ The networks stay as they are; device and edge must both get the folder anew, as
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.cli import Parser, add_common, add_data_dir, console, set_up_logging, way_in, whole
 from harness.contracts.context import ContextTables
-from harness.contracts.description import (
-    DESCRIPTION,
-    GRAPH,
-    SERVER,
-    DeviceDescription,
-    load_description,
-    weights_hash,
-)
+from harness.contracts.description import DESCRIPTION, DeviceDescription, load_description, weights_hash
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import read_toml
-from harness.images import Images
+from harness.features import RECIPE, device_symbols, training_pictures, write_description
 
 CODECS = ("context", "lzw", "shuffle", "stored")
-RECIPE = "recipe.toml"
 VALIDATION = 1000  # pictures that the two codecs are compared on
-
-Symbols = npt.NDArray[np.uint8]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,8 +61,8 @@ def retable(folder: Path, codec: str, pictures: int | None = None) -> None:
     before = read_toml(folder / DESCRIPTION, DeviceDescription)  # its tables may be what is missing
     if before.offload != "features":
         raise BenchError(f"{before.label} sends no features", cure="this is for schemes that do, such as agilenn")
-    learn, look = _training_pictures(before, _validation(folder), pictures or context_tables.PICTURES)
-    symbols, shape = _symbols(folder, before, np.concatenate([learn, look]))
+    learn, look = training_pictures(folder, before, pictures or context_tables.PICTURES, VALIDATION)
+    symbols, shape = device_symbols(folder, before, np.concatenate([learn, look]))
     tables = None
     if codec == "context":
         tables = context_tables.learn_tables(symbols[: len(learn)], before.n_symbols, shape)
@@ -91,56 +78,6 @@ def retable(folder: Path, codec: str, pictures: int | None = None) -> None:
         f"payload over {len(look)} validation pictures: lzw {sizes[0]:.1f} B, {codec} {sizes[1]:.1f} B "
         f"({100 * (sizes[1] / sizes[0] - 1):+.1f} %)"
     )
-
-
-def _validation(folder: Path) -> int:
-    """Pictures that the scheme's training held out."""
-    try:
-        recipe = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return 5000
-    held = recipe.get("validation")
-    return held if isinstance(held, int) and held > 0 else 5000
-
-
-def _training_pictures(d: DeviceDescription, validation: int, count: int) -> tuple[Symbols, Symbols]:
-    """Training pictures to learn from and held-out ones to look at, as the network takes them; never test pictures."""
-    from baselines.data import load_dataset, train_validation_split  # noqa: PLC0415
-
-    data = load_dataset(d.dataset)
-    x, y, x_held, y_held = train_validation_split(data.x_train, data.y_train, validation=validation)
-
-    def fitting(pictures: Symbols, labels: Symbols) -> Symbols:
-        return Images(data.name, pictures, labels, data.classes, "").fitting(d).pictures
-
-    return fitting(x[:count], y[:count]), fitting(x_held[:VALIDATION], y_held[:VALIDATION])
-
-
-def _symbols(folder: Path, d: DeviceDescription, pictures: Symbols) -> tuple[Symbols, tuple[int, int, int]]:
-    """What the device makes of pictures, uint8 [n, symbols], and the shape of a feature map of it."""
-    from testbeds.firmware.build import build  # noqa: PLC0415 - compiles
-    from testbeds.firmware.describe import features_shape  # noqa: PLC0415
-    from testbeds.firmware.hostlib import HostLibrary  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory(prefix="agilenn-retable-") as work:
-        plain = Path(work)  # the same scheme without an entropy coder: it needs no tables
-        write_description(plain, d.model_copy(update={"codec": "stored"}))
-        for name in (GRAPH, SERVER):
-            try:
-                shutil.copyfile(folder / name, plain / name)
-            except OSError as e:
-                raise BenchError(f"{folder / name} can't be read ({e.strerror})", cure="train or restore it") from e
-        symbols = HostLibrary(build(plain, "host")).run_many(pictures, threshold=2.0).symbols
-        height, width, _ = features_shape(plain, d)
-    return symbols, (height, width, d.channels)
-
-
-def write_description(folder: Path, description: DeviceDescription) -> None:
-    """Write `description.toml`."""
-    from baselines import tomlout  # noqa: PLC0415
-    from baselines.artefact import write_text  # noqa: PLC0415
-
-    write_text(folder / DESCRIPTION, tomlout.dumps(description.model_dump(mode="json")))
 
 
 def _write(folder: Path, before: DeviceDescription, codec: str, tables: ContextTables | None) -> None:

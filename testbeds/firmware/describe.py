@@ -96,11 +96,11 @@ def _config(d: DeviceDescription, symbols: int, tables: ContextTables | None) ->
 
 
 def _constants(d: DeviceDescription, weights: int, tables: ContextTables | None) -> str:
-    rows = _rows(_table_by_byte(d))
+    rows = c_rows(_table_by_byte(d))
     return f"""#include "placement.h"
 #include "scheme.h"
 
-{_context(tables)}const scheme_t scheme = {{
+{context_tables(tables)}const scheme_t scheme = {{
     .weights = 0x{weights:08x}u,
     .offload = {OFFLOADS[d.offload]},
     .codec = {CODECS[d.codec]},
@@ -120,16 +120,16 @@ const uint8_t FAST_TABLE scheme_symbol_of_byte[256] = {{
 """
 
 
-def _context(tables: ContextTables | None) -> str:
+def context_tables(tables: ContextTables | None) -> str:
     """The context codec's tables (core/codec_context.h)."""
     if tables is None:
         return ""
     return f"""static const uint8_t FAST_TABLE class_of[] = {{
-{_rows(tables.packed_classes())}
+{c_rows(tables.packed_classes())}
 }};
 
 static const uint32_t FAST_TABLE shares[] = {{
-{_rows(tables.packed_shares())}
+{c_rows(tables.packed_shares())}
 }};
 
 static const context_model_t context = {{{tables.width}, {tables.channels}, class_of, shares}};
@@ -137,7 +137,8 @@ static const context_model_t context = {{{tables.width}, {tables.channels}, clas
 """
 
 
-def _rows(values: list[int]) -> str:
+def c_rows(values: list[int]) -> str:
+    """The values of a C array, sixteen a line."""
     lines = (values[start : start + 16] for start in range(0, len(values), 16))
     return "\n".join("    " + " ".join(f"{value}," for value in line) for line in lines)
 
