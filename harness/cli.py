@@ -160,6 +160,42 @@ def clock_text(clock_hz: float) -> str:
     return f"{clock_hz / 1e6:g} MHz"
 
 
+def milliseconds(text: str) -> float:
+    """`20`, `2.5`, `20ms` -> milliseconds."""
+    try:
+        value = float(text.removesuffix("ms").strip())
+    except ValueError:
+        raise BenchError(f"'{text}' is no time in ms", cure="give milliseconds such as 0, 5 or 12.5") from None
+    if not 0 <= value <= 60_000:
+        raise BenchError(f"'{text}' ms is out of range", cure="give a time from 0 to 60000 ms")
+    return value
+
+
+def chance(text: str) -> float:
+    """`0.02`, `2%` -> 0.02; at least 0, below 1."""
+    percent = text.endswith("%")
+    try:
+        value = float(text.removesuffix("%").strip())
+    except ValueError:
+        raise BenchError(f"'{text}' is no chance", cure="give one such as 0.02 or 2%") from None
+    value = round(value / 100, 12) if percent else value
+    if not 0 <= value < 1:
+        raise BenchError(f"'{text}' is out of range", cure="give a share from 0 to below 1, such as 0.02 or 2%")
+    return value
+
+
+def several(one: Callable[[str], float]) -> Callable[[str], list[float]]:
+    """A parser of a comma-separated list of what `one` parses, each once."""
+
+    def parse(text: str) -> list[float]:
+        values = [one(part.strip()) for part in text.split(",") if part.strip()]
+        if not values:
+            raise BenchError("an empty list was given", cure="give values separated by commas")
+        return list(dict.fromkeys(values))
+
+    return parse
+
+
 def names(text: str) -> list[str]:
     """A comma-separated list of names, each once."""
     values = [part.strip() for part in text.split(",") if part.strip()]

@@ -77,6 +77,7 @@ DETAILS = {
     "serial_up_ms": "network_ms",
     "serial_down_ms": "network_ms",
     "module_ms": "network_ms",
+    "repeated_segments": "network_ms",
 }
 
 

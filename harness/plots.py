@@ -32,7 +32,7 @@ def latency(
     out: Path,
     published: Sequence[Value] = (),
 ) -> list[Path]:
-    """Latency against the axis: a line a scheme, bars for the interval of the median.
+    """Latency against the axis: a line a scheme, bars for the interval of the median (or mean, as the cells say).
 
     Args:
         values: value of the axis -> text of its tick.
@@ -59,7 +59,8 @@ def latency(
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
         axes.set_xlabel(axis_title)
-        axes.set_ylabel("end-to-end latency (ms)")
+        mean = "mean " if any(c.statistic == "mean" for c in found) else ""
+        axes.set_ylabel(f"{mean}end-to-end latency (ms)")
         handles, labels = axes.get_legend_handles_labels()
         ours_first = sorted(range(len(labels)), key=lambda i: (labels[i].endswith(_PAPER), i))
         figure.legend(
@@ -135,9 +136,9 @@ def _saved(figure: Figure, out: Path) -> list[Path]:
 def _one(axes: Axes, cells: Sequence[Cell], title: str, line: style.Line) -> None:
     drawn = [(c.value, c.latency) for c in cells if c.latency]
     x = [value for value, _ in drawn]
-    y = [interval.median for _, interval in drawn]
-    below = [interval.median - (interval.median if interval.low is None else interval.low) for _, interval in drawn]
-    above = [(interval.median if interval.high is None else interval.high) - interval.median for _, interval in drawn]
+    y = [interval.middle for _, interval in drawn]
+    below = [interval.middle - (interval.middle if interval.low is None else interval.low) for _, interval in drawn]
+    above = [(interval.middle if interval.high is None else interval.high) - interval.middle for _, interval in drawn]
     axes.errorbar(x, y, [below, above], label=title, color=line.colour, marker=line.marker, capsize=2.5)
 
 

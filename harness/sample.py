@@ -43,6 +43,7 @@ _TRAILING = declared(
         "sample_seed": "whole",
     }
 )
+_LINK = declared({"jitter_ms": "real", "loss": "real", "limit_packets": "whole", "link_verdict": "text"})
 
 
 def _metrics(metrics: Mapping[str, Metric]) -> dict[str, Column]:
@@ -50,10 +51,12 @@ def _metrics(metrics: Mapping[str, Metric]) -> dict[str, Column]:
     return declared(values) | declared({metric.source_column: "text" for metric in metrics.values()})
 
 
-_DETAILS = declared({name: "whole" if name.endswith("_bytes") else "real" for name in DETAILS})
+_DETAILS = declared({name: "whole" if name.endswith(("_bytes", "_segments")) else "real" for name in DETAILS})
 _ENERGY = _metrics(ENERGY_METRICS) | declared({"energy_reason": "text", "energy_rail": "text"})
-BY_NAME: Mapping[str, Column] = _LEADING | _metrics(SAMPLE_METRICS) | _DETAILS | _TRAILING | _ENERGY
+BY_NAME: Mapping[str, Column] = _LEADING | _metrics(SAMPLE_METRICS) | _DETAILS | _TRAILING | _ENERGY | _LINK
 COLUMNS = tuple(BY_NAME)
+
+_ADDED = ("jitter_ms", "loss", "limit_packets")  # left out of the hash where unset: earlier runs had none
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,17 @@ class Point:
     testbed: str
     rate_bps: float | None  # None: the link is left as it is
     delay_ms: float = 0.0
+    jitter_ms: float = 0.0
+    loss: float = 0.0
+    limit_packets: int | None = None
     clock_hz: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)  # weights, firmware, link headers, pinned time, seed ...
 
     @property
     def point_id(self) -> str:
         """16 hex digits."""
-        return content_hash({**{k: v for k, v in vars(self).items() if k != "facts"}, "facts": dict(self.facts)})
+        own = {k: v for k, v in vars(self).items() if k != "facts" and (v or k not in _ADDED)}
+        return content_hash({**own, "facts": dict(self.facts)})
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,9 @@ def row(planned: Planned, label: int) -> dict[str, Any]:
         "testbed": point.testbed,
         "rate_bps": point.rate_bps,
         "delay_ms": point.delay_ms,
+        "jitter_ms": point.jitter_ms,
+        "loss": point.loss,
+        "limit_packets": point.limit_packets,
         "clock_hz": point.clock_hz,
         "image": planned.image,
         "warmup": planned.warmup,

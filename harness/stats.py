@@ -5,10 +5,13 @@ Two sets against each other (slower, faster, undecided): `harness.differences`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+
+Statistic = Literal["median", "mean"]
 
 _RESAMPLES = 4000
 _BEYOND = 5  # values that must lie beyond a percentile before it is told
@@ -18,9 +21,9 @@ _OUTLIER = 3.5  # Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 199
 
 @dataclass(frozen=True)
 class Interval:
-    """A median with its bootstrap interval; `low` and `high` are None when n is too small for one."""
+    """A median or a mean with its bootstrap interval; `low` and `high` are None when n is too small for one."""
 
-    median: float
+    middle: float
     low: float | None
     high: float | None
     n: int
@@ -28,9 +31,14 @@ class Interval:
     @property
     def width_share(self) -> float | None:
         """Width of the interval as a share of the median; None where there is no interval, or the median is 0."""
-        if self.low is None or self.high is None or not self.median:
+        if self.low is None or self.high is None or not self.middle:
             return None
-        return (self.high - self.low) / abs(self.median)
+        return (self.high - self.low) / abs(self.middle)
+
+    @property
+    def median(self) -> float:
+        """The middle, for who asked for a median."""
+        return self.middle
 
 
 def median(values: Sequence[float]) -> float | None:
@@ -43,14 +51,23 @@ def median_interval(values: Sequence[float], *, level: float = 0.95, seed: int =
 
     None of nothing; no interval under five values, where a resampled median says little. Deterministic for a seed.
     """
+    return _interval(np.median, values, level, seed)
+
+
+def mean_interval(values: Sequence[float], *, level: float = 0.95, seed: int = 0) -> Interval | None:
+    """As `median_interval`, of the mean: for what is rare and dear, such as a lost packet, which no median shows."""
+    return _interval(np.mean, values, level, seed)
+
+
+def _interval(of: Callable[..., Any], values: Sequence[float], level: float, seed: int) -> Interval | None:
     n = len(values)
     if not n:
         return None
-    middle = float(np.median(values))
+    middle = float(of(values))
     if n < 5:
         return Interval(middle, None, None, n)
     rng = np.random.default_rng(seed)
-    drawn = np.median(np.asarray(values, dtype=float)[rng.integers(0, n, (_RESAMPLES, n))], axis=1)
+    drawn = of(np.asarray(values, dtype=float)[rng.integers(0, n, (_RESAMPLES, n))], axis=1)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(middle, float(low), float(high), n)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import stats
 from harness.measurements import METRICS, STAGES
-from harness.stats import Interval
+from harness.stats import Interval, Statistic
 
 COLUMNS = (
     "scheme",
@@ -29,6 +29,8 @@ COLUMNS = (
     "accuracy",
     "accuracy_n",
     "time_source",
+    "statistic",
+    "repeated_share",
 )
 
 
@@ -54,10 +56,16 @@ class Cell:
     latency: Interval | None
     failed: int
     rows: tuple[dict[str, Any], ...]  # measured ones, without warm-ups
+    statistic: Statistic = "median"  # what `latency` is
 
     def median(self, metric: str) -> float | None:
         """Median of a metric over the images."""
         return stats.median([float(r[metric]) for r in self.rows if r.get(metric) is not None])
+
+    def repeated_share(self) -> float | None:
+        """Share of the samples in which TCP sent a segment again; None where the testbed can't tell."""
+        known = [int(r["repeated_segments"]) for r in self.rows if r.get("repeated_segments") is not None]
+        return sum(n > 0 for n in known) / len(known) if known else None
 
     def source(self, metric: str) -> str:
         """Where the values of a metric come from; several are joined."""
@@ -65,7 +73,9 @@ class Cell:
         return "+".join(sorted({str(r[column]) for r in self.rows if r.get(column)}))
 
 
-def cells(rows: Sequence[Mapping[str, Any]], column: str, order: Sequence[str] = ()) -> list[Cell]:
+def cells(
+    rows: Sequence[Mapping[str, Any]], column: str, order: Sequence[str] = (), statistic: Statistic = "median"
+) -> list[Cell]:
     """Group measured samples (warm-ups aside) by scheme (in `order`, then as they appear) and value of the column."""
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for r in rows:
@@ -75,8 +85,9 @@ def cells(rows: Sequence[Mapping[str, Any]], column: str, order: Sequence[str] =
     out = []
     for (scheme, value), group in sorted(groups.items(), key=lambda g: (schemes.index(g[0][0]), g[0][1])):
         ok = sorted((r for r in group if r["status"] == "ok"), key=lambda r: int(r["image"]))
-        latency = stats.median_interval([float(r["total_ms"]) for r in ok])
-        out.append(Cell(scheme, value, latency, len(group) - len(ok), tuple(ok)))
+        interval = stats.mean_interval if statistic == "mean" else stats.median_interval
+        latency = interval([float(r["total_ms"]) for r in ok])
+        out.append(Cell(scheme, value, latency, len(group) - len(ok), tuple(ok), statistic))
     return out
 
 
@@ -91,13 +102,15 @@ def table(found: Sequence[Cell], axis: str, accuracies: Mapping[str, Accuracy]) 
             "value": cell.value,
             "n": len(cell.rows),
             "failed": cell.failed,
-            "total_ms": cell.latency and cell.latency.median,
+            "total_ms": cell.latency and cell.latency.middle,
             "total_ms_low": cell.latency and cell.latency.low,
             "total_ms_high": cell.latency and cell.latency.high,
             "exited_share": sum(bool(r["exited"]) for r in cell.rows) / len(cell.rows) if cell.rows else None,
             "accuracy": accuracy and accuracy.share,
             "accuracy_n": accuracy and accuracy.n,
             "time_source": cell.source("total_ms"),
+            "statistic": cell.statistic,
+            "repeated_share": cell.repeated_share(),
         }
         for name in COLUMNS:
             if name in METRICS and name not in line:
@@ -123,8 +136,8 @@ def latency_text(interval: Interval | None) -> str:
     if interval is None:
         return "–"
     if interval.low is None or interval.high is None:
-        return f"{interval.median:.1f}"
-    return f"{interval.median:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
+        return f"{interval.middle:.1f}"
+    return f"{interval.middle:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
 
 
 def accuracy_text(accuracy: Accuracy | None) -> str:

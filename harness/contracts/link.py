@@ -1,24 +1,45 @@
-"""What a link should be, per direction, and who can make it so."""
+"""What a link should be, per direction, who can make it so, and the record of what it then was."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.contracts.toml import Strict
 
+Distribution = Literal["normal", "uniform"]
+Way = Literal["up", "down", "both"]  # both: there and back, one after the other
+WAYS: tuple[Literal["up"], Literal["down"]] = ("up", "down")
+
 
 class Direction(Strict):
-    """One direction of a link, as `netem` understands it: every packet is charged size / rate, then delayed."""
+    """One direction of a link as tc-netem(8) makes it: `harness.contracts.queueing` states the rule.
+
+    `jitter_ms` is the standard deviation of the delay (`normal`, cut at 4 of them) or half its range (`uniform`).
+    `loss` is the chance of each packet. `limit_packets` are those that may wait; None = 1000, as netem.
+    """
 
     rate_bps: float = Field(gt=0, le=1e11, allow_inf_nan=False)
     delay_ms: float = Field(default=0.0, ge=0, le=60_000, allow_inf_nan=False)
     jitter_ms: float = Field(default=0.0, ge=0, le=60_000, allow_inf_nan=False)
-    loss: float = Field(default=0.0, ge=0, lt=1)
-    limit_packets: int | None = Field(default=None, ge=1)
+    distribution: Distribution = "normal"
+    loss: float = Field(default=0.0, ge=0, lt=1, allow_inf_nan=False)
+    limit_packets: int | None = Field(default=None, ge=1, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Direction:
+        if self.jitter_ms > self.delay_ms:
+            raise ValueError("jitter_ms is more than delay_ms: a packet can't arrive before it was sent")
+        return self
+
+    @property
+    def limit(self) -> int:
+        """Packets that may wait."""
+        return self.limit_packets or 1000
 
 
 class LinkSpec(Strict):
@@ -33,10 +54,23 @@ class LinkSpec(Strict):
     header_bytes: int = Field(default=66, ge=0, le=256)
 
     @classmethod
-    def symmetric(cls, rate_bps: float, delay_ms: float = 0.0) -> LinkSpec:
-        """The same rate and one-way delay in both directions."""
-        one = Direction(rate_bps=rate_bps, delay_ms=delay_ms)
+    def symmetric(
+        cls,
+        rate_bps: float,
+        delay_ms: float = 0.0,
+        jitter_ms: float = 0.0,
+        loss: float = 0.0,
+        limit_packets: int | None = None,
+    ) -> LinkSpec:
+        """The same in both directions."""
+        one = Direction(
+            rate_bps=rate_bps, delay_ms=delay_ms, jitter_ms=jitter_ms, loss=loss, limit_packets=limit_packets
+        )
         return cls(up=one, down=one)
+
+    def direction(self, way: Literal["up", "down"]) -> Direction:
+        """One of the two."""
+        return self.up if way == "up" else self.down
 
     def segments(self, message_bytes: int) -> int:
         """TCP segments that a message of `message_bytes` takes."""
@@ -45,6 +79,49 @@ class LinkSpec(Strict):
     def wire_bytes(self, message_bytes: int) -> int:
         """Bytes on the wire of a message with the headers of its segments."""
         return message_bytes + self.header_bytes * self.segments(message_bytes)
+
+    def ideal_ms(self, way: Way, message_bytes: int) -> float:
+        """What a message takes one way (`both`: there and back) when nothing is lost: wire bytes x 8 / rate + delay."""
+        if way == "both":
+            return self.ideal_ms("up", message_bytes) + self.ideal_ms("down", message_bytes)
+        one = self.direction(way)
+        return self.wire_bytes(message_bytes) * 8e3 / one.rate_bps + one.delay_ms
+
+
+class LinkProbe(Strict):
+    """Messages of one size sent over the link as it stood; median and extremes of their times."""
+
+    way: Way
+    message_bytes: int
+    n: int
+    lost: int
+    ideal_ms: float
+    median_ms: float | None  # None: none came through
+    least_ms: float | None
+    most_ms: float | None
+    ok: bool
+
+    def __str__(self) -> str:
+        got = "nothing came through" if self.median_ms is None else f"{self.median_ms:.2f} ms"
+        return f"{self.message_bytes} B {self.way}: {got}, asked {self.ideal_ms:.2f} ms"
+
+
+class Certificate(Strict):
+    """A link asked for, installed and measured, kept with the points that were taken over it.
+
+    A probe is right when its median differs from the ideal by at most `tolerance` of it and `allowance_ms` (stack,
+    relays and the wake-up of processes, which are there without a link too).
+    """
+
+    kind: str  # netem | userspace | proxy
+    asked: LinkSpec
+    installed: LinkSpec | None  # as the link itself told it
+    argv: tuple[tuple[str, ...], ...] = ()  # commands that installed it
+    probes: tuple[LinkProbe, ...] = ()
+    tolerance: float
+    allowance_ms: float
+    verdict: Literal["ok", "deviates", "unmeasured"]
+    remarks: str = ""
 
 
 class Link(ABC):
@@ -59,9 +136,16 @@ class Link(ABC):
         finally:
             self.clear()
 
+    def check(self, spec: LinkSpec) -> None:  # noqa: B027 - most links can do all that a LinkSpec says
+        """Can this link be made so? Cheap; changes nothing.
+
+        Raises:
+            BenchError: no, and why.
+        """
+
     @abstractmethod
     def apply(self, spec: LinkSpec) -> None:
-        """Make the link so. Raises BenchError for what this link can't do (jitter on the virtual one, say)."""
+        """Make the link so. Raises BenchError for what this link can't do, or when it did not come to be."""
 
     @abstractmethod
     def read_back(self) -> LinkSpec | None:
@@ -70,3 +154,24 @@ class Link(ABC):
     @abstractmethod
     def clear(self) -> None:
         """Back to unshaped. Must not raise when nothing was applied."""
+
+    def verify(self, message_bytes: Sequence[int] = ()) -> Certificate | None:
+        """Measure the link in force with messages of these sizes (none given: its own); None for a modelled link.
+
+        Raises:
+            BenchError: it is not as asked for and its settings say to refuse that.
+        """
+        return None
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The record of the spec in force, or of the last one; None where a link is modelled or nothing was applied."""
+        return None
+
+    def door(self, host: str, port: int) -> tuple[str, int]:
+        """Where a device finds what is at host:port so that it goes over this link: the same, unless by a detour."""
+        return host, port
+
+    def close(self) -> None:
+        """Back to unshaped and give back what the link itself runs on. Safe to call twice."""
+        self.clear()

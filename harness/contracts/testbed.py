@@ -84,6 +84,7 @@ class SampleLog:
     serial_down_ms: float | None = None
     module_ms: float | None = None  # assumed processing time of the module
     remote_ms: float | None = None  # as charged
+    repeated_segments: int | None = None  # TCP segments sent again, both ways
     markers_ms: dict[str, float] = field(default_factory=dict)  # stage -> duration between marker edges
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -103,7 +103,15 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
         chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
         further = further_images(len(data), procedure.max_samples or 0, options.images, options.warmup, options.seed)
         points = [point for pairs in by_scheme.values() for point, _ in pairs]
-        plan = make(points, chosen, warmups, options.seed, free=ground.free, extra_images=further)
+        plan = make(
+            points,
+            chosen,
+            warmups,
+            options.seed,
+            free=ground.free,
+            extra_images=further,
+            shared_chance=axis.shared_chance,
+        )
         jobs = prepare.jobs(plan, ground, by_scheme, times)
         # Each worker opens a board of every kind it meets, and a lab numbers only so many.
         most = max(1, lab.MOST_BOARDS // len({job.kind for job in jobs}))

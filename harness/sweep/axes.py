@@ -7,13 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from pydantic import ValidationError
+
 from harness import cli
 from harness import published as papers
 from harness.bringup import BoardSettings
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import Testbed
+from harness.contracts.toml import first_problem
 from harness.published import Value
+from harness.stats import Statistic
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,10 @@ class Setting:
     """Everything that an axis may set for a point."""
 
     rate_bps: float | None = 6e6  # the paper's Wi-Fi (section 6); None: the link as it is
-    delay_ms: float = 0.0
+    delay_ms: float = 0.0  # one way
+    jitter_ms: float = 0.0
+    loss: float = 0.0  # chance of a packet
+    limit_packets: int | None = None
     board: BoardSettings = field(default_factory=BoardSettings)
 
     @property
@@ -29,7 +36,21 @@ class Setting:
         """The link of this point, the same in both directions; None where it is left as it is."""
         if self.rate_bps is None:
             return None
-        return LinkSpec.symmetric(self.rate_bps, self.delay_ms)
+        return LinkSpec.symmetric(self.rate_bps, self.delay_ms, self.jitter_ms, self.loss, self.limit_packets)
+
+    def check(self) -> Setting:
+        """Itself, when a link can be so.
+
+        Raises:
+            BenchError: it can't, and why.
+        """
+        try:
+            _ = self.link
+        except ValidationError as e:
+            raise BenchError(
+                f"no link can be so: {first_problem(e)}", cure="give other --delay, --jitter or --loss"
+            ) from e
+        return self
 
 
 class Axis(ABC):
@@ -39,6 +60,9 @@ class Axis(ABC):
     title: str  # axis label of the plot, with unit
     column: str  # the column of samples.csv that holds the value
     log_scale: bool
+    statistic: Statistic = "median"  # over the images
+    images = 10  # unless told otherwise
+    shared_chance = False  # one image meets the same luck at every value
 
     @abstractmethod
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -163,7 +187,111 @@ class Frequency(Axis):
         return cli.clock_text(value)
 
 
-AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency())}
+class LinkAxis(Axis):
+    """An axis of the link beside its rate: the options of all else about the link are given once."""
+
+    log_scale = False
+    _own: str  # the option that the axis itself stands for
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """--rate, --delay, --jitter, --loss, --limit, but the one that is varied."""
+        parser.add_argument("--rate", type=cli.rate, default="6M", metavar="R", help="link rate (default: %(default)s)")
+        for option, kind, what in (
+            ("--delay", cli.milliseconds, "one way, both directions"),
+            ("--jitter", cli.milliseconds, "standard deviation of the delay"),
+            ("--loss", cli.chance, "chance of a packet, as 0.01 or 1%%"),
+        ):
+            if option != self._own:
+                parser.add_argument(option, type=kind, default="0", metavar="X", help=f"{what} (default: %(default)s)")
+        parser.add_argument(
+            "--limit", type=cli.whole(1, 1_000_000, "--limit"), metavar="N", help="packets that may wait"
+        )
+
+    def base(self, options: argparse.Namespace) -> Setting:
+        """Everything about the link that is not varied."""
+        return Setting(
+            rate_bps=options.rate,
+            delay_ms=getattr(options, "delay", 0.0),
+            jitter_ms=options.jitter,
+            loss=getattr(options, "loss", 0.0),
+            limit_packets=options.limit,
+        )
+
+    def published(self, dataset: str) -> list[Value]:
+        """The paper has none."""
+        return []
+
+
+class Delay(LinkAxis):
+    """The link's one-way delay, both directions."""
+
+    name = "delay"
+    title = "one-way delay of the link (ms)"
+    column = "delay_ms"
+    _own = "--delay"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """--delays, and the rest of the link."""
+        parser.add_argument(
+            "--delays",
+            type=cli.several(cli.milliseconds),
+            default="0,10,20,50,100",
+            metavar="A,B,…",
+            help="one-way delays in ms (default: %(default)s)",
+        )
+        super().add_options(parser)
+
+    def values(self, options: argparse.Namespace) -> list[float]:
+        """The delays asked for, ms."""
+        delays: list[float] = options.delays
+        return delays
+
+    def applied(self, base: Setting, value: float) -> Setting:
+        """Set the delay."""
+        return replace(base, delay_ms=value).check()
+
+    def show(self, value: float) -> str:
+        """As 20 ms."""
+        return f"{value:g} ms"
+
+
+class Loss(LinkAxis):
+    """The chance of each packet to be lost, both directions."""
+
+    name = "loss"
+    title = "loss of packets (%)"
+    column = "loss"
+    statistic = "mean"  # most samples lose nothing: their median would not show what a loss costs
+    images = 40
+    shared_chance = True
+    _own = "--loss"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """--losses, and the rest of the link."""
+        parser.add_argument(
+            "--losses",
+            type=cli.several(cli.chance),
+            default="0,2%,5%,10%,20%",
+            metavar="A,B,…",
+            help="chances of a packet (default: 0,2%%,5%%,10%%,20%%)",
+        )
+        super().add_options(parser)
+
+    def values(self, options: argparse.Namespace) -> list[float]:
+        """The losses asked for, 0..1."""
+        losses: list[float] = options.losses
+        return losses
+
+    def applied(self, base: Setting, value: float) -> Setting:
+        """Set the loss."""
+        return replace(base, loss=value).check()
+
+    def show(self, value: float) -> str:
+        """As 2 %."""
+        return f"{value * 100:g} %"
+
+
+AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency(), Delay(), Loss())}
 
 
 def axis(name: str, others: Sequence[str] = ()) -> Axis:

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness import cli
 from harness.contracts import quantities
 from harness.sweep import axes, repeat
+from harness.sweep.axes import Axis
 from harness.sweep.plan import MOST_IMAGES
 from harness.sweep.trained import way_in as trained
 
@@ -22,16 +23,20 @@ def parser(description: str | None) -> cli.Parser:
     for axis in axes.AXES.values():
         one = kinds.add_parser(axis.name, help=axis.__doc__)
         axis.add_options(one)
-        _add_options(one)
+        _add_options(one, axis)
     return p
 
 
-def _add_options(p: argparse.ArgumentParser) -> None:
+def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     cores = os.cpu_count() or 1
     p.add_argument("--testbed", default="virtual", help="default: %(default)s")
     p.add_argument("--schemes", type=cli.names, metavar="A,B,…", help="default: all that are installed")
     p.add_argument(
-        "--images", type=cli.whole(1, MOST_IMAGES, "--images"), default=10, metavar="N", help="default: %(default)s"
+        "--images",
+        type=cli.whole(1, MOST_IMAGES, "--images"),
+        default=axis.images,
+        metavar="N",
+        help="default: %(default)s",
     )
     p.add_argument(
         "--warmup", type=cli.whole(0, 100, "--warmup"), default=1, metavar="N", help="kept, flagged; default: 1 a point"

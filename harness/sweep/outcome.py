@@ -37,7 +37,7 @@ def write(
 ) -> tuple[list[Cell], list[Path]]:
     """Write samples.csv, tables and plots from the journal; the cells and the files written."""
     store.write_samples()
-    found = tables.cells(store.rows(), axis.column, list(titles))
+    found = tables.cells(store.rows(), axis.column, list(titles), axis.statistic)
     shown = {value: axis.show(value) for value in sorted(values)}
     header, lines = tables.summary(found, titles, shown, accuracies)
     note = time_note(found, testbed)
@@ -45,9 +45,9 @@ def write(
     tail_header, tail_lines = tail.lines(told, titles, shown)
     csv = {axis.name: (tables.COLUMNS, tables.table(found, axis.name, accuracies)), "tail": (tail.COLUMNS, told)}
     written = [store.write_text(f"tables/{name}.csv", csv_text(*table)) for name, table in csv.items()]
-    median = "Latency in ms: median over the images with its 95 % bootstrap interval"
+    caption = f"Latency in ms: {axis.statistic} over the images with its 95 % bootstrap interval"
     stages = tables.stage_lines(found, titles, shown)
-    written += table_files.write(store, axis.name, caption=median, note=note, header=header, lines=lines)
+    written += table_files.write(store, axis.name, caption=caption, note=note, header=header, lines=lines)
     written += table_files.write(
         store, "stages", caption="Medians in ms over the images", note=note, header=STAGE_HEADER, lines=stages
     )
@@ -87,7 +87,7 @@ def show(
 ) -> None:
     """The table that the command ends with."""
     header, lines = tables.summary(found, titles, values, accuracies)
-    title = "Latency in ms: median over the images [95 % interval]"
+    title = f"Latency in ms: {found[0].statistic if found else 'median'} over the images [95 % interval]"
     table = Table(title=title, caption=note, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         table.add_column(name, justify="left" if i == 0 else "right")
@@ -107,7 +107,9 @@ def warnings(
         if cell.failed:
             n = cell.failed + len(cell.rows)
             said.append(f"{cell.scheme} at {value}: {cell.failed} of {n} samples failed, see samples.csv")
-        for i in stats.outliers([float(r["total_ms"]) for r in cell.rows]):
+        # Along an axis of chance a few samples are meant to be far from the others.
+        times = [float(r["total_ms"]) for r in cell.rows] if axis.statistic == "median" else []
+        for i in stats.outliers(times):
             odd.setdefault((cell.scheme, value), []).append(int(cell.rows[i]["image"]))
         said += [f"{cell.scheme} at {value}: {text}" for text in _unstable(cell, procedure)]
     # The same images are far off at many values of the axis: told once.
@@ -118,6 +120,11 @@ def warnings(
         what = stability.outlier_text(images_)
         said.append(f"{scheme}: latency of {what} is far from the others' at {', '.join(values)} (kept)")
     said += [f"no energy of {why} ({n} samples)" for why, n in _reasons(rows).items()]
+    repeated: dict[str, list[str]] = {}
+    for cell in found:
+        if share := cell.repeated_share():
+            repeated.setdefault(cell.scheme, []).append(f"{100 * share:.0f} % at {axis.show(cell.value)}")
+    said += [f"{scheme}: samples with a segment sent again: {', '.join(v)}" for scheme, v in repeated.items()]
     retried = sum(int(r.get("retries") or 0) for r in rows)
     if retried:
         said.append(f"{retried} requests to the device had to be repeated")

@@ -51,6 +51,7 @@ def make(
     *,
     free: bool,
     extra_images: Sequence[int] = (),
+    shared_chance: bool = False,
 ) -> Plan:
     """Order the samples of all points.
 
@@ -60,6 +61,7 @@ def make(
             next image begins; drift of the host then falls on all points alike. Otherwise schemes (at each of their
             clocks, since a clock is set before the board associates) come in blocks, in seeded order, and points
             are interleaved inside a block.
+        shared_chance: an image has the same seed at all points, so that points differ by their settings alone.
     """
     blocks = [list(points)]
     if not free:
@@ -77,7 +79,8 @@ def make(
                 rng = np.random.default_rng([seed, 3, image])
                 for i in rng.permutation(len(block)):
                     point = block[int(i)]
-                    own_seed = int(np.random.default_rng([seed, 4, image, int(point.point_id[:8], 16)]).integers(2**31))
+                    own = [seed, 5, image] if shared_chance else [seed, 4, image, int(point.point_id[:8], 16)]
+                    own_seed = int(np.random.default_rng(own).integers(2**31))
                     samples.append(Planned(len(samples), point, int(image), warmup, own_seed, extra))
     rule = "image by image, points shuffled by seed" if free else "schemes in blocks, points shuffled by seed"
     if extra_images:

@@ -173,6 +173,9 @@ def _point(ground_: Ground, scheme: str, setting: Setting, facts: Mapping[str, A
         testbed=request.testbed,
         rate_bps=setting.rate_bps,
         delay_ms=setting.delay_ms,
+        jitter_ms=setting.jitter_ms,
+        loss=setting.loss,
+        limit_packets=setting.limit_packets,
         clock_hz=setting.board.clock_hz or ground_.testbed.clock_hz,
         facts=own,
     )

@@ -43,9 +43,15 @@ def _run(arguments: argparse.Namespace) -> int:
         from testbeds.virtual.bench import VirtualBench  # noqa: PLC0415
         from testbeds.virtual.server import serve  # noqa: PLC0415
 
-        timing = read_toml(Path(__file__).with_name("bench.toml"), VirtualBench).module.timing()
+        bench = read_toml(Path(__file__).with_name("bench.toml"), VirtualBench)
         control = socket.socket(fileno=arguments.control_fd)
-        return serve(arguments.image, control, fills=not arguments.no_fills, timing=timing)
+        return serve(
+            arguments.image,
+            control,
+            fills=not arguments.no_fills,
+            timing=bench.module.timing(),
+            retransmission=bench.retransmission.model(),
+        )
     from testbeds.virtual.byhand import run_by_hand  # noqa: PLC0415
 
     return run_by_hand(

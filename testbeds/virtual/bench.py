@@ -9,6 +9,7 @@ from pydantic import Field
 from harness.contracts.quantities import Limits
 from harness.contracts.toml import Strict
 from testbeds.espat.module import ModuleTiming
+from testbeds.virtual.link import Retransmission
 
 
 class ModuleBench(Strict):
@@ -22,6 +23,16 @@ class ModuleBench(Strict):
 
     def timing(self) -> ModuleTiming:
         return ModuleTiming(**self.model_dump())
+
+
+class RetransmissionBench(Strict):
+    """When a sender repeats a segment that nobody acknowledged, assumed."""
+
+    up_rto_ms: float = Field(ge=1, le=60_000)
+    down_rto_ms: float = Field(ge=1, le=60_000)
+
+    def model(self) -> Retransmission:
+        return Retransmission(**self.model_dump())
 
 
 class WatchdogBench(Strict):
@@ -44,5 +55,6 @@ class VirtualBench(Strict):
     time_source: Literal["modelled"]
     remarks: str = ""
     module: ModuleBench
+    retransmission: RetransmissionBench
     watchdog: WatchdogBench
     limits: Limits = Field(default_factory=dict)

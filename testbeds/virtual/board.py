@@ -15,7 +15,7 @@ from testbeds.timebase import MILLISECOND, SECOND
 from testbeds.virtual.console import Console
 from testbeds.virtual.faults import GuestFault
 from testbeds.virtual.image import load_image
-from testbeds.virtual.link import VirtualLink
+from testbeds.virtual.link import Retransmission, VirtualLink
 from testbeds.virtual.machine import Machine, Stop
 from testbeds.virtual.stopping import StopSignals
 from testbeds.virtual.wifi import VirtualModule
@@ -47,6 +47,7 @@ class Board:
         *,
         fills: bool = True,
         timing: ModuleTiming | None = None,
+        retransmission: Retransmission | None = None,
         control: socket.socket | None = None,
         handle: Callable[[Board, bytes], None] | None = None,
         with_console: bool = True,
@@ -54,7 +55,7 @@ class Board:
     ) -> None:
         self.machine = Machine(load_image(image), fills=fills, marker_pins=MARKER_PINS)
         self.console = Console() if with_console else None
-        self.link = VirtualLink()
+        self.link = VirtualLink(retransmission)
         usarts = self.machine.usarts
         self.wifi = VirtualModule(usarts[6], self.machine.time, self.link, timing or ModuleTiming(), self._wait_host)
         usarts[1].on_byte = self._console_byte

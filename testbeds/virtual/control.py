@@ -77,6 +77,9 @@ class ControlServer:
             case "link":
                 spec = command.get("spec")
                 board.link.apply(None if spec is None else LinkSpec.model_validate(spec))
+            case "seed":
+                board.link.seed = int(command["value"])
+                board.link.reset()
             case "remote_ms":
                 value = command.get("value")
                 board.wifi.remote_ms = None if value is None else max(0.0, float(value))

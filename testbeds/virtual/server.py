@@ -15,6 +15,7 @@ from harness.contracts.errors import BenchError
 from testbeds.espat.module import ModuleTiming
 from testbeds.virtual.board import Board, Shutdown
 from testbeds.virtual.control import ControlServer
+from testbeds.virtual.link import Retransmission
 from testbeds.virtual.stopping import StopSignals
 
 log = logging.getLogger(__name__)
@@ -32,18 +33,21 @@ def die_with_parent() -> None:
         raise Shutdown("the parent has gone")
 
 
-def serve(image: Path, control: socket.socket, *, fills: bool, timing: ModuleTiming) -> int:
+def serve(
+    image: Path, control: socket.socket, *, fills: bool, timing: ModuleTiming, retransmission: Retransmission
+) -> int:
     """Run `image` until the parent goes or asks to stop. The first line on `control` tells the pty or the error."""
     with StopSignals() as signals:
-        return _serve(image, control, signals, fills=fills, timing=timing)
+        settings = {"fills": fills, "timing": timing, "retransmission": retransmission}
+        return _serve(image, control, signals, settings)
 
 
-def _serve(image: Path, control: socket.socket, signals: StopSignals, *, fills: bool, timing: ModuleTiming) -> int:
+def _serve(image: Path, control: socket.socket, signals: StopSignals, settings: dict[str, Any]) -> int:
     board = None
     try:
         die_with_parent()
         channel = ControlServer(control.sendall)
-        board = Board(image, fills=fills, timing=timing, control=control, handle=channel.handle, signals=signals)
+        board = Board(image, control=control, handle=channel.handle, signals=signals, **settings)
         assert board.console is not None
         _tell(control, {"ready": True, "pty": board.console.path, "pid": os.getpid()})
         board.serve()

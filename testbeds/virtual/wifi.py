@@ -106,11 +106,14 @@ class VirtualModule(ModuleHost):
         """Publish for real now; in virtual time the packet starts at `at`, and the edge's answer is waited for."""
         self.service(at)
         started = time.monotonic()
+        passage = self.link.send("up", publish_bytes(topic, len(payload)), at)
+        if passage.lost:
+            self._note("up", topic, payload, passage)
+            return self._given_up(passage)
         if not self.mqtt.publish(topic, payload, qos, retain):
             self.log.failure = "the broker has gone away"
             self._time.at(at, self._lost)
             return False
-        passage = self.link.send("up", publish_bytes(topic, len(payload)), at)
         self._note("up", topic, payload, passage)
         if self.module.subscribed:
             self._published_wall = started
@@ -144,8 +147,17 @@ class VirtualModule(ModuleHost):
     def _come_down(self, topic: str, payload: bytes, at: int) -> None:
         passage = self.link.send("down", publish_bytes(topic, len(payload)), at)
         self._note("down", topic, payload, passage)
+        if passage.lost:
+            self._given_up(passage)
+            return
         self._pending.append((topic, payload))
         self._time.at(passage.arrived, self._arrived)
+
+    def _given_up(self, passage: Passage) -> bool:
+        """A sender's TCP gives a message up, and with it the connection. True: nobody knows it yet."""
+        self.log.failure = f"TCP gave a message up after {passage.repeated} repeated segments"
+        self._time.at(passage.arrived, self._lost)
+        return True
 
     def _arrived(self, t: int) -> None:
         topic, payload = self._pending.pop(0)
@@ -178,6 +190,7 @@ class VirtualModule(ModuleHost):
                 "sent_ms": passage.sent / MILLISECOND,
                 "arrived_ms": passage.arrived / MILLISECOND,
                 "link_ms": (passage.arrived - passage.sent) / MILLISECOND,
+                "repeated_segments": passage.repeated,
             }
         )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from harness.contracts.errors import BenchError
 from harness.contracts.link import Direction, LinkSpec
 from testbeds.timebase import MICROSECOND, MILLISECOND, SECOND
-from testbeds.virtual.link import VirtualLink
+from testbeds.virtual.link import Passage, Retransmission, VirtualLink
 from testbeds.virtual.vtime import VirtualTime
 
 
@@ -48,11 +48,108 @@ def test_unshaped_costs_nothing() -> None:
     assert VirtualLink().send("up", 1000, 7).arrived == 7
 
 
-@pytest.mark.parametrize("extra", [{"jitter_ms": 1.0}, {"loss": 0.1}, {"limit_packets": 5}])
-def test_what_the_link_does_not_do_is_refused(extra: dict[str, float]) -> None:
-    spec = LinkSpec(up=Direction(rate_bps=1e6), down=Direction(rate_bps=1e6, **extra))  # type: ignore[arg-type]
-    with pytest.raises(BenchError, match="jitter, loss or a queue limit"):
-        VirtualLink().apply(spec)
+def shaped(seed: int = 0, **up: float) -> VirtualLink:
+    link = VirtualLink(Retransmission(up_rto_ms=1000, down_rto_ms=200))
+    link.seed = seed
+    link.apply(LinkSpec(up=Direction(rate_bps=8e6, **up), down=Direction(rate_bps=8e6, delay_ms=5)))  # type: ignore[arg-type]
+    return link
+
+
+def ms(t: int) -> float:
+    return round(t / MILLISECOND, 3)
+
+
+def lossy(lost: list[bool], *, size: int, seed: int = 0) -> Passage:
+    """A message whose packets are lost as told, in the order in which they are offered; delay 5 ms both ways."""
+    link = shaped(seed, delay_ms=5, loss=0.5)
+    draws = iter(lost)
+    link._queues["up"]._random.random = lambda: 0.0 if next(draws, False) else 0.9  # type: ignore[method-assign]
+    return link.send("up", size, 0)
+
+
+ACK = 5 + 0.066  # 66 B at 8 Mbit/s and 5 ms
+WHOLE = 1.514  # a full segment at 8 Mbit/s
+
+
+def test_a_lost_single_segment_waits_for_the_time_out_and_doubles_it() -> None:
+    once = lossy([True], size=934)
+    assert (ms(once.arrived), once.repeated, once.wire_bytes) == (1000 + 5 + 1, 1, 2000)
+    thrice = lossy([True, True, True], size=934)
+    assert (ms(thrice.arrived), thrice.repeated) == (1000 + 2000 + 4000 + 5 + 1, 3)
+
+
+def test_the_last_of_some_segments_waits_for_the_time_out_after_the_last_acknowledgement() -> None:
+    got = lossy([False, True], size=1448 + 934)
+    assert ms(got.arrived) == pytest.approx(5 + WHOLE + ACK + 1000 + 5 + 1)
+
+
+def test_three_later_segments_bring_a_lost_one_back_at_once() -> None:
+    got = lossy([True], size=4 * 1448)
+    assert ms(got.arrived) == pytest.approx(5 + 3 * WHOLE + ACK + 5 + WHOLE)
+    assert got.wire_bytes == 5 * 1514
+
+
+def test_further_lost_segments_follow_one_by_one() -> None:
+    got = lossy([True, True], size=5 * 1448)
+    assert ms(got.arrived) == pytest.approx(5 + 3 * WHOLE + ACK + 2 * (5 + WHOLE) + ACK)
+
+
+def test_what_a_full_queue_drops_comes_by_the_time_out() -> None:
+    link = shaped(limit_packets=2)
+    got = link.send("up", 4 * 1448, 0)
+    assert got.repeated == 2
+    assert ms(got.arrived) == pytest.approx(2 * WHOLE + ACK + 1000 + 2 * WHOLE + ACK)
+
+
+def test_a_hopeless_message_is_given_up() -> None:
+    got = lossy([True] * 100, size=100)
+    assert got.lost and got.repeated == 15
+    assert ms(got.arrived) == 1000 * (1 + 2 + 4 + 8 + 16 + 32) + 60_000 * 10
+
+
+def test_a_later_message_comes_after_the_earlier_one() -> None:
+    link = shaped(3, loss=0.5)
+    came = [link.send("up", 200, n * MILLISECOND).arrived for n in range(40)]
+    assert came == sorted(came)
+
+
+@given(st.integers(0, 2**31 - 1), st.sampled_from(["normal", "uniform"]))
+def test_jitter_is_as_asked_repeats_and_keeps_order(seed: int, distribution: str) -> None:
+    def times() -> list[float]:
+        link = shaped(seed, delay_ms=20, jitter_ms=4, distribution=distribution)  # type: ignore[arg-type]
+        return [ms(link.send("up", 934, n * SECOND).arrived - n * SECOND) - 1 for n in range(60)]
+
+    found = times()
+    assert found == times()
+    reach = 16 if distribution == "normal" else 4
+    assert all(20 - reach <= t <= 20 + reach for t in found)
+    assert len(set(found)) > 50
+    train = shaped(seed, delay_ms=20, jitter_ms=4)
+    arrived = [train.send("up", 100, 0).arrived for _ in range(20)]
+    assert arrived == sorted(arrived)
+
+
+def test_share_of_losses_is_as_asked() -> None:
+    link = shaped(7, loss=0.1)
+    hit = sum(link.send("up", 100, n * 100 * SECOND).repeated > 0 for n in range(3000))
+    assert 250 < hit < 350
+
+
+def test_a_restored_link_draws_the_same() -> None:
+    link = shaped(5, delay_ms=20, jitter_ms=4)
+    state = link.state()
+    first = link.send("up", 100, 0)
+    link.restore(state)
+    assert link.send("up", 100, 0) == first
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"jitter_ms": 1.0}, {"loss": 1.0}, {"loss": -0.1}, {"limit_packets": 0}, {"rate_bps": 0}, {"distribution": "odd"}],
+)
+def test_a_link_that_can_not_be_is_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Direction.model_validate({"rate_bps": 1e6} | bad)
 
 
 @given(

@@ -216,11 +216,22 @@ def test_an_image_that_can_not_be_loaded_is_one_clear_error(tmp_path: Path) -> N
         testbed.flash(bad)
 
 
-def test_jitter_is_refused(firmware: Firmware) -> None:
-    with VirtualTestbed() as testbed:
-        one = Direction(rate_bps=1e6, jitter_ms=1.0)
-        with pytest.raises(BenchError, match="jitter"):
-            testbed.link.apply(LinkSpec(up=one, down=one))
+def test_jitter_and_losses_follow_the_seed_alone(lab: Bench) -> None:
+    lab.associate()
+    one = Direction(rate_bps=1e6, delay_ms=20.0, jitter_ms=5.0, loss=0.3)
+
+    def cycles(seed: int) -> int:
+        lab.testbed.before_sample(seed, 3.0)
+        return int(ask(lab.port, b"Ghello")[:8], 16)
+
+    with lab.testbed.link.applied(LinkSpec(up=one, down=one)):
+        first = [cycles(seed) for seed in range(6)]
+        again = [cycles(seed) for seed in reversed(range(6))]
+        assert lab.testbed.link.read_back() == LinkSpec(up=one, down=one)
+    assert first == again[::-1]
+    assert len(set(first)) == 6
+    lost = lab.testbed.sample_log()
+    assert lost.repeated_segments is not None
 
 
 def _gone(pid: int, seconds: float = 5.0) -> bool:
