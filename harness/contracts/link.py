@@ -13,6 +13,7 @@ from harness.contracts.toml import Strict
 
 Distribution = Literal["normal", "uniform"]
 Way = Literal["up", "down", "both"]  # both: there and back, one after the other
+Verdict = Literal["ok", "deviates", "unmeasured"]
 WAYS: tuple[Literal["up"], Literal["down"]] = ("up", "down")
 
 
@@ -102,7 +103,9 @@ class LinkProbe(Strict):
     ok: bool
 
     def __str__(self) -> str:
-        got = "nothing came through" if self.median_ms is None else f"{self.median_ms:.2f} ms"
+        got = "nothing came through"
+        if self.median_ms is not None:
+            got = f"{self.median_ms:.2f} ms (quickest {self.least_ms:.2f})"
         return f"{self.message_bytes} B {self.way}: {got}, asked {self.ideal_ms:.2f} ms"
 
 
@@ -120,7 +123,7 @@ class Certificate(Strict):
     probes: tuple[LinkProbe, ...] = ()
     tolerance: float
     allowance_ms: float
-    verdict: Literal["ok", "deviates", "unmeasured"]
+    verdict: Verdict
     remarks: str = ""
 
 
