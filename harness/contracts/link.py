@@ -94,6 +94,7 @@ class LinkProbe(Strict):
 
     way: Way
     message_bytes: int
+    rounds: int = 1  # times that this size was tried; the figures are the last one's
     n: int
     lost: int
     ideal_ms: float

@@ -19,6 +19,7 @@ def judged(
     message_bytes: int,
     times_ms: Sequence[float | None],
     ideal_ms: float,
+    rounds: int = 1,
 ) -> LinkProbe:
     """One size of probes held against its ideal. None in `times_ms` = it did not come through."""
     came = [t for t in times_ms if t is not None]
@@ -32,6 +33,7 @@ def judged(
     return LinkProbe(
         way=way,
         message_bytes=message_bytes,
+        rounds=rounds,
         n=len(times_ms),
         lost=len(times_ms) - len(came),
         ideal_ms=round(ideal_ms, 4),

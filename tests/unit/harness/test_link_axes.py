@@ -12,8 +12,8 @@ from harness.contracts.link import LinkSpec
 from harness.sample import Point
 from harness.stats import mean_interval
 from harness.sweep import axes
-from harness.sweep.command_line import parser as made
 from harness.sweep.axes import Axis
+from harness.sweep.command_line import parser as made
 
 
 def options(*words: str) -> tuple[Axis, argparse.Namespace]:
