@@ -230,8 +230,9 @@ def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: st
     Raises:
         BenchError: as `load_recipe`, or an unknown data set.
     """
-    if options.dataset not in dataset_names():
-        raise BenchError(f"unknown data set {options.dataset!r}", cure=f"choose one of {', '.join(dataset_names())}")
+    known = dataset_names(options.data_dir)
+    if options.dataset not in known:
+        raise BenchError(f"unknown data set {options.dataset!r}", cure=f"choose one of {', '.join(known)}")
     overrides = dict(options.overrides)
     for key, value in (("epochs", options.epochs), ("seed", options.seed)):
         if value is not None:

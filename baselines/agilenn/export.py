@@ -31,6 +31,7 @@ def export_device(
     alpha: float,
     recipe: AgileNNRecipe,
     *,
+    scheme: str,
     dataset: str,
     profile: str,
     classes: int,
@@ -47,7 +48,7 @@ def export_device(
     features, logits = output_index(graph, 4), output_index(graph, 2) if k else -1
     scale, zero_point = output_quantisation(graph, features)
     description = DeviceDescription(
-        scheme="agilenn",
+        scheme=scheme,
         dataset=dataset,
         profile=profile,
         classes=classes,

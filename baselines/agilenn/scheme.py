@@ -16,10 +16,11 @@ class AgileNN(Scheme):
 
     name = "agilenn"
     title = "AgileNN"
+    recipe_name = "agilenn"  # a scheme derived from this one may go by its recipe
 
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train by the recipe and write the artefact. Imports TensorFlow."""
-        recipe = recipe_for(AgileNNRecipe, self.name, options)
+        recipe = recipe_for(AgileNNRecipe, self.recipe_name, options)
         start_tensorflow(2)
         from baselines.agilenn.training import train_agilenn  # noqa: PLC0415 - after a wrong recipe has been refused
 

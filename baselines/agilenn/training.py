@@ -176,6 +176,7 @@ def _export(
         job.centroids(),
         round(alpha.used, 6),
         recipe,
+        scheme=scheme.name,
         dataset=options.dataset,
         profile=options.profile,
         classes=data.classes,

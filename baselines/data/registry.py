@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from baselines.data import download, folders, formats
+from baselines.data import download, folders, formats, own
 from baselines.data.dataset import DataSet, canonical_order, checksum, save_npz
 from baselines.data.formats import Arrays
 from harness.contracts.errors import BenchError
@@ -98,25 +98,37 @@ def _entries() -> dict[str, Entry]:
     return {entry.name: entry for entry in (cifar10, cifar100, svhn, imagenet200)}
 
 
-def dataset_names() -> tuple[str, ...]:
-    """Names that `load_dataset` knows."""
-    return tuple(_entries())
+def dataset_names(data_dir: Path | str | None = None) -> tuple[str, ...]:
+    """Names that `load_dataset` knows: the built-in ones, and the user's own in the data folder (`own.py`)."""
+    built_in = _entries()
+    return (*built_in, *(name for name in own.names(_folder(data_dir)) if name not in built_in))
+
+
+def _folder(data_dir: Path | str | None) -> Path:
+    return Path(data_dir).expanduser() if data_dir is not None else default_data_dir()
+
+
+def _own_entry(name: str, folder: Path) -> Entry | None:
+    told = own.read(folder, name)
+    if told is None:
+        return None
+    return Entry(name, (Source(told.file, formats.read_npz),), told.checksum, where=told.file)
 
 
 def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
     """Load a data set: from the canonical copy in the data folder, else from its sources, fetched where they can be.
 
     Args:
-        name: one of `dataset_names()`.
+        name: one of `dataset_names(data_dir)`.
         data_dir: folder of the files; default `$AGILENN_DATA_DIR` or the cache folder.
 
     Raises:
         BenchError: unknown name, no source at hand, a damaged file, a wrong checksum, a folder that can't be written.
     """
-    entry = _entries().get(name)
+    folder = _folder(data_dir)
+    entry = _entries().get(name) or _own_entry(name, folder)
     if entry is None:
-        raise BenchError(f"unknown data set {name!r}", cure=f"choose one of {', '.join(dataset_names())}")
-    folder = Path(data_dir).expanduser() if data_dir is not None else default_data_dir()
+        raise BenchError(f"unknown data set {name!r}", cure=f"choose one of {', '.join(dataset_names(data_dir))}")
     return _load(entry, folder)
 
 
@@ -175,6 +187,9 @@ def _checked(entry: Entry, arrays: Arrays, path: Path) -> DataSet:
             f"{entry.counts[1]}",
             cure="fetch it again",
         )
+    labels = max(int(y.max(initial=0)) for y in (arrays.y_train, arrays.y_test))
+    if labels >= len(arrays.names) or not len(arrays.names) >= 2:
+        raise BenchError(f"{path} has label {labels} and {len(arrays.names)} class names", cure="name every class")
     if entry.checksum and found != entry.checksum:
         raise BenchError(
             f"{path} holds other pictures than {entry.name} (checksum {found[:16]}... instead of "
