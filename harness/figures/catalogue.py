@@ -9,14 +9,17 @@ from typing import Any
 
 from harness import cli, registry, style
 from harness.figures import bars, draw, front, grid, lines
-from harness.figures.datum import Datum, at, of_paper, pick
+from harness.figures.datum import PUBLISHED, Datum, at, of_paper, pick
 from harness.figures.material import Material
 from harness.figures.training import TrainedRow, as_data
+from harness.sweep.trained.axes import AXES
 
 WIFI_BPS = 6e6  # the paper's Wi-Fi (section 6)
 FRONT_RATES = (270e3, 2e6, 6e6)
 _LIKE = "cifar100"  # the published values to show beside a data set that the paper's figure lacks
+_CHANNELS = 24
 _ACCURACY = ("accuracy", "accuracy")
+_RATE = "compression (float32 features / payload)"
 _SKEWNESS = ("skewness", "skewness (%)")
 
 
@@ -246,19 +249,23 @@ def choices_at(material: Material, dataset: str, rate_bps: float) -> list[front.
 class Trained(Figure):
     """A column or two of rows that were trained, against their axis."""
 
-    def __init__(self, axis: str, paper: str, key: str, title: str, label: str, second: tuple[str, str] | None) -> None:
+    def __init__(
+        self, axis: str, paper: str, key: str, title: str, label: str, second: tuple[str, str] | None,
+        x_column: str = "value",
+    ) -> None:  # fmt: skip
         self.name, self.title, self.paper = f"agilenn_{axis}", title, paper
         self.alt = f"Lines: AgileNN's accuracy against {label}" + (f", with {second[1]}" if second else "")
         self._axis, self._key, self._label, self._second = axis, key, label, second
+        self._x = x_column
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
         """Rows of the axis with a numeric value."""
-        rows = [r for r in material.rows(self._axis, dataset) if r.number("value") is not None]
+        rows = [r for r in material.rows(self._axis, dataset) if r.number(self._x) is not None]
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
-        published = beside(self._key, dataset, self._axis) if self._key else []
+        published = pick_scheme(beside(self._key, dataset, self._axis), "agilenn") if self._key else []
         with draw.page(out, note=training_note(rows) + _said(published, dataset)) as axes:
-            ours = as_data(rows, "accuracy", metric="accuracy", factor=100.0, title="accuracy")
+            ours = as_data(rows, "accuracy", metric="accuracy", factor=100.0, title="accuracy", x_column=self._x)
             lines.lines(axes, ours)
             lines.lines(axes, pick(published, "accuracy"), label="accuracy")
             axes.set_xlabel(self._label)
@@ -268,7 +275,7 @@ class Trained(Figure):
                 column, name = self._second
                 factor = 1.0 if column == "alpha" else 100.0
                 other = lines.second_scale(axes, name)
-                ours2 = as_data(rows, column, metric=column, factor=factor, title=name)
+                ours2 = as_data(rows, column, metric=column, factor=factor, title=name, x_column=self._x)
                 for d in (ours2, pick(published, column)):
                     lines.lines(other, d, label=name, colour="#777777", index=4)
                 more, names = other.get_legend_handles_labels()
@@ -308,19 +315,24 @@ class Kinds(Figure):
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
         names = dict(self._columns)
+        values = list(dict.fromkeys(r.value for r in rows))
+        published, paper_of = AXES[self._axis].published(dataset, values)
         data = []
         for column, _ in self._columns:
-            groups: dict[str, list[float]] = {}
-            for r in rows:
-                if (number := r.number(column)) is not None:
-                    groups.setdefault(r.value, []).append(100 * number)
+            for value in values:
+                numbers = [100 * n for r in rows if r.value == value and (n := r.number(column)) is not None]
+                if numbers:
+                    mean = sum(numbers) / len(numbers)
+                    data.append(Datum(dataset, value, value, column, "%", self._axis, 0.0, mean, "measured"))
             data += [
-                Datum(dataset, value, value, column, "%", self._axis, 0.0, sum(found) / len(found), "measured")
-                for value, found in groups.items()
+                Datum(paper_of, value, value, column, "%", self._axis, 0.0, number, PUBLISHED)
+                for (value, metric), number in published.items()
+                if metric == column
             ]
         if not data:
             raise Missing(f"the rows of the {self._axis} sweep of {dataset} lack their columns")
-        with draw.page(out, note=training_note(rows), height=1.1) as axes:
+        other = f" Paper: {paper_of}." if paper_of not in ("", dataset) else ""
+        with draw.page(out, note=training_note(rows) + other, height=1.1) as axes:
             places = [name for column, name in self._columns if any(d.metric == column for d in data)]
             bars.grouped(axes, data, places, lambda d: names[d.metric], digits=1)
             axes.set_ylabel("%")
@@ -328,38 +340,41 @@ class Kinds(Figure):
 
 
 class SplitGrid(Figure):
-    """Accuracy over the share kept local and rho."""
+    """Accuracy and skewness over the number of local channels and rho."""
 
     name, title, paper = "agilenn_k_rho", "Accuracy and skewness over k and rho", "Fig 21"
     alt = (
-        "Two grids: accuracy and skewness in percent for each share of local channels and rho, the paper's in brackets"
+        "Two grids: accuracy and skewness in percent for each number of local channels and rho, the paper's in brackets"
     )
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """Rows of the topk sweep, with rho."""
-        rows = [
-            r for r in material.rows("topk", dataset) if r.number("rho") is not None and r.number("value") is not None
-        ]
+        """Rows of the topk and rho sweeps."""
+        rows = [r for axis in ("topk", "rho") for r in material.rows(axis, dataset)]
+        rows = [r for r in rows if r.number("rho") is not None and r.number("k") is not None]
         if not rows:
-            raise Missing(f"no rows of the topk sweep of {dataset}")
+            raise Missing(f"no rows of the topk and rho sweeps of {dataset}")
         published = beside("fig21", dataset)
-        splits = sorted({float(r.number("value") or 0) for r in rows})
-        rhos = sorted({float(r.number("rho") or 0) for r in rows}, reverse=True)
-        with draw.page(
-            out, note=training_note(rows) + " In brackets: paper." + _said(published, dataset), width=1.4, ncols=2
-        ) as both:
-            for axes, (column, name) in zip(
-                both, (("accuracy", "accuracy (%)"), ("skewness", "skewness (%)")), strict=True
-            ):
+        counts = sorted({r.number("k") or 0.0 for r in rows})
+        rhos = sorted({r.number("rho") or 0.0 for r in rows}, reverse=True)
+        note = f"{training_note(rows)} In brackets: paper.{_said(published, dataset)}"
+        with draw.page(out, note=note, width=1.4, ncols=2) as both:
+            for axes, column in zip(both, ("accuracy", "skewness"), strict=True):
                 values = {
-                    (float(r.number("rho") or 0), float(r.number("value") or 0)): 100 * number
+                    (r.number("rho") or 0.0, r.number("k") or 0.0): 100 * number
                     for r in rows
                     if (number := r.number(column)) is not None
                 }
-                grid.grid(axes, values, splits, rhos)
-                axes.set_title(name)
-                axes.set_xlabel("share of channels kept local")
+                paper = {(_rho(d), float(round(_CHANNELS * d.x / 100))): d.value for d in pick(published, column)}
+                labels = [f"k = {c:g}" for c in counts]
+                grid.grid(axes, values, (counts, labels), (rhos, [f"{r:g}" for r in rhos]), beside=paper)
+                axes.set_title(f"{column} (%)")
+                axes.set_xlabel(f"local channels of {_CHANNELS}")
                 axes.set_ylabel("rho")
+
+
+def _rho(published: Datum) -> float:
+    """Fig 21's second coordinate stands in the title: `AgileNN, rho 80 %`."""
+    return float(published.title.rpartition("rho ")[2].removesuffix("%").strip() or "nan") / 100
 
 
 class Curves(Figure):
@@ -400,7 +415,7 @@ FIGURES: tuple[Figure, ...] = (
     Trained("lambda", "Fig 10", "fig10", "Accuracy and skewness against lambda", "lambda", _SKEWNESS),
     Curves(),
     Breakdown(),
-    Trained("compression", "Fig 17", "fig17", "Accuracy against compression", "compression rate", None),
+    Trained("compression", "Fig 17", "fig17", "Accuracy against compression", _RATE, None, "compression"),
     Trained("alpha", "Fig 18", "fig18", "Accuracy against alpha", "alpha (weight of the local logits)", None),
     Energy(),
     Memory(),

@@ -79,8 +79,10 @@ def _table(path: Path, wanted: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
-def as_data(rows: Sequence[TrainedRow], column: str, *, metric: str, factor: float = 1.0, title: str) -> list[Datum]:
-    """A column of the rows as values on the axis; the mean over seeds where a value was trained several times."""
+def as_data(
+    rows: Sequence[TrainedRow], column: str, *, metric: str, factor: float = 1.0, title: str, x_column: str = "value"
+) -> list[Datum]:
+    """A column of the rows as values over `x_column`; the mean over seeds where a value was trained several times."""
     groups: dict[tuple[str, str], list[tuple[TrainedRow, float]]] = {}
     for row in rows:
         number = row.number(column)
@@ -90,7 +92,7 @@ def as_data(rows: Sequence[TrainedRow], column: str, *, metric: str, factor: flo
     for (dataset, value), own in groups.items():
         mean = sum(number for _, number in own) / len(own)
         low, high = (min(n for _, n in own), max(n for _, n in own)) if len(own) > 1 else (None, None)
-        x = own[0][0].number("value")
+        x = own[0][0].number(x_column)
         place = math.nan if x is None else x
         found.append(
             Datum(dataset, "agilenn", title, metric, "%", own[0][0].axis, place, mean, MEASURED, low, high, len(own),

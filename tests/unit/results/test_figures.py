@@ -23,14 +23,16 @@ LATENCIES = {
     "local_only": {270e3: [10.0] * 5, 6e6: [10.0] * 5},
 }
 ACCURACY = {"agilenn": 0.87, "local_only": 0.82}
-HEADER = "dataset,axis,value,rho,accuracy,skewness,alpha,violations,epochs,samples,n_test\n"
+HEADER = "dataset,axis,value,k,rho,accuracy,skewness,alpha,violations,epochs,samples,n_test\n"
 
 
 def rows(folder: Path) -> Path:
     folder.mkdir()
     values = {"temperature": ("1", "8"), "lambda": ("0.2", "0.8"), "topk": ("0.1", "0.2"), "xai": ("ig", "saliency")}
     for axis, (one, two) in values.items():
-        lines = [f"cifar100,{axis},{v},0.8,0.7{i},0.8,0.3,0.02,3,12800,10000\n" for i, v in enumerate((one, two))]
+        lines = [
+            f"cifar100,{axis},{v},{2 + 3 * i},0.8,0.7{i},0.8,0.3,0.02,3,12800,10000\n" for i, v in enumerate((one, two))
+        ]
         (folder / f"{axis}-cifar100.csv").write_text(HEADER + "".join(lines))
     return folder
 
@@ -59,6 +61,9 @@ def test_every_figure_with_data_is_drawn_in_three_formats(make_run: Make, tmp_pa
     assert len(names) == 3 * len(written)
     assert len(written) + len(missing) == len(FIGURES)
     assert any("delay" in line for line in missing)
+    grid = (tmp_path / "out" / "agilenn_k_rho-cifar100.svg").read_text()
+    assert "70.0" in grid  # ours
+    assert "[73.2]" in grid  # the paper's, k = 5 at rho 0.8
 
 
 def test_the_same_input_gives_the_same_bytes(make_run: Make, tmp_path: Path) -> None:
