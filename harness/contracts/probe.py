@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +128,10 @@ class PowerProbe(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give the instrument back. Safe to call twice."""
+
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of the instrument; `calibration` is what it works with, None where it tells none."""
+        return {"name": self.name, "source": self.source, "rate_hz": self.rate_hz, "calibration": None}
 
     def __enter__(self) -> PowerProbe:
         return self

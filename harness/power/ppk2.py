@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Literal
+from dataclasses import asdict
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -73,6 +74,10 @@ class Ppk2Probe(SerialProbe):
             self._port.close()
             raise
         self._table_a = self.calibration.table_a(self._options.supply_mv / 1e3)
+
+    def facts(self) -> dict[str, Any]:
+        """With the modifiers that it told, by which its codes became amperes."""
+        return super().facts() | {"rail": self._options.rail, "calibration": asdict(self.calibration)}
 
     def clock(self) -> ClockFit | None:
         """Host clock (reference) against the probe's sample clock over the last recording; None when too short."""

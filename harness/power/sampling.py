@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
@@ -34,6 +34,10 @@ class EnergyMeter(ABC):
         self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
     ) -> StageEnergy:
         """Its energy. `keep` = where to write the trace (.parquet or .csv). Raises nothing for a failed probe."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of the instrument, its calibration among it."""
 
     @abstractmethod
     def close(self) -> None:
@@ -61,6 +65,10 @@ class MeasuredEnergy(EnergyMeter):
         self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
     ) -> StageEnergy:
         return self._meter.end(keep)
+
+    def facts(self) -> dict[str, Any]:
+        """The probe's."""
+        return self._meter.probe.facts()
 
     def close(self) -> None:
         self._meter.close()
@@ -90,6 +98,10 @@ class ModelledEnergy(EnergyMeter):
                 rail=timeline.rail, supply_v=timeline.voltage_v, subtract_idle=self._subtract_idle
             )
         return self._meter.measure(timeline, seed, keep)
+
+    def facts(self) -> dict[str, Any]:
+        """A stand-in needs no calibration: it is told what it would have measured."""
+        return {"name": "PPK2 (stand-in)", "source": "modelled", "rate_hz": RATE_HZ, "calibration": None}
 
     def close(self) -> None:
         meter, self._meter = self._meter, None

@@ -54,6 +54,7 @@ def manifest(
         "link": {"segment_bytes": link.segment_bytes, "header_bytes": link.header_bytes, "both_directions": True}
         if link
         else None,
+        "probe": ground_.probe,
         "schemes": {
             name: {
                 "title": ground_.schemes[name].title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Ground:
     testbed: TestbedDescription
     pins_remote: bool
     free: bool  # several boards at once, schemes interleaved sample by sample
+    probe: Mapping[str, Any] | None = None  # the instrument that measures energies, where they were asked for
 
     def meter(self) -> EnergyMeter:
         """A meter for one board of this testbed. Raises BenchError when it has neither probe nor model."""
@@ -88,7 +89,8 @@ def ground(request: Request) -> Ground:
         if request.energy and not request.base.link:
             raise BenchError("the energy over an unshaped link is unknown", cure="give a --rate, or leave --energy out")
         if request.energy:
-            ground_.meter().close()
+            with ground_.meter() as meter:
+                ground_ = replace(ground_, probe=meter.facts())
         return ground_
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import PowerProbe, PowerTimeline
+from harness.manifest import ProbeFacts
 from harness.power.energy import sample_energies_uj, sample_energy
 from harness.power.ina import InaOptions, InaProbe
 from harness.power.joulescope import JoulescopeOptions, JoulescopeProbe
@@ -170,3 +172,18 @@ def test_a_port_that_is_not_there_is_one_line_with_the_cure(probe: Any) -> None:
     with pytest.raises(BenchError, match="can't be opened") as error:
         probe("/dev/no-such-port")
     assert error.value.cure
+
+
+@every
+def test_a_probe_tells_what_a_manifest_keeps_of_it(make: Any) -> None:
+    with make() as bench:
+        facts = bench.probe.facts()
+    assert ProbeFacts.model_validate(json.loads(json.dumps(facts))).name == bench.probe.name
+    assert facts["source"] == "modelled"
+    assert facts["rate_hz"] > 0
+
+
+def test_the_calibration_of_a_ppk2_is_kept() -> None:
+    with ppk2() as bench:
+        facts = bench.probe.facts()
+    assert len(facts["calibration"]["r"]) == 5
