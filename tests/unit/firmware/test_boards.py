@@ -109,7 +109,8 @@ def test_the_native_link_refuses_to_be_shaped(native: NativeTestbed) -> None:
 
 @pytest.mark.parametrize(("bed", "name"), [(Esp32Testbed, "esp32"), (Stm32F746Testbed, "stm32f746")])
 def test_no_board_names_testbed_and_cure(bed: type[Testbed], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(absent.list_ports, "comports", lambda: [SimpleNamespace(vid=1, pid=2, device="/dev/ttyX")])
+    stranger = SimpleNamespace(vid=1, pid=2, device="/dev/ttyX", serial_number=None)
+    monkeypatch.setattr(absent.list_ports, "comports", lambda: [stranger])
     with pytest.raises(TestbedAbsent, match=f"testbed {name}: no board found.*virtual"):
         bed().check()
 
