@@ -12,6 +12,8 @@ import numpy.typing as npt
 from baselines import tomlout
 from baselines.artefact import versions, write_text
 from baselines.data import DataSet, resized, train_validation_split
+from baselines.exits import exits
+from baselines.pictures import through_jpeg
 from harness.contracts.description import GRAPH, DeviceDescription, load_description
 from harness.contracts.scheme import Scheme
 
@@ -23,12 +25,16 @@ def device_half(
 ) -> tuple[npt.NDArray[np.uint8] | None, Floats | None]:
     """Symbols [n, symbols] and local logits [n, classes] that the int8 device half makes of uint8 pictures."""
     d = description
+    whole = None
+    if d.offload == "image":
+        sent = through_jpeg(pictures, d.jpeg_quality, d.jpeg_chroma) if d.codec == "jpeg" else pictures
+        whole = sent.reshape(len(pictures), -1)
     if graph is None:
-        return pictures.reshape(len(pictures), -1), None
+        return whole, None
     from baselines.quantise import output_quantisation, run_int8  # noqa: PLC0415 - imports TensorFlow
 
     outputs = run_int8(graph, pictures)
-    symbols = local = None
+    symbols, local = whole, None
     if d.offload == "features":
         features = outputs[d.features_output][..., d.first_channel : d.first_channel + d.channels]
         symbols = np.asarray(d.symbol_table, dtype=np.uint8)[features.astype(np.int16) + 128]
@@ -47,7 +53,10 @@ def combine(local: Floats, remote: Floats, alpha: float) -> Floats:
 def accuracies(
     scheme: Scheme, folder: Path, pictures: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
 ) -> dict[str, float]:
-    """Share of right answers, in 0..1: `combined`, and `local` and `remote` alone where the scheme has them."""
+    """Share of right answers, in 0..1: `combined`, and `local` and `remote` alone where the scheme has them.
+
+    Where samples may exit early, `combined` is with the exit at the description's threshold, and `exited` their share.
+    """
     description = load_description(folder)
     pictures = resized(pictures, description.input_shape[0])
     graph = (folder / GRAPH).read_bytes() if description.graph else None
@@ -59,7 +68,12 @@ def accuracies(
     if remote is not None:
         found["remote"] = _right(remote, labels)
     if local is not None and remote is not None:
-        found["combined"] = _right(combine(local, remote, description.alpha), labels)
+        together = combine(local, remote, description.alpha)
+        if description.exit_threshold <= 1.0:
+            left = exits(local, description.exit_threshold)
+            together = np.where(left[:, None], local, together)
+            found["exited"] = float(left.mean())
+        found["combined"] = _right(together, labels)
     else:
         found["combined"] = found.get("local", found.get("remote", 0.0))
     return {name: round(value, 5) for name, value in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import registry
 from harness.contracts.description import DeviceDescription, load_description, weights_hash
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
@@ -27,6 +28,12 @@ class Artefact:
     def offloads(self) -> bool:
         """Does anything ever leave the device?"""
         return self.description.offload != "none"
+
+
+def trained(dataset: str, profile: str) -> list[str]:
+    """The installed schemes that have weights for a data set and profile; all of them where none has."""
+    names, folder = registry.scheme_names(), weights_dir() / f"{dataset}-{profile}"
+    return [name for name in names if (folder / name).is_dir()] or names
 
 
 def find(scheme: str, dataset: str, profile: str) -> Artefact:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import cli, lab, labfile, limits, pinned, registry
+from harness import artefacts, cli, lab, labfile, limits, pinned, registry
 from harness.contracts.testbed import Testbed
 from harness.hil import Hil
 from harness.hil_record import SessionRecord
@@ -49,7 +49,7 @@ class Asked:
             BenchError: one of them is none of its kind.
         """
         count = cli.whole(1, MOST_IMAGES, "--hil-images")(str(images))
-        names = cli.names(schemes) if schemes else registry.scheme_names()
+        names = cli.names(schemes) if schemes else artefacts.trained(dataset, profile)
         return cls(testbed, dataset, profile, names, cli.rate_or_none(rate), count, **more)
 
 

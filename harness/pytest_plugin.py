@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--testbed", metavar="X", help="testbed that hil tests measure (default: virtual)")
     group.addoption("--dataset", default="cifar10", metavar="D", help="data set (default: %(default)s)")
     group.addoption("--profile", default="compact", metavar="P", help="size of the networks (default: %(default)s)")
-    group.addoption("--schemes", metavar="A,B", help="schemes (default: all that are installed)")
+    group.addoption("--schemes", metavar="A,B", help="schemes (default: all with weights)")
     group.addoption("--rate", default="6M", metavar="R", help="link rate, or none: unshaped (default: %(default)s)")
     group.addoption("--lab", metavar="FILE", help="lab file ($AGILENN_LAB; default: lab.toml if here)")
     group.addoption("--hil-images", default="3", metavar="N", help="images a scheme (default: %(default)s)")
@@ -145,11 +145,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A hil test that takes `hil_scheme` runs once a scheme."""
     if "hil_scheme" not in metafunc.fixturenames:
         return
-    from harness import cli, registry  # noqa: PLC0415
+    from harness import artefacts, cli, registry  # noqa: PLC0415
 
     given = metafunc.config.getoption("--schemes")
     try:
-        names = cli.names(str(given)) if given else registry.scheme_names()
+        option = metafunc.config.getoption
+        trained = artefacts.trained(str(option("--dataset")), str(option("--profile")))
+        names = cli.names(str(given)) if given else trained
         for name in names:
             registry.check_name(registry.SCHEMES, "scheme", name)
     except BenchError as e:

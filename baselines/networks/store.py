@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,27 +12,33 @@ from typing import Any
 import numpy as np
 
 from baselines.atomic import replacing
-from baselines.networks import mobilenet, residual
+from baselines.networks import block_text, chain, decoder, mobilenet, residual
 from baselines.networks.folding import Weights, assign
 from harness.contracts.errors import BenchError
 
 FORMAT = 1
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[..., Any]] = {
     "residual_body": residual.body_model,
     "residual_picture": residual.picture_model,
     "mobilenet_body": mobilenet.body_model,
     "mobilenet_picture": mobilenet.picture_model,
+    "chain": chain.chain_model,
+    "deepcod": decoder.decoded_model,
 }
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network by name and size: enough to build it again. `input_shape` is [h, w, c], values as the builder says."""
+    """A network by name and size: enough to build it again. `input_shape` is [h, w, c], values as the builder says.
+
+    `blocks` is for chains alone (networks/chain.py).
+    """
 
     network: str
     input_shape: tuple[int, int, int]
     classes: int
     widths: tuple[int, ...]
+    blocks: tuple[str, ...] = ()
 
     @property
     def said(self) -> str:
@@ -41,9 +48,9 @@ class NetworkSpec:
 
     def build(self, *, folded: bool, logit_norm: bool = False) -> Any:
         """The Keras model, weights at their initial values."""
-        return _BUILDERS[self.network](
-            self.input_shape, self.classes, self.widths, folded=folded, logit_norm=logit_norm
-        )
+        more: dict[str, Any] = {"blocks": self.blocks} if self.blocks else {}
+        more |= {"logit_norm": True} if logit_norm else {}
+        return _BUILDERS[self.network](self.input_shape, self.classes, self.widths, folded=folded, **more)
 
 
 def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
@@ -52,7 +59,8 @@ def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
     Raises:
         BenchError: the file can't be written.
     """
-    meta = json.dumps({"format": FORMAT, **asdict(spec)}, sort_keys=True).encode()
+    known = {key: value for key, value in asdict(spec).items() if key != "blocks" or value}
+    meta = json.dumps({"format": FORMAT, **known}, sort_keys=True).encode()
     arrays: dict[str, Any] = {name: value.astype(np.float16) for name, value in sorted(weights.items())}
     with replacing(path, "--out") as f:
         np.savez(f, meta=np.frombuffer(meta, dtype=np.uint8), **arrays)  # fixed zip dates: reproducible bytes
@@ -71,9 +79,8 @@ def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[Netw
             weights: Weights = {name: z[name].astype(np.float32) for name in z.files if name != "meta"}
         if meta.pop("format") != FORMAT or meta["network"] not in _BUILDERS:
             raise ValueError("a format or network that this version does not know")
-        spec = NetworkSpec(
-            str(meta["network"]), _shape(meta["input_shape"]), int(meta["classes"]), tuple(map(int, meta["widths"]))
-        )
+        widths, blocks = tuple(map(int, meta["widths"])), _blocks(meta)
+        spec = NetworkSpec(str(meta["network"]), _shape(meta["input_shape"]), int(meta["classes"]), widths, blocks)
     except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as e:
         raise BenchError(f"{path} is missing or no network file ({e})", cure=cure) from e
     if expect is not None and spec != expect:
@@ -85,6 +92,15 @@ def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[Netw
         raise BenchError(f"{path} does not hold the weights of its network ({e})", cure=cure) from e
     model.trainable = False
     return spec, model
+
+
+def _blocks(meta: dict[str, Any]) -> tuple[str, ...]:
+    blocks = tuple(str(block) for block in meta.get("blocks", ()))
+    if (meta["network"] == "chain") != bool(blocks) or len(blocks) > block_text.MOST_BLOCKS:
+        raise ValueError("no blocks, or too many, or of another network")
+    for block in blocks:
+        block_text.parse(block)
+    return blocks
 
 
 def _shape(value: Any) -> tuple[int, int, int]:

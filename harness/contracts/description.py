@@ -27,6 +27,7 @@ class DeviceDescription(Strict):
     `symbol_table[v + 128]` is the symbol of the int8 feature value v. Symbols are sent in the order height, width,
     channel of the slice `[first_channel, first_channel + channels)`. `alpha` weighs the local logits:
     combined = alpha * local + (1 - alpha) * remote (AgileNN, section 3.2). `exit_threshold` > 1 never exits early.
+    `split` is the number of the network's blocks that run on the device, for a scheme that has that choice.
     """
 
     scheme: Name
@@ -49,6 +50,7 @@ class DeviceDescription(Strict):
     jpeg_chroma: Literal["420", "444"] = "420"
     alpha: float = Field(ge=0.0, le=1.0)
     exit_threshold: float = Field(default=2.0, ge=0.0, le=2.0)
+    split: int = Field(default=0, ge=0, le=64)
 
     @model_validator(mode="after")
     def _consistent(self) -> DeviceDescription:

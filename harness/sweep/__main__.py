@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness import cli, lab, labfile, pinned, registry
+from harness import artefacts, cli, lab, labfile, pinned
 from harness import published as papers
 from harness.contracts.errors import BenchError
 from harness.doctor import examine
@@ -45,7 +45,7 @@ def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
         axis=axis,
         values=axis.values(options),
         testbed=options.testbed,
-        schemes=options.schemes or registry.scheme_names(),
+        schemes=options.schemes or artefacts.trained(options.dataset, options.profile),
         dataset=options.dataset,
         profile=options.profile,
         images=options.images,

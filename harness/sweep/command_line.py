@@ -30,7 +30,7 @@ def parser(description: str | None) -> cli.Parser:
 def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     cores = os.cpu_count() or 1
     p.add_argument("--testbed", default="virtual", help="default: %(default)s")
-    p.add_argument("--schemes", type=cli.names, metavar="A,B,…", help="default: all that are installed")
+    p.add_argument("--schemes", type=cli.names, metavar="A,B,…", help="default: all that have weights for the data set")
     p.add_argument(
         "--images",
         type=cli.whole(1, MOST_IMAGES, "--images"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from harness import images, registry
+from harness import artefacts, images, registry
 from harness.contracts.errors import BenchError
 
 
@@ -20,3 +22,13 @@ def test_unknown_names_list_the_known_ones() -> None:
 def test_schemes_are_listed_agilenn_first() -> None:
     assert registry.scheme_names()[0] == "agilenn"
     assert registry.scheme("agilenn").name == "agilenn"
+
+
+def test_schemes_without_weights_are_left_out_unless_none_has_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGILENN_WEIGHTS_DIR", str(tmp_path))
+    assert artefacts.trained("cifar10", "compact") == registry.scheme_names()
+    (tmp_path / "cifar10-compact" / "deepcod").mkdir(parents=True)
+    (tmp_path / "cifar10-compact" / "no_scheme").mkdir()
+    assert artefacts.trained("cifar10", "compact") == ["deepcod"]

@@ -1,0 +1,103 @@
+"""DeepCOD's encoder: one 4x4 convolution of stride 4 without bias, spectrally normalised; and its quantiser.
+
+It acts on the picture less 0.5. Its kernel starts as a random rotation of the first principal components of the
+training set's patches: orthogonal, as the regulariser wants it, and with the same spread in every channel, as one
+codebook for all of them wants it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from baselines.networks.decoder import PATCH
+
+Floats = npt.NDArray[np.float32]
+
+
+def first_kernel(pictures: npt.NDArray[np.uint8], channels: int, seed: int) -> Floats:
+    """[4, 4, 3, channels] from uint8 training pictures [n, h, w, 3]."""
+    n, height, width, depth = pictures.shape
+    size = PATCH * PATCH * depth
+    patches = pictures.reshape(n, height // PATCH, PATCH, width // PATCH, PATCH, depth).transpose(0, 1, 3, 2, 4, 5)
+    flat = patches.reshape(-1, size).astype(np.float64) / 255.0 - 0.5
+    _, vectors = np.linalg.eigh(flat.T @ flat)
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((channels, channels)))
+    return (vectors[:, ::-1][:, :channels] @ rotation).reshape(PATCH, PATCH, depth, channels).astype(np.float32)
+
+
+def quantise(x: Any, centres: Any, sharpness: float) -> Any:
+    """Features -> nearest centres, with the gradient of the soft assignment (hard forward, soft backward).
+
+    Args:
+        sharpness: softmax over -sharpness * (distance / mean distance of neighbouring centres)^2.
+    """
+    gap = (tf.reduce_max(centres) - tf.reduce_min(centres)) / tf.cast(tf.size(centres) - 1, tf.float32)
+    distance = tf.square((x[..., None] - centres) / tf.stop_gradient(gap + 1e-6))
+    soft = tf.reduce_sum(tf.nn.softmax(-sharpness * distance) * centres, axis=-1)
+    hard = tf.gather(centres, tf.argmin(distance, axis=-1))
+    return soft + tf.stop_gradient(hard - soft)
+
+
+class Encoder:
+    """The trained parts of the device's half: kernel, power iteration's vector, centres."""
+
+    def __init__(self, kernel: Floats, centroids: int, sharpness: float) -> None:
+        self.kernel = keras.Variable(kernel, name="encode_kernel")
+        self.centres = keras.Variable(np.linspace(-1, 1, centroids, dtype=np.float32), name="centres")
+        self._vector = keras.Variable(np.ones((kernel.shape[-1], 1), np.float32), trainable=False, name="power")
+        self._sharpness = sharpness
+
+    def fit_centres(self, features: Floats) -> None:
+        """Put the centres at evenly spaced quantiles of a sample of features."""
+        count = int(self.centres.shape[0])
+        self.centres.assign(np.quantile(features, (np.arange(count) + 0.5) / count).astype(np.float32))
+
+    def trainable(self) -> list[Any]:
+        """What the optimiser moves."""
+        return [self.kernel, self.centres]
+
+    def variables(self) -> list[Any]:
+        """What a checkpoint holds."""
+        return [self.kernel, self.centres, self._vector]
+
+    def _matrix(self) -> Any:
+        kernel = tf.convert_to_tensor(self.kernel)
+        return tf.reshape(kernel, (-1, kernel.shape[-1]))
+
+    def normalised(self, *, update: bool = False) -> Any:
+        """The kernel over its largest singular value, by one step of power iteration (Miyato et al. 2018)."""
+        matrix = self._matrix()
+        left = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(matrix, tf.convert_to_tensor(self._vector)), axis=None))
+        right = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(matrix, left, transpose_a=True), axis=None))
+        if update:
+            self._vector.assign(right)
+        sigma = tf.matmul(tf.matmul(left, matrix, transpose_a=True), right)
+        return tf.convert_to_tensor(self.kernel) / sigma[0, 0]
+
+    def orthogonality(self) -> Any:
+        """||W' W - 1||^2 / 2 of the kernel as a matrix [48, channels]."""
+        matrix = self._matrix()
+        return tf.nn.l2_loss(tf.matmul(matrix, matrix, transpose_a=True) - tf.eye(matrix.shape[-1]))
+
+    def features(self, x: Any, *, update: bool = False) -> Any:
+        """Picture in 0..1 [n, h, w, 3] -> [n, h/4, w/4, channels], not yet quantised."""
+        return tf.nn.conv2d(x - 0.5, self.normalised(update=update), PATCH, "VALID")
+
+    def sent(self, features: Any) -> Any:
+        """Features -> centres."""
+        return quantise(features, tf.convert_to_tensor(self.centres), self._sharpness)
+
+
+def device_model(encoder: Encoder, input_shape: tuple[int, int, int]) -> Any:
+    """What the device runs: picture in 0..1 -> features. The offset of 0.5 is in the bias."""
+    kernel = np.asarray(encoder.normalised())
+    picture = keras.Input(input_shape)
+    layer = keras.layers.Conv2D(kernel.shape[-1], PATCH, PATCH, "valid", name="encode_conv")
+    model = keras.Model(picture, layer(picture), name="device")
+    layer.set_weights([kernel, -0.5 * kernel.sum(axis=(0, 1, 2))])
+    return model

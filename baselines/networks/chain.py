@@ -1,0 +1,102 @@
+"""A network as a chain of blocks written as text: any prefix of it may run on the device and the rest on the server.
+
+How a block is written: block_text.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from baselines.networks.block_text import Block, parse
+from baselines.networks.blocks import Blocks, Tensor, classifier
+
+
+def _block(x: Tensor, block: Block, name: str, blocks: Blocks) -> Tensor:
+    if block.kind in ("conv", "wide"):
+        act = "relu6" if block.kind == "conv" else "relu"
+        return blocks.conv(x, block.filters, stride=block.stride, act=act, name=name)
+    if block.kind == "res":
+        return blocks.residual(x, name=name)
+    if block.kind == "ir":
+        y = blocks.inverted_residual(x, block.filters, expand=block.expand, stride=block.stride, name=name)
+    else:
+        width = int(x.shape[-1])
+        y = blocks.conv(x, width * block.expand, stride=block.stride, act="relu6", name=f"{name}_expand")
+        y = blocks.conv(y, block.filters, kernel=1, act=None, name=f"{name}_project")
+        if block.stride == 1 and width == block.filters:
+            y = keras.layers.Add(name=f"{name}_add")([x, y])
+    return keras.layers.ReLU(6.0, name=f"{name}_out")(y)
+
+
+def chain(x: Tensor, texts: tuple[str, ...], blocks: Blocks, first: int = 0) -> list[Tensor]:
+    """The output of every block; layers of block i (of the whole chain, `first` being the first here) begin `b<i>_`."""
+    outputs = []
+    for i, text in enumerate(texts, first):
+        x = _block(x, parse(text), f"b{i}", blocks)
+        outputs.append(x)
+    return outputs
+
+
+def exit_head(x: Tensor, classes: int, widths: tuple[int, ...], split: int, blocks: Blocks) -> Tensor:
+    """Features -> logits: convolutions of stride 2, pooling, dense; layers begin `exit<split>`."""
+    for i, width in enumerate(widths):
+        x = blocks.conv(x, width, stride=2, act="relu6", name=f"exit{split}_{i}")
+    return classifier(x, classes, name=f"exit{split}")
+
+
+def chain_model(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    widths: tuple[int, ...],
+    *,
+    blocks: tuple[str, ...],
+    folded: bool,
+    logit_norm: bool = False,
+) -> Any:
+    """The whole chain without exits: picture in 0..1 -> logits. `widths` and `logit_norm` are other networks'."""
+    del widths, logit_norm
+    picture = keras.Input(input_shape)
+    return keras.Model(picture, classifier(chain(picture, blocks, Blocks(folded))[-1], classes), name="chain")
+
+
+def tail_model(
+    input_shape: tuple[int, int, int], classes: int, *, blocks: tuple[str, ...], split: int, folded: bool
+) -> Any:
+    """What the server runs: the features after `split` blocks -> logits."""
+    features = keras.Input(input_shape)
+    outputs = chain(features, blocks[split:], Blocks(folded), split)
+    return keras.Model(features, classifier(outputs[-1], classes), name="tail")
+
+
+def head_model(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    blocks: tuple[str, ...],
+    split: int,
+    exit_widths: tuple[int, ...],
+    folded: bool,
+) -> Any:
+    """What the device runs: picture in 0..1 -> [features after `split` blocks, the exit's logits]."""
+    make = Blocks(folded)
+    picture = keras.Input(input_shape)
+    features = chain(picture, blocks[:split], make)[-1]
+    return keras.Model(picture, [features, exit_head(features, classes, exit_widths, split, make)], name="device")
+
+
+def training_model(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    blocks: tuple[str, ...],
+    splits: tuple[int, ...],
+    exit_widths: tuple[int, ...],
+) -> Any:
+    """Picture in 0..1 -> [logits of the exit at each of `splits`, logits of the whole chain], unfolded."""
+    make = Blocks()
+    picture = keras.Input(input_shape)
+    outputs = chain(picture, blocks, make)
+    exits = [exit_head(outputs[split - 1], classes, exit_widths, split, make) for split in splits]
+    return keras.Model(picture, [*exits, classifier(outputs[-1], classes)], name="partition")

@@ -1,0 +1,34 @@
+"""Partition as a scheme."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from baselines.partition.recipe import PartitionRecipe
+from baselines.quiet import start_tensorflow
+from baselines.recipe import recipe_for
+from baselines.training.interface import Report, TrainOptions
+from harness.contracts.description import SERVER, load_description
+from harness.contracts.scheme import Scheme, ServerModel
+
+
+class Partition(Scheme):
+    """The first blocks on the device with an exit; features of 8 bits go to the blocks on the server (SPINN)."""
+
+    name = "partition"
+    title = "Partition (SPINN)"
+
+    def train(self, options: TrainOptions, report: Report) -> Path:
+        """Train by the recipe and write the artefact. Imports TensorFlow."""
+        recipe = recipe_for(PartitionRecipe, self.name, options)
+        start_tensorflow(2)
+        from baselines.partition.training import train_partition  # noqa: PLC0415 - after the recipe was checked
+
+        return train_partition(self, recipe, options, report)
+
+    def server(self, artefact: Path) -> ServerModel:
+        """The blocks after the split."""
+        from baselines.partition.serving import load_tail  # noqa: PLC0415 - imports TensorFlow
+
+        d = load_description(artefact)
+        return load_tail(artefact / SERVER, d.split, d.classes, d.centroids)

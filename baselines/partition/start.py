@@ -1,0 +1,61 @@
+"""Start a chain as far as its shapes allow from the reference network: the stem, and the last blocks with the head.
+
+What lies between starts at random, but for residual blocks, which start as the identity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from baselines.networks.block_text import parse
+from baselines.networks.store import NetworkSpec
+from baselines.training.augment import to_unit
+
+START_SAMPLES = 512  # training pictures that the reference network's statistics are taken on
+
+
+def start_from(model: Any, blocks: tuple[str, ...], reference: Any, spec: NetworkSpec, x: npt.NDArray[np.uint8]) -> int:
+    """Copy what fits from the folded `reference` into the unfolded `model`; the number of convolutions copied.
+
+    Args:
+        x: uint8 training pictures [n, h, w, 3].
+    """
+    pairs = [(f"{ours}_conv", f"{theirs}_conv") for ours, theirs in _pairs(blocks, len(spec.widths))]
+    fitting = [
+        (ours, theirs)
+        for ours, theirs in pairs
+        if model.get_layer(ours).kernel.shape == reference.get_layer(theirs).kernel.shape
+    ]
+    seen = keras.Model(reference.input, [reference.get_layer(theirs).output for _, theirs in fitting])
+    outputs = seen(to_unit(x), training=False)
+    for (ours, theirs), output in zip(fitting, [outputs] if len(fitting) == 1 else outputs, strict=True):
+        kernel, bias = reference.get_layer(theirs).get_weights()
+        plain = np.asarray(output, dtype=np.float32) - bias
+        mean, variance = plain.mean(axis=(0, 1, 2)), plain.var(axis=(0, 1, 2))
+        bn = model.get_layer(ours.removesuffix("conv") + "bn")
+        model.get_layer(ours).set_weights([kernel])
+        bn.set_weights([np.sqrt(variance + bn.epsilon), mean + bias, mean, variance])
+    head = reference.get_layer("head_dense")
+    if model.get_layer("head_dense").kernel.shape == head.kernel.shape:
+        model.get_layer("head_dense").set_weights(head.get_weights())
+    for i, text in enumerate(blocks):
+        if parse(text).kind in ("ir", "fused") and any(layer.name == f"b{i}_add" for layer in model.layers):
+            bn = model.get_layer(f"b{i}_project_bn")
+            _, *rest = bn.get_weights()
+            bn.set_weights([np.zeros_like(rest[0]), *rest])
+    return len(fitting)
+
+
+def _pairs(blocks: tuple[str, ...], stages: int) -> list[tuple[str, str]]:
+    """(our block, the reference network's) that may be the same: the first, and from the end while kinds agree."""
+    pairs = [("b0", "stem")] if parse(blocks[0]).kind == "conv" else []
+    stage, i = stages - 1, len(blocks) - 1
+    while i > 0 and stage >= 0 and parse(blocks[i]).kind == "res" and parse(blocks[i - 1]).kind == "wide":
+        pairs += [(f"b{i}_{half}", f"stage{stage}_res_{half}") for half in "ab"]
+        pairs.append((f"b{i - 1}", f"stage{stage}"))
+        stage, i = stage - 1, i - 2
+    return pairs
