@@ -115,6 +115,7 @@ class Board:
         try:
             self.testbed.close()
         finally:
+            self.testbed.link.close()
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None

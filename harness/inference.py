@@ -57,6 +57,7 @@ def measure(
         with testbed.link.applied(link) if link else nullcontext():
             board.device.load(picture.tobytes())
             result = board.device.infer(sequence)
+            certificate = testbed.link.certificate if link else None
     except DeviceError as e:
         raise SampleFailed(str(e)) from e
     told = testbed.sample_log()
@@ -71,6 +72,7 @@ def measure(
     details = {"retries": board.device.retries - retries, "codec": _codec(result), "symbols": result.symbols}
     outcome = {
         "status": "ok",
+        "link_verdict": certificate.verdict if certificate else None,
         "predicted": result.label,
         "local_predicted": result.local_label,
         "exited": result.exited,

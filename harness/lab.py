@@ -57,9 +57,15 @@ class Lab:
         wifi = self.setup.wifi(testbed.name)
         address = reach.for_device(self.broker.address, self.setup.file.broker, wifi, testbed)
         run = self.root.rpartition("/")[2]
+        host, port = testbed.link.door(address.host, address.port)
+        if address.tls and (host, port) != (address.host, address.port):
+            raise BenchError(
+                "a link that is a detour can't carry TLS: the board would find another name than its certificate's",
+                cure="give boards a listener without TLS ([broker] device_url), or shape by netem",
+            )
         return Network(
-            broker_host=address.host,
-            broker_port=address.port,
+            broker_host=host,
+            broker_port=port,
             topic_prefix=f"{self.root}/{board:02d}",
             client_id=f"board-{run}-{board:02d}",
             ssid=wifi.ssid,

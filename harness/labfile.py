@@ -22,6 +22,8 @@ from harness.contracts.attachment import Attachment
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
 from harness.contracts.toml import Strict, read_toml
+from harness.link.config import LinkSection
+from harness.link.make import link_for
 from harness.power.probes import ProbeConfig
 from harness.provenance import file_sha256
 from harness.secret import LabPath, Secret
@@ -117,6 +119,7 @@ class TestbedSection(Attachment):
     place: str | None = Field(default=None, min_length=1)  # labgrid
     wifi: WifiSection | None = None  # where a board joins another network than the rest
     probe: ProbeConfig | None = None
+    link: LinkSection | None = None
 
     def attachment(self) -> Attachment:
         """What the testbed itself is told."""
@@ -130,7 +133,7 @@ class LabFile(Strict):
     edge: EdgeSection = EdgeSection()
     wifi: WifiSection = WifiSection()
     probe: ProbeConfig | None = None
-    link: dict[str, Any] = Field(default_factory=dict)
+    link: LinkSection = LinkSection()
     testbeds: dict[str, TestbedSection] = Field(default_factory=dict)
 
 
@@ -153,6 +156,13 @@ class LabSetup:
         """The probe at a testbed; the lab's one unless the testbed has its own."""
         return self.testbed(name).probe or self.file.probe
 
+    def link(self, name: str) -> LinkSection:
+        """Who shapes the link of a testbed; netem on the access point's interface unless another one is named."""
+        section = self.testbed(name).link or self.file.link
+        if section.kind == "netem" and section.interface is None:
+            return section.model_copy(update={"interface": self.wifi(name).interface})
+        return section
+
     def factory(self, name: str) -> Callable[[], Testbed]:
         """What makes testbeds of this name, each told where it is attached. Raises as `registry.testbed_class`."""
         kind = registry.testbed_class(name)
@@ -161,9 +171,23 @@ class LabSetup:
         def make() -> Testbed:
             made = kind()
             made.attach(section.attachment())
+            self._give_link(made)
             return made
 
         return make
+
+    def _give_link(self, testbed: Testbed) -> None:
+        """The lab's link instead of the testbed's own; an emulated board keeps its modelled one."""
+        own = self.testbed(testbed.name).link
+        if testbed.link.modelled:
+            if own is not None and own.kind != "none":
+                raise BenchError(
+                    f"the link of testbed {testbed.name} is modelled: {own.kind} has nothing to shape there",
+                    cure=f"remove link from [testbeds.{testbed.name}] of lab.toml",
+                )
+            return
+        if (shaped := link_for(self.link(testbed.name))) is not None:
+            testbed.link = shaped
 
     def facts(self) -> dict[str, Any] | None:
         """What a manifest says of it: it holds no secrets, only where they are kept."""

@@ -28,11 +28,13 @@ MODULE_BAUD = 4_000_000
 class StandInLink(Link):
     """Remembers what was applied."""
 
+    modelled = True
+
     def __init__(self) -> None:
         self._spec: LinkSpec | None = None
 
     def apply(self, spec: LinkSpec) -> None:
-        """Refuses what it does not model, as the virtual link does."""
+        """Refuses what it does not model."""
         if spec.up.jitter_ms or spec.up.loss:
             raise BenchError("the stand-in has no jitter and no loss")
         self._spec = spec

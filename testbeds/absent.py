@@ -27,6 +27,9 @@ class NoLink(Link):
     def __init__(self, refuse: TestbedAbsent) -> None:
         self._refuse = refuse
 
+    def check(self, spec: LinkSpec) -> None:
+        raise self._refuse
+
     def apply(self, spec: LinkSpec) -> None:
         raise self._refuse
 

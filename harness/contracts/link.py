@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -130,6 +130,8 @@ class Certificate(Strict):
 
 class Link(ABC):
     """Applies a LinkSpec to a testbed's link."""
+
+    modelled: ClassVar[bool] = False  # part of an emulated board: nothing on this host to be shaped or measured
 
     @contextmanager
     def applied(self, spec: LinkSpec) -> Iterator[None]:

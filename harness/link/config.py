@@ -15,8 +15,9 @@ _INTERFACE = r"^[A-Za-z0-9._-]{1,15}$"  # IFNAMSIZ
 class LinkSection(Strict):
     """Everything may be left out: the link is then as the testbed has it (the emulated board's own, or unshaped).
 
-    `netem` shapes `interface`, this host's access point, in both directions (root; docs/link.md). `userspace` and
-    `proxy` are a detour: boards connect to `listen`:`port` of this host and go on from there to the broker.
+    `netem` shapes `interface` (left out: that of [wifi]), this host's access point, in both directions (root;
+    docs/link.md). `userspace` and `proxy` are a detour: boards connect to `listen`:`port` of this host and go on from
+    there to the broker.
     """
 
     kind: Kind = "none"
@@ -33,8 +34,6 @@ class LinkSection(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> LinkSection:
-        if self.kind == "netem" and not self.interface:
-            raise ValueError("kind netem needs interface: the access point's")
         if self.kind != "netem" and (self.interface or self.probe_host):
             raise ValueError("interface and probe_host belong to kind netem")
         return self

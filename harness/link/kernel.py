@@ -30,7 +30,7 @@ class NetemLink(Link):
 
     def __init__(self, section: LinkSection, commands: Commands | None = None) -> None:
         if section.interface is None:
-            raise BenchError("a netem link needs an interface", cure="set interface in [link] of lab.toml")
+            raise BenchError("a netem link needs an interface", cure="set interface in [wifi] or [link] of lab.toml")
         self._section = section
         self._interface: str = section.interface
         self._commands = commands or Commands()

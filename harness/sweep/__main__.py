@@ -18,6 +18,7 @@ from harness.doctor import examine
 from harness.doctor.examine import Wanted
 from harness.doctor.report import Report
 from harness.images import Images
+from harness.link.kept import Kept
 from harness.store import Store
 from harness.sweep import axes, command_line, energy, facts, measure, outcome, prepare, repeat
 from harness.sweep.axes import Axis
@@ -129,7 +130,8 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
         store = Store(folder) if options.resume else Store.create(folder)
         report = examined or examine.cheap(ground.request.lab, options.testbed, ground.make, up)
         manifest["doctor"] = examine.attached(store, report)
-        bench = Bench(up, ground.make, ground.artefacts, firmware, data, ground.meter if options.energy else None)
+        meter = ground.meter if options.energy else None
+        bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
     return _finish(options, ground, store, data, said, procedure)

@@ -85,6 +85,9 @@ def ground(request: Request) -> Ground:
         testbed.check()
         with locks.held(testbed.identity):  # a board that another run has is told of before anything takes time
             request.axis.check(request.values, testbed)
+            for value in request.values:
+                if (spec := request.axis.applied(request.base, value).link) is not None:
+                    testbed.link.check(spec)
         ground_ = Ground(request, schemes, found, make, kind, testbed.description, testbed.pins_remote, many(testbed))
         if request.energy and not request.base.link:
             raise BenchError("the energy over an unshaped link is unknown", cure="give a --rate, or leave --energy out")

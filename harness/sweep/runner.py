@@ -18,7 +18,7 @@ from typing import Any
 from harness.artefacts import Artefact
 from harness.bringup import Board, State
 from harness.contracts.errors import BenchError, SampleFailed
-from harness.contracts.link import LinkSpec
+from harness.contracts.link import Certificate, LinkSpec
 from harness.contracts.testbed import Testbed
 from harness.device import Cancelled
 from harness.images import Images
@@ -62,6 +62,7 @@ class Bench:
     firmware: Mapping[str, Path]
     images: Images
     meter: Callable[[], EnergyMeter] | None = None  # energy of every sample, where asked for
+    certified: Callable[[str, Certificate], None] | None = None  # told what the link was at a point, where measured
 
 
 class Watcher:
@@ -168,10 +169,14 @@ def _take(bench: Bench, boards: Boards, meter: EnergyMeter | None, job: Job) -> 
     try:
         picture, services = bench.images.picture(planned.image), bench.lab.services
         if meter is None or job.link is None:
-            return measure(board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services)
-        return measure_with_energy(
-            meter, board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services
-        )
+            row = measure(board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services)
+        else:
+            row = measure_with_energy(
+                meter, board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services
+            )
+        if bench.certified and job.link is not None and (certificate := board.testbed.link.certificate):
+            bench.certified(planned.point.point_id, certificate)
+        return row
     except SampleFailed as e:
         if isinstance(e.__cause__, Cancelled):
             raise

@@ -24,9 +24,14 @@ _STOP_S = 5.0
 class UnshapedLink(Link):
     """The loopback as it is: nothing here can shape it."""
 
+    def check(self, spec: LinkSpec) -> None:
+        self.apply(spec)
+
     def apply(self, spec: LinkSpec) -> None:
         raise BenchError(
-            "testbed native has no shaped link", cure="use --testbed virtual for link sweeps, or run without a rate"
+            "testbed native has no shaped link",
+            cure='give it one (kind = "userspace" or "proxy" in [link] of lab.toml), use --testbed virtual, '
+            "or run with --rate none",
         )
 
     def read_back(self) -> LinkSpec | None:

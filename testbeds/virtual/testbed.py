@@ -39,6 +39,8 @@ class VirtualClock(Clock):
 class VirtualLinkControl(Link):
     """The emulated board's link: kept for a board that is flashed again."""
 
+    modelled = True
+
     def __init__(self, testbed: VirtualTestbed) -> None:
         self._testbed = testbed
         self.spec: LinkSpec | None = None
