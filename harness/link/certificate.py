@@ -9,6 +9,7 @@ from harness.contracts.errors import BenchError
 from harness.contracts.link import WAYS, Certificate, LinkProbe, LinkSpec, Verdict, Way
 from harness.link.config import LinkSection
 
+ROUNDS = 3  # of probes of one size: a host that was busy for a moment says nothing of the link
 DEFAULT_BYTES = (100, 2000, 10_000)  # what is sent here; below TCP's initial window, which a delay would show
 
 

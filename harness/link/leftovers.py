@@ -21,6 +21,7 @@ from harness.link.commands import Commands
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 4096
+_USUAL_SEGS = "65535"  # what a device has by itself, where no record tells
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def _by_name(commands: Commands) -> list[str]:
         root = netem.root_qdisc(commands.ask("tc", "-j", "qdisc", "show", "dev", name))
         if root and root.get("handle") == netem.HANDLE and commands.attempt("tc", "qdisc", "del", "dev", name, "root"):
             commands.attempt("tc", "qdisc", "del", "dev", name, "ingress")
+            commands.attempt("ip", "link", "set", "dev", name, "gso_max_segs", _USUAL_SEGS)
             found.append(f"{name}: a qdisc of an earlier run; removed")
     return found
 

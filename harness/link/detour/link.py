@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import WAYS, Certificate, Link, LinkProbe, LinkSpec
-from harness.link.certificate import DEFAULT_BYTES, certify, judged
+from harness.link.certificate import DEFAULT_BYTES, ROUNDS, certify, judged
 from harness.link.config import LinkSection
 from harness.link.probes import tcp_probe
 from harness.processes import inherited_path
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 _ANSWER_S = 30.0
 _STOP_S = 3.0
-_ROUNDS = 3  # of probes of one size: a host that was busy for a moment says nothing of the link
 _REPEAT_S = 3.0  # a lost segment's time-outs, beyond three times the ideal
 
 
@@ -85,7 +84,7 @@ class DetourLink(Link):
                 for size in sorted(message_bytes or DEFAULT_BYTES):
                     ideal = spec.ideal_ms(way, size)
                     patience = _REPEAT_S + 3e-3 * ideal
-                    for attempt in range(1, _ROUNDS + 1):
+                    for attempt in range(1, ROUNDS + 1):
                         times = [probe.one_way_ms(way, size, patience) for _ in range(self._section.probes)]
                         seen = judged(self._section, spec, way, size, times, ideal, rounds=attempt)
                         if seen.ok:
