@@ -33,8 +33,8 @@ def complaints(latencies_ms: Sequence[float], *, asked_share: float | None = Non
     width = interval.width_share
     if asked_share is not None and width is not None and width > asked_share:
         said.append(
-            f"after {interval.n} samples the median's interval is still {width:.1%} of it wide, asked for were "
-            f"{asked_share:.1%}: raise --max-samples, or find what disturbs the board"
+            f"after {interval.n} samples the median's interval is still {_percent(width)} of it wide, asked for were "
+            f"{_percent(asked_share)}: raise --max-samples, or find what disturbs the board"
         )
     if len(latencies_ms) < _FEW:
         return said
@@ -55,8 +55,8 @@ def _drift(values: Sequence[float]) -> str | None:
         return None
     way = "rose" if found.difference > 0 else "fell"
     return (
-        f"latency {way} by {abs(found.share):.1%} from the first half of its samples to the second: the board was not "
-        "settled (more --warmup), grew warm, or something else began or ended beside it"
+        f"latency {way} by {_percent(abs(found.share))} from the first half of its samples to the second: the board "
+        "was not settled (more --warmup), grew warm, or something else began or ended beside it"
     )
 
 
@@ -86,6 +86,10 @@ def _spread(values: Sequence[float]) -> str | None:
     if not middle or (high - low) / middle <= _SPREAD:
         return None
     return (
-        f"half of the samples lie within {(high - low) / middle:.0%} of the median: other work on the host, the radio, "
-        "or images that differ much (see payload_bytes)"
+        f"the middle half of the samples spans {_percent((high - low) / middle)} of the median: other work on the "
+        "host, the radio, or images that differ much (see payload_bytes)"
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

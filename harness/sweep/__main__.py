@@ -75,8 +75,8 @@ def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
     )
     if procedure.repeat_until and procedure.max_samples:
         console.print(
-            f"repeats   further images until the median's interval is {procedure.repeat_until:.1%} of it or narrower, "
-            f"at most {procedure.max_samples} a point"
+            f"repeats   further images until the median's interval is {100 * procedure.repeat_until:g} % of it or "
+            f"narrower, at most {procedure.max_samples} a point"
         )
     console.print("nothing was measured (--dry-run)")
     return 0

@@ -6,13 +6,20 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness import artefacts
 from harness.artefacts import Artefact
 from harness.bringup import Board
 from harness.contracts.testbed import Network
+from harness.images import Images
+from harness.lab import Lab
+from harness.services import Services
 from harness.stand_in import StandInTestbed
+from harness.sweep.runner import Bench
+
+from .benches import StubBroker
 
 LOCAL = """
 scheme = "{scheme}"
@@ -80,3 +87,43 @@ def make_board(network: Network, tmp_path: Path) -> Callable[..., Board]:
         return Board(StandInTestbed(artefact, **options), artefact, image, network, cancelled=threading.Event())
 
     return make
+
+
+@pytest.fixture
+def data() -> Images:
+    """Twelve pictures of noise."""
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 3), dtype=np.uint8)
+    return Images("tiny", pictures, np.arange(12, dtype=np.uint8) % 4, 4, "0" * 64)
+
+
+@pytest.fixture
+def make_bench(
+    make_artefact: Callable[..., Artefact], data: Images, tmp_path: Path
+) -> Callable[..., tuple[Bench, list[StandInTestbed]]]:
+    """Makes a bench of stand-ins, and the list of those that were made; `prepare` spoils each as it is flashed."""
+
+    def make_it(prepare: Callable[[StandInTestbed], None] = lambda _: None) -> tuple[Bench, list[StandInTestbed]]:
+        artefacts = {"near": make_artefact("near", offloads=False), "far": make_artefact("far", offloads=True)}
+        services = Services()
+        made: list[StandInTestbed] = []
+        # Boards is handed a factory that makes a stand-in for whichever image is flashed.
+        order = {artefacts[name].folder.name: artefacts[name] for name in artefacts}
+
+        class Any_(StandInTestbed):
+            def __init__(self) -> None:
+                super().__init__(order["near"])
+                made.append(self)
+
+            def flash(self, image: Path) -> None:
+                super().flash(image)
+                self.device.artefact = order[image.stem]
+                self.device.inferred = lambda prefix, sequence: services.hear(
+                    f"{prefix}/service", b'{"seq": %d, "service_us": 1234, "status": 0}' % sequence
+                )
+                prepare(self)
+
+        firmware = {name: tmp_path / f"{name}.elf" for name in artefacts}
+        lab = Lab(StubBroker(), None, services, "agile/00000000")  # type: ignore[arg-type]
+        return Bench(lab, Any_, artefacts, firmware, data), made
+
+    return make_it

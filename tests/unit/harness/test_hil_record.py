@@ -59,6 +59,14 @@ def _rows(total_ms: float, n: int = 8) -> list[dict[str, Any]]:
     return [runs.measured(i, i, total_ms=total_ms + 0.01 * i) for i in range(n)]
 
 
+def _kept(folder: Path, total_ms: float, n: int = 8) -> Path:
+    """A stored session."""
+    with SessionRecord(folder, runs.manifest(kind="hil")) as record:
+        for i, row in enumerate(_rows(total_ms, n)):
+            record.keep(runs.planned(i, i), row)
+    return folder
+
+
 def _session(folder: Path, total_ms: float, *argv: str, n: int = 8) -> subprocess.CompletedProcess[str]:
     manifest = runs.manifest(kind="hil", status="running")
     (folder / "told.json").write_text(json.dumps({"rows": _rows(total_ms, n), "manifest": manifest}))
@@ -82,29 +90,37 @@ def test_a_saved_session_is_a_run_like_any_other(tmp_path: Path) -> None:
     assert (told["total_ms_source"], told["n"], told["payload_bytes"]) == ("modelled", "8", "500")
 
 
-def test_comparing_fails_only_when_something_is_worse(tmp_path: Path) -> None:
-    assert _session(tmp_path, 10.0, "--save", "first").returncode == 0
-    same = _session(tmp_path, 10.05, "--compare", "first", "--testbed", "virtual")
-    assert same.returncode == 0, same.stdout
-    assert "total_ms: 10.04 -> 10.09 ms" in same.stdout
-    assert "trifling" in same.stdout
-    assert "0 of 3 are worse" in same.stdout
+def test_a_session_that_is_slower_than_the_run_named_fails(tmp_path: Path) -> None:
+    _kept(tmp_path / "results" / "saved" / "first", 10.0)
     slower = _session(tmp_path, 12.0, "--compare", "first")
     assert slower.returncode == 1, slower.stdout
-    assert "total_ms: 10.04 -> 12.04 ms, +19.9 %" in slower.stdout
-    assert "slower" in slower.stdout
+    assert "agilenn total_ms: 10.04 -> 12.04 ms, +19.9 % [+2, +2] (n 8): slower" in slower.stdout
     assert "1 of 3 are worse" in slower.stdout
-    allowed = _session(tmp_path, 12.0, "--compare", "first", "--minimum-effect", "30%")
-    assert allowed.returncode == 0, allowed.stdout
-    assert len(list((tmp_path / "results" / "runs").iterdir())) >= 1
+    (run,) = (tmp_path / "results" / "runs").iterdir()
+    assert run.name.endswith("-hil-virtual")
 
 
-def test_few_samples_are_called_few(tmp_path: Path) -> None:
-    assert _session(tmp_path, 10.0, "--save", "first", n=3).returncode == 0
-    done = _session(tmp_path, 99.0, "--compare", "first", n=3)
-    assert done.returncode == 0
-    assert "n too small" in done.stdout
-    assert "--hil-images" in done.stdout
+@pytest.mark.parametrize(
+    ("total_ms", "n", "least", "worse", "told"),
+    [
+        (10.0, 8, 0.02, False, "same"),
+        (10.05, 8, 0.02, False, "trifling"),
+        (12.0, 8, 0.02, True, "slower"),
+        (12.0, 8, 0.30, False, "trifling"),
+        (8.0, 8, 0.02, False, "faster"),
+        (99.0, 3, 0.02, False, "n too small"),
+    ],
+)
+def test_only_what_is_significant_and_large_enough_is_worse(
+    total_ms: float, n: int, least: float, worse: bool, told: str, tmp_path: Path
+) -> None:
+    base, other = _kept(tmp_path / "a", 10.0), _kept(tmp_path / "b", total_ms, n)
+    lines, differs = hil_record.compared(base, other, least)
+    assert differs == []
+    (latency,) = [line for line in lines if line.metric == "total_ms"]
+    assert latency.worse is worse
+    assert hil_record.text(latency).endswith(told)
+    assert ("--hil-images" in hil_record.verdict_text(lines, least)) is (n < 5)
 
 
 @pytest.fixture
@@ -136,8 +152,7 @@ def test_names_are_checked(saved: Path) -> None:
     ("argv", "told"),
     [
         (("--save", "first"), "is there already"),
-        (("--compare", "future"), "has version 9"),
-        (("--compare", "first", "--minimum-effect", "much"), "'much' is no share"),
+        (("--compare", "future", "--minimum-effect", "5%"), "has version 9"),
     ],
 )
 def test_wrong_options_end_the_session_before_anything_is_measured(

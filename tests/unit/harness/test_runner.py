@@ -4,102 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from harness.artefacts import Artefact
-from harness.bringup import BoardSettings
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
-from harness.images import Images
-from harness.lab import BoardKind, Lab
-from harness.mqtt import BrokerAddress
-from harness.sample import COLUMNS, Planned, Point
-from harness.services import Services
+from harness.sample import COLUMNS, Planned
 from harness.stand_in import StandInTestbed
-from harness.sweep.plan import make
-from harness.sweep.runner import Bench, Job, Watcher, run
+from harness.sweep.runner import Watcher, run
 
-
-class StubBroker:
-    """Alive until told otherwise."""
-
-    address = BrokerAddress("127.0.0.1", 1883, "bench", "hush")
-    title = "stub"
-    dead = False
-
-    def check(self) -> None:
-        if self.dead:
-            raise BenchError("the broker (stub) died")
-
-
-@pytest.fixture
-def data() -> Images:
-    pictures = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 3), dtype=np.uint8)
-    return Images("tiny", pictures, np.arange(12, dtype=np.uint8) % 4, 4, "0" * 64)
-
-
-@pytest.fixture
-def make_bench(
-    make_artefact: Callable[..., Artefact], data: Images, tmp_path: Path
-) -> Callable[..., tuple[Bench, list[StandInTestbed]]]:
-    def make_it(prepare: Callable[[StandInTestbed], None] = lambda _: None) -> tuple[Bench, list[StandInTestbed]]:
-        artefacts = {"near": make_artefact("near", offloads=False), "far": make_artefact("far", offloads=True)}
-        services = Services()
-        made: list[StandInTestbed] = []
-        # Boards is handed a factory that makes a stand-in for whichever image is flashed.
-        order = {artefacts[name].folder.name: artefacts[name] for name in artefacts}
-
-        class Any_(StandInTestbed):
-            def __init__(self) -> None:
-                super().__init__(order["near"])
-                made.append(self)
-
-            def flash(self, image: Path) -> None:
-                super().flash(image)
-                self.device.artefact = order[image.stem]
-                self.device.inferred = lambda prefix, sequence: services.hear(
-                    f"{prefix}/service", b'{"seq": %d, "service_us": 1234, "status": 0}' % sequence
-                )
-                prepare(self)
-
-        firmware = {name: tmp_path / f"{name}.elf" for name in artefacts}
-        lab = Lab(StubBroker(), None, services, "agile/00000000")  # type: ignore[arg-type]
-        return Bench(lab, Any_, artefacts, firmware, data), made
-
-    return make_it
-
-
-def _jobs(images: list[int]) -> list[Job]:
-    points = [Point(s, "tiny", "compact", "stand_in", r) for s in ("near", "far") for r in (1e6, 6e6)]
-    plan = make(points, images, [11], 0, free=True)
-
-    def job(p: Planned) -> Job:
-        pinned = 2.5 if p.point.scheme == "far" else None
-        return Job(p, BoardKind(p.point.scheme, BoardSettings()), LinkSpec.symmetric(p.point.rate_bps), pinned)
-
-    return [job(p) for p in plan.samples]
-
-
-def _rows(bench: Bench, jobs: list[Job], workers: int) -> list[dict[str, Any]]:
-    return sorted((row for _, row in run(bench, jobs, workers, Watcher()) if row), key=lambda r: r["order"])
+from .benches import StubBroker, make_jobs, rows_of
 
 
 def test_rows_are_the_same_with_one_worker_and_with_three(make_bench: Callable[..., Any]) -> None:
     bench, made = make_bench()
-    one = _rows(bench, _jobs([0, 1, 2, 3]), 1)
+    one = rows_of(bench, make_jobs([0, 1, 2, 3]), 1)
     assert len(made) == 2
-    three = _rows(bench, _jobs([0, 1, 2, 3]), 3)
+    three = rows_of(bench, make_jobs([0, 1, 2, 3]), 3)
     assert one == three
     assert all(testbed.steps[-1] == "close" for testbed in made)
 
 
 def test_a_row_tells_stages_bytes_and_sources(make_bench: Callable[..., Any]) -> None:
     bench, _ = make_bench()
-    rows = _rows(bench, _jobs([0]), 1)
+    rows = rows_of(bench, make_jobs([0]), 1)
     far = next(r for r in rows if r["scheme"] == "far" and not r["warmup"])
     near = next(r for r in rows if r["scheme"] == "near" and not r["warmup"])
     assert tuple(far) == COLUMNS
@@ -133,7 +62,7 @@ def test_a_sample_is_kept_before_its_board_begins_the_next(make_bench: Callable[
             told.append(("kept", planned.key))
 
     bench, _ = make_bench()
-    jobs = _jobs([0, 1, 2, 3])
+    jobs = make_jobs([0, 1, 2, 3])
     yielded = list(run(bench, jobs, 1, Heard()))
     assert [key for what, key in told if what == "kept"] == [j.planned.key for j in jobs if j.planned.image != 2]
     assert [what for what, _ in told] == ["began", "kept"] * (len(told) // 2)
@@ -149,7 +78,7 @@ def test_a_failed_sample_is_kept_and_the_next_one_works(make_bench: Callable[...
             testbed.device.faults.extend([None] * 4 + ["nak"])  # HELLO CONFIG CONNECT STATS, then LOAD fails
 
     bench, _ = make_bench(prepare)
-    rows = [r for r in _rows(bench, _jobs([0, 1]), 1) if r["scheme"] == "far"]
+    rows = [r for r in rows_of(bench, make_jobs([0, 1]), 1) if r["scheme"] == "far"]
     assert [r["status"] for r in rows].count("failed") == 1
     failed = next(r for r in rows if r["status"] == "failed")
     assert "refused" in failed["error"]
@@ -159,8 +88,8 @@ def test_a_failed_sample_is_kept_and_the_next_one_works(make_bench: Callable[...
 
 def test_a_wait_beyond_the_cycle_counter_is_a_failed_sample(make_bench: Callable[..., Any]) -> None:
     bench, _ = make_bench()
-    jobs = [replace(job, link=LinkSpec.symmetric(100.0)) for job in _jobs([0])]
-    rows = _rows(bench, jobs, 1)
+    jobs = [replace(job, link=LinkSpec.symmetric(100.0)) for job in make_jobs([0])]
+    rows = rows_of(bench, jobs, 1)
     for row in rows:
         assert (row["status"], row["total_ms"] is None) == (
             ("failed", True) if row["scheme"] == "far" else ("ok", False)
@@ -174,7 +103,7 @@ def test_a_board_that_never_comes_up_ends_the_run(make_bench: Callable[..., Any]
 
     bench, made = make_bench(prepare)
     with pytest.raises(BenchError, match="refused request 0x02"):
-        _rows(bench, _jobs([0]), 1)
+        rows_of(bench, make_jobs([0]), 1)
     assert all(testbed.steps[-1] == "close" for testbed in made)
 
 
@@ -186,14 +115,14 @@ def test_a_dead_broker_is_the_error_that_is_told(make_bench: Callable[..., Any])
     bench, _ = make_bench(prepare)
     try:
         with pytest.raises(BenchError, match=r"the broker .stub. died"):
-            _rows(bench, _jobs([0]), 1)
+            rows_of(bench, make_jobs([0]), 1)
     finally:
         StubBroker.dead = False
 
 
 def test_boards_are_given_back_when_the_caller_stops(make_bench: Callable[..., Any]) -> None:
     bench, made = make_bench()
-    samples = run(bench, _jobs([0, 1, 2, 3, 4, 5]), 2, Watcher())
+    samples = run(bench, make_jobs([0, 1, 2, 3, 4, 5]), 2, Watcher())
     next(samples)
     samples.close()
     assert made

@@ -34,7 +34,7 @@ def test_two_groups_are_told_with_both_middles() -> None:
 
 def test_a_wide_spread_is_told() -> None:
     said = stability.complaints(list(20 + _noise(60, spread=4)))
-    assert any("half of the samples" in text for text in said)
+    assert any("middle half of the samples" in text for text in said)
 
 
 def test_an_interval_wider_than_asked_names_the_cure() -> None:
