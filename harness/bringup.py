@@ -14,12 +14,14 @@ from typing import assert_never
 
 from harness import locks
 from harness.artefacts import Artefact
-from harness.contracts.errors import BenchError
+from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.testbed import Network, Testbed
-from harness.device import BOARD, EMULATED, Device
+from harness.device import BOARD, EMULATED, Cancelled, Device
 from harness.messages import Info, Stats, config_tlvs
 
 log = logging.getLogger(__name__)
+
+MOST_FAILURES = 6
 
 
 class State(IntEnum):
@@ -67,6 +69,8 @@ class Board:
         self._cancelled = cancelled
         self._device: Device | None = None
         self._lock: locks.BoardLock | None = None
+        self._was_ready = False
+        self._failures = 0  # to come back, one after another
 
     @property
     def device(self) -> Device:
@@ -100,6 +104,31 @@ class Board:
         """After a failed sample: restart the firmware and come back to ready."""
         self.state = min(self.state, State.FLASHED)
         return self.to(State.READY)
+
+    def for_sample(self) -> Board:
+        """Come to ready. A board that was ready once may take a while to come back (its broker, its access point or
+        its cable is away): each failure is one sample's, after a pause that grows; `MOST_FAILURES` in a row are final.
+
+        Raises:
+            SampleFailed: not this time.
+            BenchError: it never was ready, or has not come back for too long.
+        """
+        if self.state is State.READY:
+            return self
+        if self._failures:
+            (self._cancelled or threading.Event()).wait(min(8.0, 0.25 * 2**self._failures))
+        try:
+            self.to(State.READY)
+        except BenchError as e:
+            if not self._was_ready or isinstance(e, Cancelled):
+                raise
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                raise
+            self.state = min(self.state, State.FLASHED)
+            raise SampleFailed(f"the board did not come back: {e.what}", cure=e.cure) from e
+        self._was_ready, self._failures = True, 0
+        return self
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
         """Make ready for one sample. What a testbed restores, the host's side of the dialogue is restored with:

@@ -67,12 +67,14 @@ class Patience:
     attempts: int = 4
     hello_s: float = 0.4  # often and briefly: a board that is just starting hears nothing of the first ones
     hello_attempts: int = 15
+    infer_s: float = 15.0  # above the board's own reply time-out: a damaged answer is asked for again soon
+    infer_attempts: int = 8
 
 
 BOARD = Patience()
 # An emulated board's console loses nothing, however slow the host is; and a request sent twice would leave other traces
 # in caches and predictor than one sent once, so that the load of the host would show in the cycles.
-EMULATED = Patience(timeout_s=60.0, attempts=2, hello_s=60.0, hello_attempts=2)
+EMULATED = Patience(timeout_s=60.0, attempts=2, hello_s=60.0, hello_attempts=2, infer_s=120.0, infer_attempts=2)
 
 
 class Device:
@@ -140,9 +142,13 @@ class Device:
             if received != offset + len(part):
                 raise DeviceError(f"the device holds {received} bytes of the image, not {offset + len(part)}")
 
-    def infer(self, sample: int, timeout_s: float = 120.0) -> Result:
+    def infer(self, sample: int, timeout_s: float | None = None) -> Result:
         """Run one inference with the sequence number `sample` (u16) in its payload."""
-        payload = self._ask(INFER, struct.pack("<H", sample), least=RESULT.size, timeout_s=timeout_s, attempts=2)
+        p = self._patience
+        limit_s = timeout_s or p.infer_s
+        payload = self._ask(
+            INFER, struct.pack("<H", sample), least=RESULT.size, timeout_s=limit_s, attempts=p.infer_attempts
+        )
         status, exited, label, local, codec, _, size, symbols, *cycles = RESULT.unpack_from(payload)
         if status >= len(STATUS):
             raise DeviceError(f"the device answered with unknown status {status}")

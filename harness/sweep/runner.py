@@ -164,9 +164,8 @@ def _take(bench: Bench, boards: Boards, meter: EnergyMeter | None, job: Job) -> 
     planned = job.planned
     label = int(bench.images.labels[planned.image])
     board: Board = boards.get(job.kind)
-    if board.state < State.READY:
-        board.to(State.READY)
     try:
+        board.for_sample()
         picture, services = bench.images.picture(planned.image), bench.lab.services
         if meter is None or job.link is None:
             row = measure(board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services)
@@ -181,5 +180,5 @@ def _take(bench: Bench, boards: Boards, meter: EnergyMeter | None, job: Job) -> 
         if isinstance(e.__cause__, Cancelled):
             raise
         log.warning("%s, image %d failed: %s", planned.point.scheme, planned.image, e)
-        board.state = State.FLASHED  # comes back through reset before its next sample
+        board.state = min(board.state, State.FLASHED)  # comes back through reset before its next sample
         return failed(planned, label, str(e))

@@ -72,6 +72,21 @@ class NativeTestbed(Testbed):
         master, slave = os.openpty()
         self._pty = (master, slave)
         tty.setraw(slave)
+        self._start(master)
+
+    def press_reset(self) -> None:
+        """Restart firmware and module under an open console port, as the button of a board does."""
+        if self._pty is None:
+            raise BenchError("the native board is not running", cure="reset it first")
+        self._stop()
+        self._start(self._pty[0])
+
+    def unplug(self) -> None:
+        """Pull the cable: whoever has the console port open sees it fail; `reset` plugs it in again."""
+        self._stop()
+        self._close_pty()
+
+    def _start(self, master: int) -> None:
         ours, theirs = socket.socketpair()
         self._module = HostTimeModule(ours)
         try:
@@ -110,6 +125,10 @@ class NativeTestbed(Testbed):
 
     def close(self) -> None:
         self._close_port()
+        self._stop()
+        self._close_pty()
+
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:
@@ -121,6 +140,8 @@ class NativeTestbed(Testbed):
         if self._module is not None:
             self._module.close()
             self._module = None
+
+    def _close_pty(self) -> None:
         if self._pty is not None:
             for number in self._pty:
                 with contextlib.suppress(OSError):
