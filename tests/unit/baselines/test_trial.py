@@ -1,0 +1,120 @@
+"""A point of a training sweep on the synthetic set: figures, symbols, what is shared, what is found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from baselines.agilenn import warm
+from baselines.agilenn.trial import Trials
+from baselines.data import DataSet
+from baselines.recipe import AgileNNRecipe, load_recipe
+from baselines.training.interface import Silent
+from harness.contracts.paths import cache_dir
+from harness.sweep.trained import points
+from harness.sweep.trained.axes import Setting
+from harness.sweep.trained.plan import Budget
+
+OVERRIDES = {
+    "batch": "16",
+    "validation": "32",
+    "reference.epochs": "1",
+    "reference.batch": "16",
+    "reference.validation": "32",
+    "reference.widths": "[8]",
+    "network.remote_widths": "[8]",
+    "network.local_widths": "[4]",
+    "importance.batch": "8",
+    "preselect.samples": "32",
+    "codebook.centroids": "4",
+    "precision": "float32",
+}
+BUDGET = Budget(max_train=64, epochs=1, finish_epochs=1, warmup_epochs=0.3, attention_samples=20)
+BASE = points.Base("cifar10", "compact", OVERRIDES, BUDGET)
+
+
+class Phases(Silent):
+    """Which phases were begun with something left to do."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+
+    def begin(self, title: str, epochs: int, steps: int, first_epoch: int) -> None:
+        if first_epoch < epochs:
+            self.titles.append(title)
+
+
+def test_points_share_a_warm_start_and_are_trained_once(tmp_path: Path, tiny: DataSet) -> None:
+    phases = Phases()
+    trials = Trials(tiny, phases)
+    first, trained = points.take(BASE, Setting("0.8", {"losses.rho": "0.8"}), "rho", trials, tiny.checksum, [tmp_path])
+    assert trained
+    assert phases.titles == ["reference network", "warm start of the extractor", "joint training", "local branch"]
+    assert (first["n_validation"], first["n_test"], first["n_attention"], first["samples"]) == (32, 40, 20, 64)
+    assert 0 <= first["accuracy"] <= 1
+    assert 0 < first["skewness"] <= 1
+    assert (
+        first["payload_bytes_mean"] <= 16 + 16 * 16 * 19 / 4
+    )  # the header, then 2 bits a symbol where LZW does not pay
+    assert first["compression"] == pytest.approx(4 * 16 * 16 * 24 / first["payload_bytes_mean"], rel=1e-3)
+    assert not list((cache_dir() / "training").glob("trial-*"))  # only the row and what is shared stay
+
+    phases.titles.clear()
+    other, trained = points.take(BASE, Setting("0.2", {"network.split": "0.3"}), "topk", trials, tiny.checksum, [])
+    assert trained
+    assert (phases.titles, other["k"]) == (["joint training", "local branch"], 7)
+    phases.titles.clear()
+    again, trained = points.take(BASE, Setting("best", {"losses.rho": "0.8"}), "ablation", trials, tiny.checksum, [])
+    assert not trained
+    assert phases.titles == []
+    assert again == first | {"axis": "ablation", "value": "best"}
+
+
+def test_control_sends_what_is_not_quantised(tiny: DataSet) -> None:
+    recipe = BASE.recipe(Setting("control", {}, "control"))
+    trial = Trials(tiny, Silent()).run(recipe, attention_samples=10)
+    assert trial.symbols is None
+    assert trial.figures["accuracy"] == trial.figures["remote_accuracy"]
+    assert "skewness" not in trial.figures
+
+
+def recipe(**overrides: str) -> AgileNNRecipe:
+    changes = {key.replace("__", "."): value for key, value in overrides.items()}
+    return load_recipe(AgileNNRecipe, "agilenn", "cifar10", "compact", overrides=changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"losses__rho": "0.7"}, True),
+        ({"network__split": "0.3"}, True),
+        ({"codebook__centroids": "4"}, True),
+        ({"importance__method": "ig"}, True),
+        ({"epochs": "3"}, True),
+        ({"network__stride": "4"}, False),
+        ({"network__first_channels": "12"}, False),
+        ({"seed": "1"}, False),
+        ({"learning_rate": "0.01"}, False),
+        ({"reference__epochs": "3"}, False),
+    ],
+)
+def test_the_warm_extractor_is_shared_by_what_it_does_not_depend_on(
+    tiny: DataSet, change: dict[str, Any], same: bool
+) -> None:
+    one, other = (warm.warm_folder(r, tiny, 100) for r in (recipe(), recipe(**change)))
+    assert (one == other) is same
+
+
+def test_random_channels_follow_the_seed() -> None:
+    from baselines.agilenn.preselect import channel_order  # noqa: PLC0415
+
+    channels = np.ones((4, 24), np.float32)
+    first = channel_order(channels, 5, "random", 0)
+    assert sorted(first.tolist()) == list(range(24))
+    assert np.array_equal(first, channel_order(channels, 5, "random", 0))
+    assert not np.array_equal(first[:5], channel_order(channels, 5, "random", 1)[:5])
