@@ -57,14 +57,17 @@ class ImportanceMeter:
 
     def __call__(self, features: Any, labels: Any) -> tuple[Any, Any]:
         """Importance per element, float32 >= 0 [n, h, w, c], and the reference network's logits on `features`."""
-        gradient, logits = self._gradient(features, labels)
         if self._method == "saliency":
+            gradient, logits = self._gradient(features, labels)
             return tf.abs(gradient), logits
+        # All points of the path in one batch: many gradients of a batch each would be as many copies of the graph.
         last = self._steps - 1
-        mean = 0.5 * (tf.gather(self._at_zero, labels) + gradient)
-        for i in range(1, last):
-            mean += self._gradient(features * (i / last), labels)[0]
-        return tf.abs(features * (mean / last)), logits
+        path = tf.concat([features * ((i + 1) / last) for i in range(last)], axis=0)
+        gradients, logits = self._gradient(path, tf.tile(labels, [last]))
+        by_point = tf.reshape(gradients, tf.concat([[last], tf.shape(features)], axis=0))
+        ends = 0.5 * (tf.gather(self._at_zero, labels) + by_point[-1])
+        mean = (ends + tf.reduce_sum(by_point[:-1], axis=0)) / last
+        return tf.abs(features * mean), logits[-tf.shape(features)[0] :]
 
 
 def channel_importance(importance: Any) -> Any:

@@ -47,6 +47,7 @@ class Latency:
     remote_ms: float
     samples: int
     worst: float
+    of_weights: str = ""  # the run's AgileNN weights, where its manifest tells
 
     def network_ms(self, payload_bytes: float, rate_bps: float) -> float:
         """Waiting time less the edge's."""
@@ -131,7 +132,15 @@ def fit(run: Path) -> Latency:
         remote_ms=median("remote_ms"),
         samples=len(sent),
         worst=worst,
+        of_weights=_weights(run / "manifest.json"),
     )
+
+
+def _weights(manifest: Path) -> str:
+    try:
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["schemes"]["agilenn"]["weights"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

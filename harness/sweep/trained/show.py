@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from rich.table import Table
 
 from harness import style, tables
 from harness.sweep.trained.axes import Published
+from harness.sweep.trained.latency import RATES
+from harness.sweep.trained.pareto import front
 from harness.sweep.trained.rows import Row
 
 # Column -> text of its head, factor from our unit to the shown one, digits.
@@ -151,7 +154,62 @@ def plot(
         axes.set_xlabel(axis_title)
         axes.set_ylabel("%")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
-        figure.supxlabel(note, fontsize=6.5, color="#444444", wrap=True)
+        figure.supxlabel(textwrap.fill(note, 100), fontsize=6.5, color="#444444")
+        written = [out.with_suffix(f".{kind}") for kind in ("png", "svg")]
+        for path in written:
+            figure.savefig(path, metadata=style.METADATA[path.suffix[1:]])
+        plt.close(figure)
+    return written
+
+
+def against_latency(rows: Sequence[Row], *, marked: str, label: str, joined: bool, note: str, out: Path) -> list[Path]:
+    """Accuracy against the total latency, a panel a rate; the row `marked` stands out. PNG and SVG.
+
+    Args:
+        joined: the rows are steps of one setting: draw a line through them. Else the front is drawn.
+    """
+    import matplotlib  # noqa: PLC0415
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    with plt.rc_context(style.RC):
+        figure, panels = plt.subplots(1, len(RATES), figsize=(7.2, 3.2), layout="constrained", sharey=True)
+        drawn, other = style.line("agilenn", 0), style.line("", 5)
+        for axes, total in zip(panels, RATES, strict=True):
+            x, y = [r[total] for r in rows], [100 * r["accuracy"] for r in rows]
+            if joined:
+                axes.plot(x, y, color=drawn.colour, marker=drawn.marker, markersize=3)
+            else:
+                axes.plot(x, y, color=drawn.colour, marker=drawn.marker, linestyle="none")
+                best = sorted((r[total], 100 * r["accuracy"]) for r in rows if r["value"] in front(rows, total))
+                axes.plot([p[0] for p in best], [p[1] for p in best], color=drawn.colour, linewidth=1.0, linestyle=":")
+                for row in rows:
+                    axes.annotate(
+                        str(row["value"]),
+                        (row[total], 100 * row["accuracy"]),
+                        xytext=(3, 3),
+                        textcoords="offset points",
+                        fontsize=5.5,
+                    )
+            for row in rows:
+                if row["value"] == marked:
+                    axes.plot(
+                        [row[total]],
+                        [100 * row["accuracy"]],
+                        color=other.colour,
+                        marker="*",
+                        markersize=11,
+                        linestyle="none",
+                        label=label,
+                    )
+            axes.set_title(HEADS[total][0].removesuffix(" ms"))
+            axes.set_xlabel("mean latency (ms)")
+            axes.set_xlim(0, (1.1 if joined else 1.3) * max(x))  # room for names
+        panels[0].set_ylabel("accuracy (%)")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", frameon=False)
+        figure.supxlabel(textwrap.fill(note, 150), fontsize=6, color="#444444")
         written = [out.with_suffix(f".{kind}") for kind in ("png", "svg")]
         for path in written:
             figure.savefig(path, metadata=style.METADATA[path.suffix[1:]])

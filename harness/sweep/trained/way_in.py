@@ -51,6 +51,7 @@ class Outcome:
     note: str
     published: Published
     paper: str = ""
+    marked: str = ""  # a row that stands out in the plot against latency
     beside: tuple[Row, ...] = ()  # the paper's rows where its axis is another than ours: shown below, not written
 
 
@@ -124,13 +125,15 @@ def _alpha(options: argparse.Namespace) -> Outcome:
 def _exit(options: argparse.Namespace) -> Outcome:
     fitted = latency.fit(options.run or latency.newest(Path("results"), options.dataset))
     start_tensorflow(os.cpu_count() or 2)
-    found, chosen = committed.exits(committed.Weights(options.dataset, options.profile), fitted)
+    weights = committed.Weights(options.dataset, options.profile)
+    found, chosen = committed.exits(weights, fitted)
+    other = "" if fitted.of_weights == weights.artefact.weights else ", which had other weights"
     note = (
         f"Threshold chosen on validation: {chosen} (sends least, costs at most {100 * committed.MOST_LOSS:g} points "
-        f"there). {fitted.note}"
+        f"there). {fitted.note}{other}"
     )
     columns = ("accuracy", "validation_accuracy", "share_sent", *latency.RATES)
-    return Outcome(found, columns, f"Early exit, {options.dataset}", "exit threshold", note, {})
+    return Outcome(found, columns, f"Early exit, {options.dataset}", "exit threshold", note, {}, marked=chosen)
 
 
 def _base(options: argparse.Namespace, plan: plans.Plan) -> Base:
@@ -227,7 +230,7 @@ def _trained(name: str, options: argparse.Namespace, said: Console) -> Outcome:
         note = f"At run time: committed int8 weights, neighbouring centroids merged. Others: {note}"
     title = f"{axis.title[0].upper()}{axis.title[1:]}, {options.dataset}"
     beside = _fig17(options.dataset) if name == "compression" else ()
-    return Outcome(found, axis.shown, title, axis.title, note, published, paper, beside)
+    return Outcome(found, axis.shown, title, axis.title, note, published, paper, beside=beside)
 
 
 def _fig17(dataset: str) -> tuple[Row, ...]:
@@ -259,7 +262,8 @@ def _pareto(options: argparse.Namespace, said: Console) -> Outcome:
     )
     note = f"{told}. {_budget_note(base, found)}. {fitted.note}" if found else fitted.note
     columns = ("accuracy", "validation_accuracy", "payload_bytes_mean", "cycles", "local_ms", *latency.RATES)
-    return Outcome(found, columns, f"Pareto front, {options.dataset}", "candidate", note, {})
+    title = f"Pareto front, {options.dataset}"
+    return Outcome(found, columns, title, "candidate", note, {}, marked=pareto.PUBLISHED)
 
 
 def _write_rows(name: str, options: argparse.Namespace, found: Sequence[Row]) -> Path:
@@ -284,14 +288,24 @@ def _finish(name: str, options: argparse.Namespace, found: Outcome) -> None:
 
         recipe = _base(options, plans.load(options.plan)).recipe()
         written.append(store.write_text(f"{stem}.recipe.toml", tomlout.dumps(as_tree(recipe))))
-    written += show.plot(
-        found.rows,
-        found.columns,
-        found.published,
-        axis_title=found.axis_title,
-        note=found.note,
-        out=store.path(stem),
-    )
+    if name in ("exit", "pareto"):
+        written += show.against_latency(
+            found.rows,
+            marked=found.marked,
+            label=f"threshold {found.marked}, chosen on validation" if name == "exit" else "published configuration",
+            joined=name == "exit",
+            note=found.note,
+            out=store.path(stem),
+        )
+    else:
+        written += show.plot(
+            found.rows,
+            found.columns,
+            found.published,
+            axis_title=found.axis_title,
+            note=found.note,
+            out=store.path(stem),
+        )
     out = cli.console()
     show.on_screen(out, found.title, found.note, header, lines)
     for path in written:

@@ -116,6 +116,18 @@ def test_without_a_local_branch_every_channel_is_sent(tmp_path: Path, tiny: Data
     assert found.keys() == {"remote", "combined"}
 
 
+@pytest.mark.parametrize("preset", ["paper", "public"])
+def test_presets_train_and_export(tmp_path: Path, tiny: DataSet, preset: str) -> None:
+    overrides = {k: v for k, v in AGILE.items() if k not in ("network.local_widths", "importance.batch")}
+    overrides |= {"preselect.samples": "32", "importance.steps": "4"}
+    folder = AgileNN().train(options(tmp_path / "out", overrides, epochs=1, preset=preset), Silent())
+    d = load_description(folder)
+    summary = tomllib.loads((folder / "summary.toml").read_text())
+    assert d.alpha == pytest.approx(summary["alpha_learned"], abs=1e-3)
+    floats, int8 = summary["validation_float"]["combined_at_alpha"], summary["validation_int8"]["combined"]
+    assert abs(floats - int8) < 0.2  # 32 pictures: the folded logit normalisation is the same function
+
+
 def test_what_is_not_quantised_is_no_scheme_for_a_device(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="not quantised"):
         AgileNN().train(options(tmp_path / "out", AGILE, preset="control"), Silent())

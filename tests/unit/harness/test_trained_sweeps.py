@@ -201,6 +201,19 @@ def test_an_early_exit_answers_locally_and_sends_the_rest() -> None:
     assert committed._exit(own, 0.0, 0.0) == (0.0, 0.5, 0.0)
 
 
+def test_plot_against_latency_marks_one_row(tmp_path: Path) -> None:
+    totals = {name: 10.0 for name in latency.RATES}
+    found = [
+        {"value": v, "accuracy": a, "validation_accuracy": a, **totals} for v, a in (("a", 0.7), ("published", 0.6))
+    ]
+    for joined in (True, False):
+        png, svg = show.against_latency(
+            found, marked="published", label="published", joined=joined, note="note", out=tmp_path / "plot"
+        )
+        assert png.read_bytes().startswith(b"\x89PNG")
+        assert "published" in svg.read_text() or svg.stat().st_size > 1000
+
+
 @pytest.mark.parametrize(
     "argv",
     [
