@@ -51,3 +51,24 @@ def read(store: Store) -> dict[str, list[Certificate]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as e:
         log.warning("%s can't be read (%s): its certificates are taken anew", path, type(e).__name__)
         return {}
+
+
+def summaries(store: Store) -> list[dict[str, Any]]:
+    """A line a certificate, for the manifest; the whole of it stays in `certificates.json`."""
+    return [
+        {
+            "point_id": point,
+            "kind": one.kind,
+            "rate_up_bps": one.asked.up.rate_bps,
+            "rate_down_bps": one.asked.down.rate_bps,
+            "delay_up_ms": one.asked.up.delay_ms,
+            "delay_down_ms": one.asked.down.delay_ms,
+            "probes": len(one.probes),
+            "probes_right": sum(probe.ok for probe in one.probes),
+            "tolerance": one.tolerance,
+            "verdict": one.verdict,
+            "remarks": one.remarks,
+        }
+        for point, found in sorted(read(store).items())
+        for one in found
+    ]

@@ -17,6 +17,7 @@ from harness import accuracy, journal
 from harness.contracts.errors import BenchError
 from harness.images import Images
 from harness.journal import Journal
+from harness.link import kept as certificates
 from harness.manifest import MANIFEST
 from harness.manifest import checked as checked_manifest
 from harness.sample import Planned, checked
@@ -143,7 +144,8 @@ def take(
             status = "finished"
         finally:
             store.write_samples()
-            store.write_manifest(manifest | {"status": status, "ended_at": now_text()})
+            ended = {"status": status, "ended_at": now_text(), "link_certificates": certificates.summaries(store)}
+            store.write_manifest(manifest | ended)
 
 
 def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accuracy]:

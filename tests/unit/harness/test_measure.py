@@ -10,6 +10,8 @@ import pytest
 
 from harness import cli, journal
 from harness.contracts.errors import BenchError
+from harness.contracts.link import Certificate, LinkProbe, LinkSpec
+from harness.link.kept import Kept
 from harness.stand_in import StandInTestbed
 from harness.store import Store
 from harness.sweep import axes, measure
@@ -114,3 +116,22 @@ def test_steady_points_get_no_further_images(tmp_path: Path, make_bench: Callabl
     taken = [(r["scheme"], r["image"]) for r in store.rows() if not r["warmup"]]
     assert sum(scheme == "near" for scheme, _ in taken) == 2 * 6
     assert sum(scheme == "far" for scheme, _ in taken) > 2 * 6
+
+
+def test_what_was_measured_of_the_link_stands_in_the_manifest(tmp_path: Path, make_bench: Callable[..., Any]) -> None:
+    store = Store.create(tmp_path / "run")
+    jobs = make_jobs([0])
+    point = jobs[0].planned.point.point_id
+    asked = LinkSpec.symmetric(6e6, 2.0)
+    probe = LinkProbe(
+        way="both", message_bytes=100, rounds=1, n=3, lost=0, ideal_ms=1.0, median_ms=1.1, least_ms=1.0, most_ms=1.2,
+        ok=True,
+    )  # fmt: skip
+    certificate = Certificate(
+        kind="userspace", asked=asked, installed=asked, probes=(probe,), tolerance=0.1, allowance_ms=1.0, verdict="ok"
+    )
+    Kept(store).note(point, certificate)
+    _take(tmp_path / "run", make_bench()[0], jobs)
+    (told,) = store.facts().link_certificates
+    assert (told["point_id"], told["verdict"], told["rate_up_bps"]) == (point, "ok", 6e6)
+    assert (told["probes"], told["probes_right"], told["delay_down_ms"]) == (1, 1, 2.0)
