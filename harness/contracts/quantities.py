@@ -49,7 +49,10 @@ def duration_ms(text: str) -> float:
     Raises:
         BenchError: it is no such time.
     """
-    value = in_unit_of("time_ms", text)
+    try:
+        value = in_unit_of("time_ms", text)
+    except BenchError:
+        raise BenchError(f"'{text[:40]}' is no time", cure="give one such as 30ms or 0.2s") from None
     if value <= 0:
         raise BenchError(f"a time of '{text}' is not above 0", cure="give one such as 30ms")
     return value
