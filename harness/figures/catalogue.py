@@ -12,6 +12,7 @@ from harness.figures import bars, draw, front, grid, lines
 from harness.figures.datum import PUBLISHED, Datum, at, of_paper, pick
 from harness.figures.material import Material
 from harness.figures.training import TrainedRow, as_data
+from harness.sweep import axes as axes_
 from harness.sweep.trained.axes import AXES
 
 WIFI_BPS = 6e6  # the paper's Wi-Fi (section 6)
@@ -105,37 +106,32 @@ def pick_scheme(data: Sequence[Datum], scheme: str) -> list[Datum]:
 class Latency(Figure):
     """End-to-end latency along the axis of a run."""
 
-    def __init__(self, axis: str, paper: str, key: str, title: str, label: str) -> None:
-        self.name, self.title, self.paper = f"latency_vs_{axis}", title, paper
-        self.alt = f"Lines: end-to-end latency of each scheme against {label}"
-        self._axis, self._key, self._label = axis, key, label
+    def __init__(self, axis: str, paper: str = "", key: str = "") -> None:
+        self._axis, self._key = axes_.axis(axis), key
+        self.name, self.title, self.paper = f"latency_vs_{axis}", f"Latency against {self._axis.title}", paper
+        self.alt = f"Lines: end-to-end latency of each scheme against {self._axis.title}"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
         """A run over the axis."""
-        run = material.run(self._axis, dataset)
+        axis = self._axis
+        run = material.run(axis.name, dataset)
         if run is None:
-            raise Missing(f"no {self._axis} run of {dataset}")
-        ours = [d for d in pick(run.data, "total_ms") if d.axis == self._axis]
-        published = pick(beside(self._key, dataset, self._axis), "total_ms") if self._key else []
+            raise Missing(f"no {axis.name} run of {dataset}")
+        ours = [d for d in pick(run.data, "total_ms") if d.axis == axis.name]
+        published = pick(beside(self._key, dataset, axis.name), "total_ms") if self._key else []
+        places = lines.places(ours)
         with draw.page(out, note=run.note + _said(published, dataset), height=1.15) as axes:
             lines.lines(axes, ours)
             lines.lines(axes, published)
-            at_x = lines.places([*ours, *published]) if self._axis == "frequency" else lines.places(ours)
-            lines.ticks(axes, {x: self._show(x) for x in at_x}, log=self._axis == "bandwidth", y_log=True)
+            log = axis.log_scale and places[0] > 0
+            lines.ticks(axes, {x: axis.show(x) for x in places}, log=log, y_log=True)
             for label in axes.get_xticklabels():
                 label.set_rotation(25)
-            axes.set_xlabel(self._label)
-            axes.set_ylabel("end-to-end latency (ms)")
+            axes.set_xlabel(axis.title)
+            axes.set_ylabel(
+                f"{axis.statistic} latency (ms)" if axis.statistic != "median" else "end-to-end latency (ms)"
+            )
             draw.legend(axes)
-
-    def _show(self, x: float) -> str:
-        match self._axis:
-            case "bandwidth":
-                return cli.rate_text(x)
-            case "frequency":
-                return cli.clock_text(x)
-            case _:
-                return f"{x:g}"
 
 
 class Energy(Figure):
@@ -420,11 +416,11 @@ FIGURES: tuple[Figure, ...] = (
     Energy(),
     Memory(),
     SplitGrid(),
-    Latency("frequency", "Fig 22", "fig22", "Latency against the core clock", "core clock"),
-    Latency("bandwidth", "Fig 23", "fig23", "Latency against the rate of the link", "link rate"),
+    Latency("frequency", "Fig 22", "fig22"),
+    Latency("bandwidth", "Fig 23", "fig23"),
     Kinds("xai", "Fig 24", "fig24", "Tools of explanation", (_ACCURACY, ("skewness", "skewness"))),
     Front(),
-    Latency("delay", "", "", "Latency against the delay of the link", "one-way delay (ms)"),
-    Latency("loss", "", "", "Latency against the loss of the link", "loss of segments (%)"),
+    Latency("delay"),
+    Latency("loss"),
     Trained("rho", "", "", "Accuracy and skewness against rho", "rho", _SKEWNESS),
 )

@@ -14,6 +14,7 @@ from harness.contracts.errors import BenchError
 from harness.measurements import ENERGY_METRICS, METRICS
 from harness.stats import median_interval, share_interval
 from harness.store import Store
+from harness.sweep.axes import AXES
 
 PUBLISHED = "published"
 NOWHERE = math.nan  # the x of a value that lies on no axis
@@ -86,11 +87,12 @@ def read_run(folder: Path) -> RunData:
     except (KeyError, TypeError, AttributeError) as e:
         raise BenchError(f"{folder} is no sweep's run ({e} is missing in its manifest)", cure="give a sweep's") from e
     found: list[Datum] = []
-    for cell in tables.cells(rows, column, list(schemes)):
+    known = AXES.get(axis)
+    for cell in tables.cells(rows, column, list(schemes), known.statistic if known else "median"):
         title = str(schemes.get(cell.scheme, {}).get("title", cell.scheme))
         for name in ("total_ms", *_BY_STAGE, *ENERGY_METRICS):
             values = [float(r[name]) for r in cell.rows if r.get(name) is not None]
-            interval = median_interval(values)
+            interval = cell.latency if name == "total_ms" else median_interval(values)
             if interval is None:
                 continue
             metric = METRICS[name]
