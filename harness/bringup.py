@@ -17,7 +17,7 @@ from harness.artefacts import Artefact
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.testbed import Network, Testbed
 from harness.device import BOARD, EMULATED, Cancelled, Device
-from harness.messages import Info, Stats, config_tlvs
+from harness.messages import Info, Stats, config_tlvs, radio_tlvs
 
 log = logging.getLogger(__name__)
 
@@ -203,3 +203,5 @@ class Board:
                 exit_threshold=self.settings.exit_threshold,
             )
         )
+        for settings in radio_tlvs(self.network, self.testbed.description.extra.get("power_save")):
+            self.device.configure(settings)

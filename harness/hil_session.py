@@ -22,6 +22,7 @@ from harness.sweep.axes import Axis, Bandwidth, Frequency, Setting
 from harness.sweep.plan import MOST_IMAGES, choose_images, make
 
 _REMOTE_LIMIT_MS = 1000.0
+_DEFAULT_RATE = "6M"  # where the testbed's link can be shaped; else it is left as it is
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,15 @@ class Asked:
 
     @classmethod
     def parse(
-        cls, *, testbed: str, dataset: str, profile: str, schemes: str | None, rate: str, images: str, **more: Any
+        cls,
+        *,
+        testbed: str,
+        dataset: str,
+        profile: str,
+        schemes: str | None,
+        rate: str | None,
+        images: str,
+        **more: Any,
     ) -> Asked:
         """From texts; `more` as it is.
 
@@ -50,7 +59,8 @@ class Asked:
         """
         count = cli.whole(1, MOST_IMAGES, "--hil-images")(str(images))
         names = cli.names(schemes) if schemes else artefacts.trained(dataset, profile)
-        return cls(testbed, dataset, profile, names, cli.rate_or_none(rate), count, **more)
+        wanted = rate or (_DEFAULT_RATE if _can_shape(testbed) else "none")
+        return cls(testbed, dataset, profile, names, cli.rate_or_none(wanted), count, **more)
 
 
 @contextmanager
@@ -93,6 +103,11 @@ def opened(asked: Asked) -> Iterator[Hil]:
         meter = held.enter_context(ground.meter()) if request.energy else None
         setting = request.axis.applied(request.base, request.values[0])
         yield Hil(ground, up, data, firmware, boards, times, plan, setting, meter, record)
+
+
+def _can_shape(testbed: str) -> bool:
+    with labfile.load().factory(testbed)() as made:
+        return made.link.can_shape
 
 
 def _request(asked: Asked) -> prepare.Request:

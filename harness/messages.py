@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import struct
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ NO_LABEL = 0xFFFF
 INFO = struct.Struct("<BIIIHHI")
 RESULT = struct.Struct("<BBHHBBIIIIIII")
 STATS_REPLY = struct.Struct("<7I")
+
+POWER_SAVE = ("none", "min", "max")  # values of CONFIG's tag 16
+MAX_CERTIFICATE = 2048
+_CERTIFICATE_PART = 253
 
 STATUS = ("ok", "timeout", "refused", "link_down", "not_ready")  # RESULT.status
 
@@ -112,3 +117,36 @@ def config_tlvs(
     if len(out) > MAX_DECODED - 8:
         raise BenchError("the device's configuration does not fit in one frame", cure="shorten names and passwords")
     return bytes(out)
+
+
+def radio_tlvs(network: Network, power_save: str | None) -> list[bytes]:
+    """CONFIG frames for a device with a radio of its own: power-save mode, and the certificate that the broker's must
+    be signed by (DER, in parts). None for what is as after a reset: always on, no TLS.
+
+    Raises:
+        BenchError: TLS is asked for without exactly one certificate, or that is too large.
+    """
+    frames = []
+    if power_save is not None:
+        frames.append(bytes((16, 1, POWER_SAVE.index(power_save))))
+    if not network.tls:
+        return frames
+    begin = "-----BEGIN CERTIFICATE-----"
+    if network.ca_pem.count(begin) != 1:
+        raise BenchError(
+            f"the device needs exactly one certificate to check the broker by, here are {network.ca_pem.count(begin)}",
+            cure="give the broker's own authority as ca in lab.toml",
+        )
+    try:
+        der = ssl.PEM_cert_to_DER_cert(network.ca_pem[network.ca_pem.index(begin) :].strip())
+    except ValueError as e:
+        raise BenchError(f"the broker's certificate can't be read ({e})", cure="give a PEM file as ca") from e
+    if len(der) > MAX_CERTIFICATE:
+        raise BenchError(
+            f"the broker's certificate has {len(der)} bytes, the device holds {MAX_CERTIFICATE}",
+            cure="use one with an elliptic-curve key",
+        )
+    for at in range(0, len(der), _CERTIFICATE_PART):
+        part = struct.pack("<H", at) + der[at : at + _CERTIFICATE_PART]
+        frames.append(bytes((15, len(part))) + part)
+    return frames

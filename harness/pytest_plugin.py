@@ -35,7 +35,7 @@ _LINES = pytest.StashKey[list[str]]()
 _FOLDER = pytest.StashKey["Path | None"]()
 _BASE = pytest.StashKey["Path | None"]()
 _SETTINGS = ("dataset", "profile", "schemes", "rate", "hil_images", "lab", "save", "compare", "minimum_effect")
-_UNSET = {"schemes": "all", "lab": os.environ.get("AGILENN_LAB", "none")}
+_UNSET = {"schemes": "all", "rate": "6M where it can be shaped", "lab": os.environ.get("AGILENN_LAB", "none")}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dataset", default="cifar10", metavar="D", help="data set (default: %(default)s)")
     group.addoption("--profile", default="compact", metavar="P", help="size of the networks (default: %(default)s)")
     group.addoption("--schemes", metavar="A,B", help="schemes (default: all with weights)")
-    group.addoption("--rate", default="6M", metavar="R", help="link rate, or none: unshaped (default: %(default)s)")
+    group.addoption("--rate", metavar="R", help="link rate, or none: unshaped (default: 6M where it can be shaped)")
     group.addoption("--lab", metavar="FILE", help="lab file ($AGILENN_LAB; default: lab.toml if here)")
     group.addoption("--hil-images", default="3", metavar="N", help="images a scheme (default: %(default)s)")
     group.addoption("--save", metavar="NAME", help=f"keep the session's run as {_SAVED}/NAME")

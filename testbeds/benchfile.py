@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness.contracts.attachment import UsbIdentity
+from harness.contracts.attachment import PowerSave, UsbIdentity
 from harness.contracts.quantities import Limits
 from harness.contracts.testbed import Source, TestbedDescription
 from harness.contracts.toml import Strict, read_toml
@@ -27,6 +27,7 @@ class BenchFile(Strict):
     console_baud: int = Field(gt=0)
     module_baud: int = Field(ge=9600, le=5_000_000)
     time_source: Source
+    power_save: PowerSave | None = None  # for a board that has a radio of its own; lab.toml may say otherwise
     remarks: str = ""
     limits: Limits = Field(default_factory=dict)
     usb: list[UsbIdentity] = Field(default_factory=list)
@@ -51,4 +52,5 @@ def describe(name: str, bench: BenchFile) -> TestbedDescription:
         time_source=bench.time_source,
         remarks=bench.remarks,
         limits=dict(bench.limits),
+        extra={"power_save": bench.power_save} if bench.power_save else {},
     )

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from harness.contracts.toml import Strict
 
+PowerSave = Literal["none", "min", "max"]  # a station never sleeps, between beacons, by its listen interval
+
 
 class UsbIdentity(Strict):
     """A USB serial converter or debug probe that such a board is known to carry."""
@@ -29,6 +31,7 @@ class Attachment(Strict):
     flasher: Literal["openocd", "pyocd"] | None = None
     flash_timeout_s: float = Field(default=90.0, gt=0, le=3600)
     module_baud: int | None = Field(default=None, ge=9600, le=5_000_000)
+    power_save: PowerSave | None = None  # of a board that has a radio of its own
 
     @property
     def remote(self) -> bool:

@@ -133,6 +133,11 @@ class Link(ABC):
 
     modelled: ClassVar[bool] = False  # part of an emulated board: nothing on this host to be shaped or measured
 
+    @property
+    def can_shape(self) -> bool:
+        """False where `apply` refuses every spec: then a link that nobody asked for is left as it is."""
+        return True
+
     @contextmanager
     def applied(self, spec: LinkSpec) -> Iterator[None]:
         """Apply `spec` for the duration of the block."""

@@ -1,13 +1,5 @@
-"""An ESP32 development kit on USB."""
+"""An ESP32 development kit on USB, or its stand-in (docs/esp32.md)."""
 
-from pathlib import Path
+from testbeds.esp32.testbed import Esp32Testbed
 
-from testbeds.absent import HardwareTestbed
-
-
-class Esp32Testbed(HardwareTestbed):
-    """Found by the USB serial converters that such kits carry."""
-
-    name = "esp32"
-    folder = Path(__file__).parent
-    needs = "an ESP32 development kit by USB"
+__all__ = ["Esp32Testbed"]

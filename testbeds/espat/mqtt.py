@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import socket
+import ssl
 import time
 from collections import deque
 from typing import Any
@@ -43,8 +45,11 @@ class MqttClient:
         s = self._client.socket() if self._client is not None else None
         return None if s is None else int(s.fileno())
 
-    def connect(self, host: str, port: int, client: str, user: str, password: str) -> bool:
-        """Connect and wait for the broker's word. False when it can't be reached or refuses."""
+    def connect(
+        self, host: str, port: int, client: str, user: str, password: str, *, context: ssl.SSLContext | None = None
+    ) -> bool:
+        """Connect, by TLS where a context is given, and wait for the broker's word. False when it can't be reached or
+        refuses."""
         self.close()
         self._refused = False
         self._client = mqtt.Client(
@@ -52,6 +57,8 @@ class MqttClient:
         )
         if user:
             self._client.username_pw_set(user, password)
+        if context is not None:
+            self._client.tls_set_context(context)
         self._client.connect_timeout = CONNECT_S
         self._client.on_socket_open = _no_delay
         self._client.on_message = lambda _c, _u, m: self.messages.append((m.topic, bytes(m.payload)))
@@ -96,7 +103,7 @@ class MqttClient:
         """Take in what has come. Never waits."""
         if self._client is None:
             return
-        while (number := self.fileno()) is not None and select.select([number], [], [], 0)[0]:
+        while (number := self.fileno()) is not None and (self._decrypted() or select.select([number], [], [], 0)[0]):
             if self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS:
                 break
         if self._client.want_write() and self.fileno() is not None:
@@ -104,6 +111,19 @@ class MqttClient:
         if time.monotonic() - self._last_misc > 1.0:
             self._last_misc = time.monotonic()
             self._client.loop_misc()
+
+    def _decrypted(self) -> bool:
+        """Does TLS hold bytes that no `select` sees?"""
+        s = self._client.socket()
+        return isinstance(s, ssl.SSLSocket) and s.pending() > 0
+
+    def cut(self) -> None:
+        """The network is gone: no goodbye reaches the broker."""
+        s = self._client.socket() if self._client is not None else None
+        if s is not None:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+        self.close()
 
     def _wait(self, done: Any, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

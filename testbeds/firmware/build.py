@@ -19,7 +19,9 @@ from filelock import FileLock
 from harness.contracts.description import GRAPH, load_description, weights_hash
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
+from testbeds.esp32.standin import container
 from testbeds.firmware.describe import encoder_bytes, write_description
+from testbeds.firmware.idf import build_project, find_idf
 from testbeds.firmware.image import image_sizes
 from testbeds.firmware.toolchain import CompileError, Compiler, compile_all, find_compiler, run_compiler
 
@@ -35,8 +37,11 @@ STACK_BYTES = 8 * 1024
 DTCM_BYTES = 64 * 1024
 # Stack and tables. Of what they and the encoder leave the kernels' scratch comes first, then the arena if it fits.
 DTCM_OTHERS = STACK_BYTES + 4 * 1024
-SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so"}
+SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so", "esp32": ".bin", "esp32-standin": ".bin"}
 _HOST_PORT = "host"
+_ESP32 = ("esp32", "esp32-standin")  # one port: for the chip, and as a program of this machine
+ESP32 = HERE.parent / "esp32"
+_STANDIN = ESP32 / "standin" / "idf"
 _CORE_CODECS = (
     "crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c",
     "codec_shuffle.c", "codec_context.c", "codec_png.c", "codec_rice.c", "codec_jpeg.c", "codec_jpeg_tables.c",
@@ -68,7 +73,8 @@ def build(
 
     Args:
         artefact_dir: a trained scheme's folder (description.toml, device.tflite).
-        target: see above.
+        target: see above; also "esp32" (flash image, by the user's ESP-IDF) and "esp32-standin" (the same for the
+            stand-in board of testbeds/esp32/standin).
         cc: "zig" (the pinned wheel) or another compiler's command.
         variant: of the generated kernels, "fast" or "lean".
         flags: extra compiler flags, such as sanitizers.
@@ -85,7 +91,7 @@ def build(
         raise BenchError(f"unknown firmware target {target!r}", cure=f"one of {', '.join(SUFFIX)}")
     description = load_description(artefact_dir)
     options = BuildOptions(target, cc, variant, flags, link_flags)
-    compiler = find_compiler(cc)
+    compiler = find_idf() if target == "esp32" else find_compiler(cc)
     key = _key(options, compiler, weights_hash(artefact_dir))
     out = cache_dir() / "firmware" / f"{description.label}-{target}-{key}{SUFFIX[target]}"
     return _once(out, lambda work: _build_scheme(artefact_dir, options, compiler, work, out.name))
@@ -148,28 +154,43 @@ def _build_scheme(
             extra = (*extra, "-DFW_ARENA_IN_DTCM")
         sources += [(path, extra) for path in sorted(work.glob("*.c")) if path.name != "scheme_desc.c"]
     sources.append((work / "scheme_desc.c", extra))
-    if target == "stm32f746":
-        (work / "bench_config.h").write_text(f"#define CONSOLE_BAUD {console_baud()}u\n", encoding="ascii")
-        details["console_baud"] = console_baud()
+    if target == "stm32f746" or target in _ESP32:
+        baud = console_baud("esp32" if target in _ESP32 else target)
+        (work / "bench_config.h").write_text(f"#define CONSOLE_BAUD {baud}u\n", encoding="ascii")
+        details["console_baud"] = baud
     sources += [(path, extra) for path in _scheme_sources(target)]
     no_calls = ("-fno-builtin",) if compiler.is_zig else ("-fno-builtin", "-fno-tree-loop-distribute-patterns")
     own_flags = {"memory.c": no_calls, "eembc.c": ("-Os",), "console.c": ("-Os",), "settings.c": ("-Os",)}
     sources = [(path, (*flags, *own_flags.get(path.name, ()))) for path, flags in sources]
-    port = PORTS / target
-    objects = compile_all(compiler, target, sources, [work, CORE, KERNELS, EEMBC, port], work)
+    port = [PORTS / "esp32", _STANDIN, _STANDIN / "include"] if target == "esp32-standin" else [PORTS / _port(target)]
+    includes = [work, CORE, KERNELS, EEMBC, *port]
+    details |= {"scheme": description.label, "weights_sha256": weights_hash(artefact_dir)}
+    if target == "esp32":
+        details["sizes"] = build_project(compiler, [path for path, _ in sources], includes, work / name)
+        return details
+    objects = compile_all(compiler, target, sources, includes, work)
     _link(options, compiler, objects, work, name)
+    if target == "esp32-standin":
+        (work / name).write_bytes(container.pack((work / name).read_bytes()))
     if target == "stm32f746":
         sizes = image_sizes(work / name)
         details["sizes"] = {"flash_bytes": sizes.flash_bytes, "ram_static_bytes": sizes.ram_static_bytes}
-    details |= {"scheme": description.label, "weights_sha256": weights_hash(artefact_dir)}
     return details
 
 
 def _scheme_sources(target: str) -> list[Path]:
     """Core and port: the board needs no decoders, the host library all of it."""
     leave_out = {"codec_decoders.c"} if target != "host" else set()
+    if target in _ESP32:
+        leave_out |= {"at.c", "net_at.c"}  # it has a radio of its own
     core = [path for path in sorted(CORE.glob("*.c")) if path.name not in leave_out]
-    return core + [EEMBC / name for name in _DIALECT] + sorted((PORTS / target).glob("*.c"))
+    stand_in = sorted(_STANDIN.glob("*.c")) if target == "esp32-standin" else []
+    return core + [EEMBC / name for name in _DIALECT] + sorted((PORTS / _port(target)).glob("*.c")) + stand_in
+
+
+def _port(target: str) -> str:
+    """The folder of a target's port."""
+    return "esp32" if target in _ESP32 else target
 
 
 def _generate(graph: Path, work: Path, variant: str) -> dict[str, Any]:
@@ -197,6 +218,7 @@ def _link(options: BuildOptions, compiler: Compiler, objects: list[Path], work: 
         argv += ["-shared", "-Wl,--build-id=none"]
     else:
         argv += ["-Wl,--gc-sections", "-Wl,--build-id=none"]
+        argv += ["-s"] if options.target == "esp32-standin" else []  # it has to fit into the stand-in's flash
     try:
         run_compiler([*argv, *(path.name for path in objects), "-o", name], work)
     except CompileError as e:
@@ -213,9 +235,9 @@ def _record(options: BuildOptions, compiler: Compiler) -> dict[str, Any]:
     return {"target": options.target, "compiler": compiler.label, "variant": options.variant, "flags": options.flags}
 
 
-def console_baud() -> int:
-    """The console's rate, compiled into the board image: `console_baud` of testbeds/stm32f746/bench.toml."""
-    bench = tomllib.loads((HERE.parent / "stm32f746" / "bench.toml").read_text(encoding="utf-8"))
+def console_baud(board: str = "stm32f746") -> int:
+    """The console's rate, compiled into a board's image: `console_baud` of testbeds/<board>/bench.toml."""
+    bench = tomllib.loads((HERE.parent / board / "bench.toml").read_text(encoding="utf-8"))
     return int(bench["console_baud"])
 
 
@@ -239,7 +261,20 @@ def _key(
 ) -> str:
     machine = "" if options.target == "stm32f746" else f"{platform.machine()} {_processor_flags()}"
     text = f"{options} {compiler.version} {weights} {machine} {_sources_hash(folders)}"
+    if options.target in _ESP32:
+        text += f" {console_baud('esp32')} {_esp32_hash()}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _esp32_hash() -> str:
+    """SHA-256 over the ESP-IDF project and the stand-in's C code."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in (ESP32 / "firmware", _STANDIN) for path in folder.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(ESP32).as_posix()}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @cache

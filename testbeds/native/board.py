@@ -24,6 +24,10 @@ _STOP_S = 5.0
 class UnshapedLink(Link):
     """The loopback as it is: nothing here can shape it."""
 
+    @property
+    def can_shape(self) -> bool:
+        return False
+
     def check(self, spec: LinkSpec) -> None:
         self.apply(spec)
 

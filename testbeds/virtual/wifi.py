@@ -11,6 +11,7 @@ from typing import Any
 from testbeds.espat.module import FACTORY_BAUD, AtModule, ModuleHost, ModuleTiming
 from testbeds.espat.mqtt import MqttClient, publish_bytes
 from testbeds.timebase import MILLISECOND, SECOND
+from testbeds.virtual.answers import is_answer
 from testbeds.virtual.devices.usart import Usart
 from testbeds.virtual.link import Passage, VirtualLink
 from testbeds.virtual.vtime import VirtualTime
@@ -116,33 +117,36 @@ class VirtualModule(ModuleHost):
             return False
         self._note("up", topic, payload, passage)
         if self.module.subscribed:
-            self._published_wall = started
+            self._published_wall, self._published, self._published_note = started, payload, self.log.messages[-1]
             wait = 0 if self.remote_ms is None else round(self.remote_ms * SECOND / 1000)
             self._time.at(passage.arrived + wait, self._answer_due)
         return True
 
-    _published_wall = 0.0
+    _published_wall, _published = 0.0, b""
+    _published_note: dict[str, Any]
 
     def _answer_due(self, t: int) -> None:
         """The edge is done at `t` of virtual time: stand still until its answer is here in host time."""
         deadline = time.monotonic() + self.watchdog_s
         self.mqtt.service()
-        while not self.mqtt.messages:
-            left = deadline - time.monotonic()
-            if not self.mqtt.connected:
-                self.log.failure = "the broker closed the connection while a reply was awaited"
-                self._lost(t)
-                return
-            if left <= 0:
-                self.log.failure = f"no reply from the edge within {self.watchdog_s:g} s of wall time"
-                return
-            self._wait_host(self.mqtt.fileno(), min(left, 1.0))
-            self.mqtt.service()
-        wall_ms = (time.monotonic() - self._published_wall) * 1e3
-        self._note_remote(wall_ms)
-        topic, payload = self.mqtt.messages.popleft()
-        charged = t if self.remote_ms is not None else t + round(wall_ms * SECOND / 1000)
-        self._come_down(topic, payload, charged)
+        while True:
+            while not self.mqtt.messages:
+                left = deadline - time.monotonic()
+                if not self.mqtt.connected:
+                    self.log.failure = "the broker closed the connection while a reply was awaited"
+                    self._lost(t)
+                    return
+                if left <= 0:
+                    self.log.failure = f"no reply from the edge within {self.watchdog_s:g} s of wall time"
+                    return
+                self._wait_host(self.mqtt.fileno(), min(left, 1.0))
+                self.mqtt.service()
+            wall_ms = (time.monotonic() - self._published_wall) * 1e3
+            self._published_note["remote_wall_ms"] = wall_ms
+            topic, payload = self.mqtt.messages.popleft()
+            self._come_down(topic, payload, t if self.remote_ms is not None else t + round(wall_ms * SECOND / 1000))
+            if is_answer(self._published, payload):
+                return  # what comes before the answer (late, damaged, of others) goes down the link too
 
     def _come_down(self, topic: str, payload: bytes, at: int) -> None:
         passage = self.link.send("down", publish_bytes(topic, len(payload)), at)
@@ -193,9 +197,6 @@ class VirtualModule(ModuleHost):
                 "repeated_segments": passage.repeated,
             }
         )
-
-    def _note_remote(self, wall_ms: float) -> None:
-        self.log.messages[-1]["remote_wall_ms"] = wall_ms
 
     def read_log(self) -> dict[str, Any]:
         return asdict(self.log) | {"timing": asdict(self.module.timing), "baud": self._baud}

@@ -20,7 +20,9 @@ enum {
     TAG_REPLY_TIMEOUT_MS,
     TAG_ALPHA,
     TAG_EXIT_THRESHOLD,
-    TAG_QUALITY
+    TAG_QUALITY,
+    TAG_CA,
+    TAG_POWER_SAVE
 };
 
 void settings_default(settings_t *settings)
@@ -79,6 +81,27 @@ static bool take_f32(float *out, float low, float high, const uint8_t *value, si
     return true;
 }
 
+#ifdef FW_OWN_RADIO
+/* Part of a certificate: offset u16, bytes. Offset 0 begins a new one; no value at all turns TLS off. */
+static bool take_ca(settings_t *s, const uint8_t *value, size_t length)
+{
+    if (length == 0) {
+        s->ca_bytes = 0;
+        return true;
+    }
+    if (length < 3) {
+        return false;
+    }
+    size_t offset = get_u16(value);
+    if (offset > CA_MAX || length - 2 > CA_MAX - offset || (offset != 0 && offset != s->ca_bytes)) {
+        return false;
+    }
+    memcpy(s->ca + offset, value + 2, length - 2);
+    s->ca_bytes = (uint16_t)(offset + length - 2);
+    return true;
+}
+#endif
+
 static const char *take(settings_t *s, uint32_t *clock_hz, unsigned tag, const uint8_t *value, size_t length)
 {
     switch (tag) {
@@ -118,6 +141,16 @@ static const char *take(settings_t *s, uint32_t *clock_hz, unsigned tag, const u
         }
         s->quality = (uint8_t)((s->quality & 0x80u) | value[0]);
         return NULL;
+#ifdef FW_OWN_RADIO
+    case TAG_CA:
+        return take_ca(s, value, length) ? NULL : "bad certificate part";
+    case TAG_POWER_SAVE:
+        if (length != 1 || value[0] > 2) {
+            return "bad power-save mode";
+        }
+        s->power_save = value[0];
+        return NULL;
+#endif
     default:
         return "unknown tag";
     }

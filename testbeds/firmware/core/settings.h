@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CA_MAX 2048u
+
 typedef struct {
     char ssid[33];
     char wifi_password[65];
@@ -20,6 +22,11 @@ typedef struct {
     float alpha;
     float exit_threshold;
     uint8_t quality; /* of a lossy codec, chroma bit included (codec_jpeg.h) */
+#ifdef FW_OWN_RADIO
+    uint8_t power_save; /* 0 never, 1 between beacons, 2 by the listen interval */
+    uint16_t ca_bytes;  /* 0: no TLS */
+    uint8_t ca[CA_MAX]; /* DER certificate that the broker's must be signed by */
+#endif
 } settings_t;
 
 void settings_default(settings_t *settings);

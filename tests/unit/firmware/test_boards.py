@@ -113,10 +113,3 @@ def test_no_board_names_testbed_and_cure(bed: type[Testbed], name: str, monkeypa
     monkeypatch.setattr(absent.list_ports, "comports", lambda: [stranger])
     with pytest.raises(TestbedAbsent, match=f"testbed {name}: no board found.*virtual"):
         bed().check()
-
-
-def test_an_attached_board_is_named_but_not_driven(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = SimpleNamespace(vid=0x10C4, pid=0xEA60, device="/dev/ttyUSB7")
-    monkeypatch.setattr(absent.list_ports, "comports", lambda: [port])
-    with pytest.raises(TestbedAbsent, match="/dev/ttyUSB7"):
-        Esp32Testbed().check()

@@ -1,0 +1,1 @@
+"""An ESP32 board without a board: its ROM loader, and the port's own sources as a process (docs/esp32.md)."""
