@@ -145,7 +145,7 @@ def compression(weights: Weights, levels: Sequence[int] = (2, 3, 4, 6, 8)) -> li
         remote = test.remote if n == d.n_symbols else _remote(weights.artefact, centroids).infer_batch(symbols)
         coarse = Halves(test.local, remote, symbols, test.payload, test.labels)
         row = weights.row("compression", f"{n} at run time") | {"centroids": n, "n_test": len(test.labels)}
-        found.append(row | coarse.accuracies(d.alpha) | payload_figures(symbols, n, d.codec, values))
+        found.append(row | coarse.accuracies(d.alpha) | payload_figures(symbols, n, values))
     return found
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from baselines.agilenn.trial import Trials
     from baselines.recipe import AgileNNRecipe
 
+CODEC = "lzw"  # the paper's, so that payloads stand beside its figures whatever codec the recipe has
 FLOAT_BYTES = 4  # what the paper's compression rates seem to be relative to: float32 features
 
 
@@ -41,7 +42,7 @@ class Base:
         """
         from baselines.recipe import AgileNNRecipe, load_recipe  # noqa: PLC0415 - found late, like every baseline
 
-        overrides = {**self.budget.overrides(), **self.overrides, "seed": str(self.seed)}
+        overrides = {**self.budget.overrides(), **self.overrides, "seed": str(self.seed), "codec": CODEC}
         preset = None
         if setting is not None:
             overrides |= setting.overrides
@@ -65,17 +66,17 @@ def settings_of(recipe: AgileNNRecipe) -> Row:
     }
 
 
-def payload_bytes(symbols: npt.NDArray[np.uint8], n_symbols: int, codec: str) -> npt.NDArray[np.int64]:
-    """Bytes that the device would hand to its module, header included, for each row of `symbols` [n, count]."""
+def payload_bytes(symbols: npt.NDArray[np.uint8], n_symbols: int) -> npt.NDArray[np.int64]:
+    """Bytes that the device would hand to its module by `CODEC`, header included, for each row of `symbols`."""
     from testbeds.firmware.hostlib import codec_library  # noqa: PLC0415 - builds it at first use
 
     library = codec_library()
-    return np.array([len(library.encode(one, n_symbols, codec, 0, 0)) for one in symbols], dtype=np.int64)
+    return np.array([len(library.encode(one, n_symbols, CODEC, 0, 0)) for one in symbols], dtype=np.int64)
 
 
-def payload_figures(symbols: npt.NDArray[np.uint8], n_symbols: int, codec: str, feature_values: int) -> Row:
+def payload_figures(symbols: npt.NDArray[np.uint8], n_symbols: int, feature_values: int) -> Row:
     """Mean and 95th percentile of the payload, and how many times smaller it is than float32 features."""
-    sizes = payload_bytes(symbols, n_symbols, codec)
+    sizes = payload_bytes(symbols, n_symbols)
     mean = float(sizes.mean())
     return {
         "payload_bytes_mean": round(mean, 2),
@@ -110,7 +111,7 @@ def take(
     if trial.symbols is not None:
         # The map's channels are more than those that are sent: the rate is relative to all of them.
         values = trial.symbols.shape[1] // (recipe.network.channels - recipe.network.k) * recipe.network.channels
-        row |= payload_figures(trial.symbols, recipe.codebook.centroids, recipe.codec, values)
+        row |= payload_figures(trial.symbols, recipe.codebook.centroids, values)
     row |= {"recipe_hash": own, "source": "measured"}
     rows.keep(row)
     return row, True

@@ -32,6 +32,7 @@ def test_every_planned_point_has_a_recipe_of_its_own(name: str) -> None:
     assert len({r.model_dump_json() for r in recipes}) == len(points)
     for recipe in recipes:
         assert (recipe.epochs, recipe.max_train) == (PLAN.budget.epochs, PLAN.budget.max_train)
+        assert recipe.codec == "lzw"  # the paper's, whatever the recipe sends by
 
 
 def test_pareto_candidates_are_recipes_and_the_first_is_the_published_configuration() -> None:
