@@ -1,7 +1,7 @@
-"""`python -m harness.bench kernels|networks|codecs|edge`: what the bench's own code costs.
+"""`python -m harness.bench kernels|networks|codecs|edge|fuzz`: what the bench's own code costs.
 
-Kernels, networks and codecs run as M7 code in the emulator's core; nothing of them is measured by wall clock. `codecs`
-and `edge` (the edge server on this host) have options of their own and stand in modules of their own.
+Kernels, networks and codecs run as M7 code in the emulator's core; nothing of them is measured by wall clock. `codecs`,
+`edge` (the edge server on this host) and `fuzz` (the C parsers) have options of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.cli import Parser, add_common, console, set_up_logging, way_in
 from harness.contracts.errors import BenchError
 
 CLOCK_HZ = 216_000_000
-ELSEWHERE = {"codecs": "harness.bench_codecs", "edge": "harness.bench_edge"}
+ELSEWHERE = {"codecs": "harness.bench_codecs", "edge": "harness.bench_edge", "fuzz": "harness.bench_fuzz"}
 OVER = 1  # exit code when a figure is above what is accepted
 # RAM: planned activations, `largest` the largest layer's input + output, `work` the kernels' workspace.
 NOTE = (
@@ -40,7 +40,7 @@ def _main(argv: list[str]) -> int:
     parser.add_argument(
         "what",
         choices=["kernels", "networks", *ELSEWHERE],
-        help="single layers, or whole networks; codecs and edge have their own --help",
+        help="single layers, or whole networks; codecs, edge and fuzz have their own --help",
     )
     parser.add_argument("--only", metavar="NAME", help="those whose name contains NAME")
     parser.add_argument("--variant", choices=["fast", "lean"], default="fast", help="of the kernels (default: fast)")

@@ -74,6 +74,11 @@ class EdgeServer:
         out = payload.reply(status, sequence, weights, logits)
         return Answer(status, sequence, out, (time.perf_counter_ns() - begin_ns) // 1000)
 
+    def symbols(self, one: Served, data: bytes) -> Symbols:
+        """The symbols of a whole payload of `one`. Raises ValueError when it holds others."""
+        model = self._context.get(one.weights)
+        return self._codec.decode(data, one.description.n_symbols, one.model.symbols, model)
+
     def calibrate(self, one: Served, calls: int = 60) -> float:
         """Median service time in microseconds over `calls` payloads of random symbols (seeded), after a sixth more.
 
@@ -103,9 +108,7 @@ class EdgeServer:
             log.info("payload of weights %08x, which are not served here", header.weights)
             return Status.OTHER_WEIGHTS, header.weights, None
         try:
-            d, count = one.description, one.model.symbols
-            symbols = self._codec.decode(data, d.n_symbols, count, self._context.get(one.weights))
-            logits = one.model.infer(symbols)
+            logits = one.model.infer(self.symbols(one, data))
         except (ValueError, BenchError) as e:
             log.info("payload that can't be used: %s", e)
             return Status.BAD_PAYLOAD, header.weights, None

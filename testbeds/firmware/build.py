@@ -42,7 +42,7 @@ _HOST_PORT = "host"
 _ESP32 = ("esp32", "esp32-standin")  # one port: for the chip, and as a program of this machine
 ESP32 = HERE.parent / "esp32"
 _STANDIN = ESP32 / "standin" / "idf"
-_CORE_CODECS = (
+CORE_CODECS = (
     "crc32.c", "cobs.c", "frame.c", "payload.c", "codec.c", "codec_decoders.c", "codec_stored.c", "codec_lzw.c",
     "codec_shuffle.c", "codec_context.c", "codec_png.c", "codec_rice.c", "codec_jpeg.c", "codec_jpeg_tables.c",
     "codec_jpeg_file.c", "at.c", "combine.c",
@@ -102,7 +102,7 @@ def build_codec_library(*, cc: str = "zig", flags: tuple[str, ...] = (), link_fl
     options = BuildOptions("host", cc, "", flags, link_flags)
     compiler = find_compiler(cc)
     out = cache_dir() / "firmware" / f"codecs-host-{_key(options, compiler, 'codecs', (CORE, PORTS / _HOST_PORT))}.so"
-    sources: list[tuple[Path, tuple[str, ...]]] = [(CORE / name, flags) for name in _CORE_CODECS]
+    sources: list[tuple[Path, tuple[str, ...]]] = [(CORE / name, flags) for name in CORE_CODECS]
     sources.append((PORTS / _HOST_PORT / "codec_api.c", flags))
 
     def make(work: Path) -> dict[str, Any]:
