@@ -122,7 +122,7 @@ class Hil:
         link, services = self.setting.link, self.lab.services
         pinned_ms = self.pinned.remote_ms(board.artefact) if self.pinned else None
         try:
-            if self.meter is not None and link is not None:
+            if self.meter is not None:
                 row = measure_with_energy(
                     self.meter, board, planned, picture, label, link=link, pinned_ms=pinned_ms, services=services
                 )

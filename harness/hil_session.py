@@ -132,7 +132,7 @@ def _request(asked: Asked) -> prepare.Request:
         seed=0,
         base=Setting(rate_bps=asked.rate_bps),
         # Where there is neither probe nor model, the energy tests say so one by one.
-        energy=asked.energy and bool(asked.rate_bps) and (modelled or setup.probe(asked.testbed) is not None),
+        energy=asked.energy and (setup.probe(asked.testbed) is not None or (modelled and asked.rate_bps is not None)),
         lab=setup,
     )
 

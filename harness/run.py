@@ -15,7 +15,6 @@ from rich.table import Table
 
 from harness import cli, lab, labfile, pinned
 from harness.bringup import Board, State
-from harness.contracts.errors import BenchError
 from harness.inference import measure
 from harness.measurements import ENERGY_METRICS, METRICS, STAGES
 from harness.sample import Planned, Point
@@ -50,8 +49,6 @@ def main(argv: list[str]) -> int:
     cli.set_up_logging(options.verbose)
     said = cli.console(stderr=True)
     ground = prepare.ground(_request(options))
-    if options.energy and not options.rate:
-        raise BenchError("the energy over an unshaped link is unknown", cure="give a --rate, or leave --energy out")
     artefact = ground.artefacts[options.scheme]
     path = options.remote_ms or pinned.default_path(Path("results"), options.dataset, options.profile)
     known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
@@ -73,7 +70,7 @@ def main(argv: list[str]) -> int:
             label = int(data.labels[options.image])
             planned = _planned(options, ground)
             link = Setting(rate_bps=options.rate).link if options.rate else None
-            if options.energy and link:
+            if options.energy:
                 with ground.meter() as meter:
                     row = measure_with_energy(
                         meter, board, planned, picture, label, link=link, pinned_ms=charge, services=up.services
@@ -149,6 +146,7 @@ def _request(options: argparse.Namespace) -> prepare.Request:
         images=1,
         warmup=0,
         seed=0,
+        base=Setting(rate_bps=options.rate),
         energy=options.energy,
         lab=labfile.load(),
     )

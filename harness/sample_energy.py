@@ -34,6 +34,18 @@ def meter_for(testbed: type[Testbed] | Testbed, probe: ProbeConfig | None = None
     return meter
 
 
+def check_link(meter: EnergyMeter, link: LinkSpec | None) -> None:
+    """Can the meter tell an energy over this link? A probe can over any, a model only over one that it knows.
+
+    Raises:
+        BenchError: it can't.
+    """
+    if meter.needs_link and link is None:
+        raise BenchError(
+            "the modelled energy over an unshaped link is unknown", cure="give a --rate, or leave --energy out"
+        )
+
+
 def measure_with_energy(
     meter: EnergyMeter,
     board: Board,
@@ -41,7 +53,7 @@ def measure_with_energy(
     picture: npt.NDArray[np.uint8],
     label: int,
     *,
-    link: LinkSpec,
+    link: LinkSpec | None,
     pinned_ms: float | None,
     services: Services,
 ) -> dict[str, Any]:

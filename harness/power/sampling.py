@@ -25,13 +25,15 @@ from harness.power.probes import ProbeConfig, open_probe
 class EnergyMeter(ABC):
     """One a board. `begin` before the inference is asked for, `end` after its result came."""
 
+    needs_link = False  # is an energy unknown where the link is left as it is?
+
     @abstractmethod
     def begin(self) -> None:
         """The inference is about to start."""
 
     @abstractmethod
     def end(
-        self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
+        self, testbed: Testbed, log: SampleLog, link: LinkSpec | None, seed: int = 0, keep: Path | None = None
     ) -> StageEnergy:
         """Its energy. `keep` = where to write the trace (.parquet or .csv). Raises nothing for a failed probe."""
 
@@ -62,7 +64,7 @@ class MeasuredEnergy(EnergyMeter):
         self._meter.begin()
 
     def end(
-        self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
+        self, testbed: Testbed, log: SampleLog, link: LinkSpec | None, seed: int = 0, keep: Path | None = None
     ) -> StageEnergy:
         return self._meter.end(keep)
 
@@ -77,6 +79,8 @@ class MeasuredEnergy(EnergyMeter):
 class ModelledEnergy(EnergyMeter):
     """By the testbed's own model of what it drew, measured by a stand-in of a PPK2. The source is `modelled`."""
 
+    needs_link = True
+
     def __init__(self, *, subtract_idle: bool = False) -> None:
         self._subtract_idle = subtract_idle
         self._meter: TimelineMeter | None = None
@@ -85,8 +89,10 @@ class ModelledEnergy(EnergyMeter):
         """Nothing to do: the model speaks afterwards."""
 
     def end(
-        self, testbed: Testbed, log: SampleLog, link: LinkSpec, seed: int = 0, keep: Path | None = None
+        self, testbed: Testbed, log: SampleLog, link: LinkSpec | None, seed: int = 0, keep: Path | None = None
     ) -> StageEnergy:
+        if link is None:
+            return self._void("the model does not know how long the module sent over an unshaped link")
         try:
             timeline = testbed.power_timeline(log, link)
         except BenchError as e:

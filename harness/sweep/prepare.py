@@ -20,7 +20,7 @@ from harness.pinned import Pinned
 from harness.power.sampling import EnergyMeter
 from harness.provenance import file_sha256
 from harness.sample import Planned, Point
-from harness.sample_energy import meter_for
+from harness.sample_energy import check_link, meter_for
 from harness.sweep.axes import Axis, Setting
 from harness.sweep.plan import Plan
 from harness.sweep.runner import Job
@@ -89,10 +89,9 @@ def ground(request: Request) -> Ground:
                 if (spec := request.axis.applied(request.base, value).link) is not None:
                     testbed.link.check(spec)
         ground_ = Ground(request, schemes, found, make, kind, testbed.description, testbed.pins_remote, many(testbed))
-        if request.energy and not request.base.link:
-            raise BenchError("the energy over an unshaped link is unknown", cure="give a --rate, or leave --energy out")
         if request.energy:
             with ground_.meter() as meter:
+                check_link(meter, request.base.link)
                 ground_ = replace(ground_, probe=meter.facts())
         return ground_
 

@@ -167,7 +167,7 @@ def _take(bench: Bench, boards: Boards, meter: EnergyMeter | None, job: Job) -> 
     try:
         board.for_sample()
         picture, services = bench.images.picture(planned.image), bench.lab.services
-        if meter is None or job.link is None:
+        if meter is None:
             row = measure(board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services)
         else:
             row = measure_with_energy(

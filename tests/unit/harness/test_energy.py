@@ -20,10 +20,10 @@ from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, Testbed
 from harness.measurements import ENERGY_METRICS
 from harness.power.energy import StageEnergy
-from harness.power.sampling import EnergyMeter
+from harness.power.sampling import EnergyMeter, ModelledEnergy
 from harness.published import nearest
 from harness.sample import COLUMNS, Planned, Point, row
-from harness.sample_energy import measure_with_energy, meter_for, with_energy
+from harness.sample_energy import check_link, measure_with_energy, meter_for, with_energy
 from harness.services import Services
 from harness.stand_in import StandInTestbed
 from harness.store import Store
@@ -185,3 +185,10 @@ def test_reasons_are_told_once_a_stage() -> None:
         "no energy of local: shorter than 100 us (1 samples)",
         "no energy of combine: shorter than 100 us (3 samples)",
     ]
+
+
+def test_a_probe_measures_over_any_link_and_a_model_only_over_one_it_knows() -> None:
+    check_link(Meter(), None)
+    check_link(ModelledEnergy(), LinkSpec.symmetric(6e6))
+    with pytest.raises(BenchError, match="unshaped link"):
+        check_link(ModelledEnergy(), None)
