@@ -15,7 +15,6 @@ from harness.bringup import BoardSettings
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import Testbed
-from harness.contracts.toml import first_problem
 from harness.published import Value
 from harness.stats import Statistic
 
@@ -47,9 +46,8 @@ class Setting:
         try:
             _ = self.link
         except ValidationError as e:
-            raise BenchError(
-                f"no link can be so: {first_problem(e)}", cure="give other --delay, --jitter or --loss"
-            ) from e
+            why = e.errors()[0]["msg"].removeprefix("Value error, ")
+            raise BenchError(f"no link can be so: {why}", cure="give other --delay, --jitter or --loss") from e
         return self
 
 
