@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from harness.mqtt import BrokerAddress
 
 log = logging.getLogger(__name__)
 
+SHARED, PASSWORD = "AGILENN_SHARED_BROKER", "AGILENN_MQTT_PASSWORD"
 _ANSWER_S = 10.0
 
 
@@ -55,6 +57,29 @@ def running(section: BrokerSection) -> Iterator[GivenBroker]:
     try_connect(found)
     log.info("broker given: %s", found)
     yield GivenBroker(found)
+
+
+def shared() -> BrokerAddress | None:
+    """The broker that a parent process runs for all its children; None when there is none."""
+    if (text := os.environ.get(SHARED)) is None:
+        return None
+    host, _, rest = text.partition(":")
+    port, _, user = rest.partition(" ")
+    return BrokerAddress(host, int(port), user, os.environ.get(PASSWORD, ""))
+
+
+@contextmanager
+def of_parent(found: BrokerAddress) -> Iterator[GivenBroker]:
+    """That one, for the duration of the block. Raises BenchError when it is not there."""
+    try_connect(found)
+    made = GivenBroker(found)
+    made.title = "shared by several testbeds"
+    yield made
+
+
+def environment(found: BrokerAddress) -> dict[str, str]:
+    """What children are given, so that `shared` finds it."""
+    return {SHARED: f"{found.host}:{found.port} {found.user}", PASSWORD: found.password}
 
 
 def try_connect(found: BrokerAddress) -> None:

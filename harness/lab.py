@@ -99,7 +99,11 @@ def opened(artefacts: Sequence[Artefact], setup: LabSetup = EMPTY, *, mosquitto:
 
 
 def _broker(section: BrokerSection, mosquitto: str | None) -> AbstractContextManager[Broker | GivenBroker]:
-    return given_broker.running(section) if section.url else broker.running(program=mosquitto, section=section)
+    if section.url:
+        return given_broker.running(section)
+    if (of_parent := given_broker.shared()) is not None:
+        return given_broker.of_parent(of_parent)
+    return broker.running(program=mosquitto, section=section)
 
 
 def _edge(

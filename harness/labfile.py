@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from harness import registry
+from harness import places, registry
 from harness.contracts.attachment import Attachment
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
@@ -121,6 +121,12 @@ class TestbedSection(Attachment):
     probe: ProbeConfig | None = None
     link: LinkSection | None = None
 
+    @model_validator(mode="after")
+    def _one_way(self) -> TestbedSection:
+        if self.place and self.port:
+            raise ValueError("either port or place, not both")
+        return self
+
     def attachment(self) -> Attachment:
         """What the testbed itself is told."""
         return Attachment.model_validate({k: getattr(self, k) for k in Attachment.model_fields})
@@ -170,7 +176,10 @@ class LabSetup:
 
         def make() -> Testbed:
             made = kind()
-            made.attach(section.attachment())
+            attachment = section.attachment()
+            if section.place:
+                attachment = attachment.model_copy(update={"port": places.held(section.place)})
+            made.attach(attachment)
             self._give_link(made)
             return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import struct
 import tempfile
@@ -296,11 +297,11 @@ class _Drifting(StandInDevice):
 
     def __init__(self, artefact: Artefact, clock: _Steps, ppm: float) -> None:
         super().__init__(artefact, StandInTestbed(artefact).link)
-        self._clock, self._ppm, self._rng = clock, ppm, np.random.default_rng(0)
+        self._clock, self._ppm, self._late_ms = clock, ppm, itertools.cycle([1.0, 1.02, 3.0])
 
     def _infer(self, sequence: int) -> bytes:
         (wait_ms,) = struct.unpack("<I", self.config[11])
-        self._clock.ms += wait_ms / (1 + self._ppm / 1e6) + float(self._rng.choice([1.0, 1.02, 3.0]))
+        self._clock.ms += wait_ms / (1 + self._ppm / 1e6) + next(self._late_ms)
         return struct.pack(
             "<BBHHBBIIIIIII", 1, 0, 0, 0xFFFF, 0, 0, 0, 0, 0, 0, round(wait_ms * CLOCK_HZ / 1e3), 0, CLOCK_HZ
         )

@@ -20,7 +20,7 @@ from harness.doctor.report import Report
 from harness.images import Images
 from harness.link.kept import Kept
 from harness.store import Store
-from harness.sweep import axes, command_line, energy, facts, measure, outcome, prepare, repeat
+from harness.sweep import axes, command_line, energy, facts, measure, outcome, prepare, repeat, several
 from harness.sweep.axes import Axis
 from harness.sweep.plan import choose_images, further_images, make
 from harness.sweep.runner import Bench
@@ -36,6 +36,8 @@ def main(argv: list[str]) -> int:
     options = command_line.parser(__doc__).parse_args(argv)
     cli.set_up_logging(options.verbose)
     axis = axes.axis(options.axis)
+    if "," in options.testbed:
+        return several.sweep(options, axis, argv)
     if options.dry_run:
         return _dry_run(options, axis)
     return _sweep(options, axis, argv)

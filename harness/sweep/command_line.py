@@ -29,7 +29,7 @@ def parser(description: str | None) -> cli.Parser:
 
 def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     cores = os.cpu_count() or 1
-    p.add_argument("--testbed", default="virtual", help="default: %(default)s")
+    p.add_argument("--testbed", default="virtual", help="or several, A,B,…: in parallel; default: %(default)s")
     p.add_argument("--schemes", type=cli.names, metavar="A,B,…", help="default: all that have weights for the data set")
     p.add_argument(
         "--images",

@@ -1,8 +1,7 @@
-"""Locks of these tests are their own; artefacts are those of the harness' tests."""
+"""Locks of these tests are their own; artefacts are folders with a description and a few bytes."""
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import socket
 import subprocess
@@ -12,16 +11,58 @@ from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location(
-    "lab_harness_fixtures", Path(__file__).parents[1] / "harness" / "conftest.py"
-)
-assert _SPEC is not None and _SPEC.loader is not None
-_module = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_module)
-make_artefact = _module.make_artefact
-local_artefact = _module.local_artefact
-remote_artefact = _module.remote_artefact
-network = _module.network
+from harness import artefacts
+from harness.artefacts import Artefact
+from harness.contracts.testbed import Network
+
+LOCAL = """
+scheme = "{scheme}"
+dataset = "tiny"
+profile = "compact"
+classes = 4
+input_shape = [4, 4, 3]
+graph = true
+offload = "none"
+features_output = -1
+local_logits_output = 0
+alpha = 1.0
+"""
+IMAGE = """
+scheme = "{scheme}"
+dataset = "tiny"
+profile = "compact"
+classes = 4
+input_shape = [4, 4, 3]
+graph = false
+offload = "image"
+features_output = -1
+local_logits_output = -1
+codec = "lzw"
+alpha = 0.0
+"""
+
+
+def _artefact(folder: Path, scheme: str, description: str, content: str) -> Artefact:
+    own = folder / scheme
+    own.mkdir(parents=True, exist_ok=True)
+    (own / "description.toml").write_text(description.format(scheme=scheme))
+    (own / content).write_bytes(b"weights")
+    return artefacts.load(own)
+
+
+@pytest.fixture
+def local_artefact(tmp_path: Path) -> Artefact:
+    return _artefact(tmp_path / "weights", "near", LOCAL, "device.tflite")
+
+
+@pytest.fixture
+def remote_artefact(tmp_path: Path) -> Artefact:
+    return _artefact(tmp_path / "weights", "far", IMAGE, "server.npz")
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network("127.0.0.1", 1883, "agile/00000000/00", "board-00", mqtt_user="u", mqtt_password="hush")
 
 
 @pytest.fixture(autouse=True)
