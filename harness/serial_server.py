@@ -21,7 +21,7 @@ _POLL_S = 0.1
 class LinelessPort(serial.Serial):
     """A port without modem lines, as a pty is: setting them does nothing, they read as off."""
 
-    cts = dsr = ri = cd = property(lambda self: False)  # type: ignore[assignment]
+    cts = dsr = ri = cd = property(lambda self: False)
 
     def _update_dtr_state(self) -> None:
         pass
