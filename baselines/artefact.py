@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from pathlib import Path
+from typing import Any
 
 from baselines import tomlout
 from baselines.atomic import replacing
@@ -29,6 +30,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     """
     with replacing(path, "--out") as f:
         f.write(data)
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> None:
+    """Write `summary.toml`."""
+    write_text(folder / "summary.toml", tomlout.dumps(summary))
 
 
 def write_artefact(

@@ -75,9 +75,18 @@ class Distillation(Strict):
 
 
 class FullOffloadRecipe(Strict):
-    """Full offloading: the reference network on the server, the picture as it is on the link."""
+    """Full offloading: the reference network on the server, the whole picture on the link.
 
-    codec: Literal["stored", "lzw"] = "lzw"
+    `upscaled`: pictures are scaled to this height and width before they are sent, as in the paper (0: as they are); the
+    server takes them down again. `server_of`: a folder, seen from the weights', whose network is used if it is there
+    ("{dataset}" stands for the data set's name).
+    """
+
+    codec: Literal["stored", "lzw", "png", "rice", "jpeg"] = "rice"
+    jpeg_quality: int = Field(default=75, ge=1, le=100)
+    jpeg_chroma: Literal["420", "444"] = "420"
+    upscaled: int = Field(default=0, ge=0, le=256)
+    server_of: str = ""
     reference: ReferenceRecipe
 
 

@@ -1,5 +1,5 @@
-"""Full offloading: the whole picture goes to the server, raw or LZW (the paper's edge-only baseline)."""
+"""Full offloading: the whole picture goes to the server (the paper's edge-only baseline), losslessly or as JPEG."""
 
-from baselines.full_offload.scheme import FullOffload
+from baselines.full_offload.scheme import FullOffload, FullOffloadJpeg
 
-__all__ = ["FullOffload"]
+__all__ = ["FullOffload", "FullOffloadJpeg"]

@@ -17,6 +17,7 @@ from baselines.networks.folding import Weights, assign
 from harness.contracts.errors import BenchError
 
 FORMAT = 1
+_CURE = "restore the weights, or train them: python -m harness.train"
 _BUILDERS: dict[str, Callable[..., Any]] = {
     "residual_body": residual.body_model,
     "residual_picture": residual.picture_model,
@@ -66,13 +67,30 @@ def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
         np.savez(f, meta=np.frombuffer(meta, dtype=np.uint8), **arrays)  # fixed zip dates: reproducible bytes
 
 
+def read_spec(path: Path) -> NetworkSpec:
+    """What network a file holds. Raises as `load_network`."""
+    return _read(path)[0]
+
+
 def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[NetworkSpec, Any]:
     """Read a network file as its spec and a folded Keras model with those weights.
 
     Raises:
         BenchError: the file is missing, damaged, of an unknown network, or of another one than `expect`.
     """
-    cure = "restore the weights, or train them: python -m harness.train"
+    spec, weights = _read(path)
+    if expect is not None and spec != expect:
+        raise BenchError(f"{path} holds {spec.said}, wanted is {expect.said}", cure=_CURE)
+    try:
+        model = spec.build(folded=True)
+        assign(model, weights)
+    except ValueError as e:
+        raise BenchError(f"{path} does not hold the weights of its network ({e})", cure=_CURE) from e
+    model.trainable = False
+    return spec, model
+
+
+def _read(path: Path) -> tuple[NetworkSpec, Weights]:
     try:
         with np.load(path, allow_pickle=False) as z:
             meta = json.loads(z["meta"].tobytes())
@@ -82,16 +100,8 @@ def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[Netw
         widths, blocks = tuple(map(int, meta["widths"])), _blocks(meta)
         spec = NetworkSpec(str(meta["network"]), _shape(meta["input_shape"]), int(meta["classes"]), widths, blocks)
     except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as e:
-        raise BenchError(f"{path} is missing or no network file ({e})", cure=cure) from e
-    if expect is not None and spec != expect:
-        raise BenchError(f"{path} holds {spec.said}, wanted is {expect.said}", cure=cure)
-    try:
-        model = spec.build(folded=True)
-        assign(model, weights)
-    except ValueError as e:
-        raise BenchError(f"{path} does not hold the weights of its network ({e})", cure=cure) from e
-    model.trainable = False
-    return spec, model
+        raise BenchError(f"{path} is missing or no network file ({e})", cure=_CURE) from e
+    return spec, weights
 
 
 def _blocks(meta: dict[str, Any]) -> tuple[str, ...]:

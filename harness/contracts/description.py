@@ -48,6 +48,9 @@ class DeviceDescription(Strict):
     codec: Literal["stored", "lzw", "shuffle", "png", "rice", "jpeg", "context"] = "stored"
     jpeg_quality: int = Field(default=75, ge=1, le=100)
     jpeg_chroma: Literal["420", "444"] = "420"
+    # The folder, seen from this one, whose server.npz is used, and the SHA-256 that it must have; "" = this folder.
+    server_of: Annotated[str, Field(pattern=r"^((\.\./){1,2}[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)?)?$")] = ""
+    server_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     alpha: float = Field(ge=0.0, le=1.0)
     exit_threshold: float = Field(default=2.0, ge=0.0, le=2.0)
     split: int = Field(default=0, ge=0, le=64)
@@ -69,6 +72,8 @@ class DeviceDescription(Strict):
             raise ValueError(f"codec {self.codec} is for pictures: it needs offload image")
         if self.codec == "context" and (self.offload != "features" or self.n_symbols > MAX_SYMBOLS):
             raise ValueError(f"codec context is for features of at most {MAX_SYMBOLS} symbols: choose lzw or shuffle")
+        if bool(self.server_of) != bool(self.server_sha256):
+            raise ValueError("server_of and server_sha256 belong together")
         if any(symbol >= self.n_symbols for symbol in self.symbol_table):
             raise ValueError("symbol_table holds a symbol >= n_symbols")
         return self
@@ -77,6 +82,11 @@ class DeviceDescription(Strict):
     def label(self) -> str:
         """`scheme-dataset-profile`, as the device reports it."""
         return f"{self.scheme}-{self.dataset}-{self.profile}"
+
+    @property
+    def quality(self) -> int:
+        """JPEG's quality as device and codecs take it: bit 7 for 4:4:4."""
+        return self.jpeg_quality | (0x80 if self.jpeg_chroma == "444" else 0)
 
     @property
     def image_bytes(self) -> int:
@@ -97,7 +107,7 @@ def load_description(folder: Path) -> DeviceDescription:
         )
     description = read_toml(folder / DESCRIPTION, DeviceDescription)
     wanted = [GRAPH] if description.graph else []
-    if description.offload != "none":
+    if description.offload != "none" and not description.server_of:
         wanted.append(SERVER)
     if description.codec == "context":
         wanted.append(CONTEXT)
@@ -107,7 +117,32 @@ def load_description(folder: Path) -> DeviceDescription:
                 f.read(1)
         except OSError as e:
             raise BenchError(f"{folder / name} can't be read ({e.strerror})", cure="train or restore it") from e
+    if description.server_of:
+        file = server_file(folder, description)
+        if file_sha256(file) != description.server_sha256:
+            raise BenchError(
+                f"{folder / DESCRIPTION} was made for another {file}",
+                cure=f"make it anew: python -m harness.train {description.scheme} --dataset {description.dataset}"
+                f" --profile {description.profile}",
+            )
     return description
+
+
+def server_file(folder: Path, description: DeviceDescription) -> Path:
+    """Where the server network of the artefact in `folder` lies."""
+    return folder / description.server_of / SERVER
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hex.
+
+    Raises:
+        BenchError: it can't be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as e:
+        raise BenchError(f"{path} can't be read ({e.strerror})", cure="train or restore it") from e
 
 
 def load_context(folder: Path, description: DeviceDescription) -> ContextTables | None:

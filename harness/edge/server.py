@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.context import ContextTables
-from harness.contracts.description import DeviceDescription, load_context, load_description, weights_u32
+from harness.contracts.description import PICTURE_CODECS, DeviceDescription, load_context, load_description, weights_u32
 from harness.contracts.errors import BenchError
 from harness.contracts.scheme import Scheme, ServerModel
 from harness.edge import payload
@@ -28,8 +28,18 @@ Symbols = npt.NDArray[np.uint8]
 class Codec(Protocol):
     """The C codecs, seen from here."""
 
-    def encode(self, symbols: Symbols, n_symbols: int, codec: str, sequence: int, weights: int) -> bytes:
-        """Symbols -> payload."""
+    def encode(
+        self,
+        symbols: Symbols,
+        n_symbols: int,
+        codec: str,
+        sequence: int,
+        weights: int,
+        *,
+        rows: int = 1,
+        quality: int = 75,
+    ) -> bytes:
+        """Symbols -> payload; `rows` and `quality` are the picture codecs'."""
 
     def decode(self, data: bytes, n_symbols: int, count: int, model: Any = None) -> Symbols:
         """Payload -> `count` symbols. Raises ValueError when the body is not that."""
@@ -88,14 +98,26 @@ class EdgeServer:
         rng = np.random.default_rng(0)
         taken = []
         for sequence in range(calls + calls // 6):
-            symbols = rng.integers(0, one.description.n_symbols, one.model.symbols, dtype=np.uint8)
-            data = self._codec.encode(symbols, one.description.n_symbols, "stored", sequence, one.weights)
+            data = self._any_payload(one, rng, sequence)
             begin_ns = time.process_time_ns()
             answer = self.answer(data)
             taken.append((time.process_time_ns() - begin_ns) / 1e3)
             if answer.status is not Status.OK:
                 raise BenchError(f"the edge refuses its own payload of {one.description.label} ({answer.status.name})")
         return float(statistics.median(taken[calls // 6 :]))
+
+    def _any_payload(self, one: Served, rng: np.random.Generator, sequence: int) -> bytes:
+        """Random symbols, stored; of a scheme with a picture codec, blocks of colour and noise, coded by that."""
+        d = one.description
+        if d.offload != "image" or d.codec not in PICTURE_CODECS:
+            symbols = rng.integers(0, d.n_symbols, one.model.symbols, dtype=np.uint8)
+            return self._codec.encode(symbols, d.n_symbols, "stored", sequence, one.weights)
+        height, width, depth = d.input_shape
+        blocks = rng.integers(16, 240, (height // 8 + 1, width // 8 + 1, depth))
+        picture = blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width] + rng.integers(-16, 16, d.input_shape)
+        return self._codec.encode(
+            picture.astype(np.uint8), d.n_symbols, d.codec, sequence, one.weights, rows=height, quality=d.quality
+        )
 
     def _judge(self, data: bytes) -> tuple[Status, int, npt.NDArray[np.float32] | None]:
         try:

@@ -104,7 +104,7 @@ def _constants(d: DeviceDescription, weights: int, tables: ContextTables | None)
     .weights = 0x{weights:08x}u,
     .offload = {OFFLOADS[d.offload]},
     .codec = {CODECS[d.codec]},
-    .quality = {d.jpeg_quality | (0x80 if d.jpeg_chroma == "444" else 0)},
+    .quality = {d.quality},
     .features_output = {d.features_output},
     .local_logits_output = {d.local_logits_output},
     .first_channel = {d.first_channel},
