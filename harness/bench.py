@@ -17,7 +17,12 @@ from harness.cli import Parser, add_common, console, set_up_logging, way_in
 from harness.contracts.errors import BenchError
 
 CLOCK_HZ = 216_000_000
-ELSEWHERE = {"codecs": "harness.bench_codecs", "edge": "harness.bench_edge", "fuzz": "harness.bench_fuzz"}
+ELSEWHERE = {
+    "codecs": "harness.bench_codecs",
+    "edge": "harness.bench_edge",
+    "fuzz": "harness.bench_fuzz",
+    "pictures": "harness.bench_pictures",
+}
 OVER = 1  # exit code when a figure is above what is accepted
 # RAM: planned activations, `largest` the largest layer's input + output, `work` the kernels' workspace.
 NOTE = (
@@ -40,7 +45,7 @@ def _main(argv: list[str]) -> int:
     parser.add_argument(
         "what",
         choices=["kernels", "networks", *ELSEWHERE],
-        help="single layers, or whole networks; codecs, edge and fuzz have their own --help",
+        help="single layers, or whole networks; the last four have their own --help",
     )
     parser.add_argument("--only", metavar="NAME", help="those whose name contains NAME")
     parser.add_argument("--variant", choices=["fast", "lean"], default="fast", help="of the kernels (default: fast)")

@@ -61,12 +61,12 @@ class CodecProbe:
         picture: bool = False,
         cc: str = "zig",
     ) -> None:
-        self._shape, self._stride = shape, stride
+        self._shape, self._stride, self._quality = shape, stride, quality
         height, width, channels = shape
         runs, run = (height, width * channels) if picture else (height * width, channels)
         step = width * stride if picture else stride
         symbols = (
-            f"features, symbol_of_byte, {runs}, {run}, {step}, {n_symbols}, {quality}, {'&context' if tables else 0}"
+            f"features, symbol_of_byte, {runs}, {run}, {step}, {n_symbols}, quality, {'&context' if tables else 0}"
         )
         with tempfile.TemporaryDirectory(prefix="agilenn-codecs-") as work:
             folder = Path(work)
@@ -86,12 +86,16 @@ class CodecProbe:
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
         self._probe.close()
 
-    def encode(self, codec: str, symbols: npt.NDArray[np.uint8]) -> Encoded:
-        """Encode one map's symbols (uint8, height * width * channels), caches and predictor empty at first."""
+    def encode(self, codec: str, symbols: npt.NDArray[np.uint8], quality: int | None = None) -> Encoded:
+        """Encode one map's symbols (uint8, height * width * channels), caches and predictor empty at first.
+
+        `quality`: instead of the probe's.
+        """
         height, width, channels = self._shape
         memory = np.zeros((height * width, self._stride), np.uint8)
         memory[:, :channels] = symbols.reshape(-1, channels)
         self._write("features", memory.tobytes())
+        self._write("quality", bytes([self._quality if quality is None else quality]))
         self._probe.model.reset()
         counts = self._probe.call(f"run_{codec}")
         size, used = struct.unpack("<II", self._probe.uc.mem_read(self._probe.symbols["result"][0], 8))
@@ -110,6 +114,7 @@ def _source(features_bytes: int, symbols: str, tables: ContextTables | None) -> 
         f"static const uint8_t FAST_TABLE symbol_of_byte[256] = {{{c_rows(list(range(256)))}}};",
         "static codec_work_t FAST_BSS work;",
         "uint32_t FAST_BSS result[2];",
+        "uint8_t FAST_BSS quality;",
         '__attribute__((section(".message"), aligned(32))) uint8_t message[131072];',
         "void run(encode_fn encode, unsigned wanted, const symbols_t *from);",
         "void run(encode_fn encode, unsigned wanted, const symbols_t *from) {",
