@@ -37,7 +37,7 @@ def test_jpeg_shares_the_network_beside_it(tmp_path: Path, tiny: DataSet) -> Non
     folder = FullOffloadJpeg().train(options(tmp_path / "full_offload_jpeg", jpeg_quality="60"), Silent())
     d = load_description(folder)
     assert (d.scheme, d.codec, d.jpeg_quality, d.quality, d.server_of) == (
-        "full_offload_jpeg", "jpeg", 60, 60, "../full_offload",
+        "full_offload_jpeg", "jpeg", 60, 60 | 128, "../full_offload",
     )  # fmt: skip
     assert not (folder / SERVER).exists()
     assert server_file(folder, d).samefile(plain / SERVER)
