@@ -184,6 +184,7 @@ def main(argv: list[str]) -> int:
 
     try:
         namespaces.prompt()
+        "localhost".encode("idna")  # what the first look-up of a name would load, while others wait
         if options.kind == "userspace":
             namespaces.become_root_of_own()
         die_with_parent()
