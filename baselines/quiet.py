@@ -38,4 +38,5 @@ def start_tensorflow(threads: int) -> None:
         from baselines.training.loop import use_cores  # noqa: PLC0415
 
         use_cores(threads)
+        tf.get_logger().setLevel("ERROR")  # else it warns of every graph that is built anew, as each training's is
         tf.zeros(1)  # looks for devices now, and says so
