@@ -34,6 +34,19 @@ def test_the_image_and_its_stack_fit_the_chip(
     assert found.ram_bytes + stats.stack_used_bytes <= min(ram, hil.description.limits.get("ram_bytes", ram))
 
 
+def test_static_ram_and_stack_as_the_device_tells_them_fit_the_chip(
+    hil: Hil, hil_scheme: str, record_property: pytest.RecordProperty
+) -> None:
+    ram = hil.description.ram_bytes
+    if not ram:
+        pytest.skip(f"the memory of {hil.description.title} is not limited")
+    stats = hil.see(hil_scheme, hil.images[0]).stats
+    record_property("told_ram_bytes", stats.static_ram_bytes + stats.stack_used_bytes)
+    assert 0 < stats.stack_used_bytes < stats.stack_total_bytes
+    assert stats.static_ram_bytes > 0
+    assert stats.static_ram_bytes + stats.stack_used_bytes <= min(ram, hil.description.limits.get("ram_bytes", ram))
+
+
 def test_nothing_was_lost_on_the_lines(hil: Hil, hil_scheme: str) -> None:
     seen = hil.see(hil_scheme, hil.images[0])
     assert seen.stats.console_overruns == 0
