@@ -173,6 +173,7 @@ class AccuracyFacts(Strict):
     right: int
     n: int
     share: float
+    exited: int = 0
 
 
 class Manifest(Strict):

@@ -40,6 +40,7 @@ class Accuracy:
 
     right: int
     n: int
+    exited: int = 0  # of the n, by the device's own exit test
 
     @property
     def share(self) -> float:
@@ -62,6 +63,11 @@ class Cell:
         """Median of a metric over the images."""
         return stats.median([float(r[metric]) for r in self.rows if r.get(metric) is not None])
 
+    @property
+    def mixed(self) -> bool:
+        """Did some pictures exit early and others not? Then a median is one of either kind."""
+        return _mixed(self.rows)
+
     def repeated_share(self) -> float | None:
         """Share of the samples in which TCP sent a segment again; None where the testbed can't tell."""
         known = [int(r["repeated_segments"]) for r in self.rows if r.get("repeated_segments") is not None]
@@ -71,6 +77,10 @@ class Cell:
         """Where the values of a metric come from; several are joined."""
         column = METRICS[metric].source_column
         return "+".join(sorted({str(r[column]) for r in self.rows if r.get(column)}))
+
+
+def _mixed(rows: Sequence[Mapping[str, Any]]) -> bool:
+    return len({bool(r["exited"]) for r in rows}) > 1
 
 
 def cells(
@@ -85,9 +95,11 @@ def cells(
     out = []
     for (scheme, value), group in sorted(groups.items(), key=lambda g: (schemes.index(g[0][0]), g[0][1])):
         ok = sorted((r for r in group if r["status"] == "ok"), key=lambda r: int(r["image"]))
-        interval = stats.mean_interval if statistic == "mean" else stats.median_interval
+        # Where some exit early there are two kinds of latency, and a median is one of either.
+        own: Statistic = "mean" if _mixed(ok) else statistic
+        interval = stats.mean_interval if own == "mean" else stats.median_interval
         latency = interval([float(r["total_ms"]) for r in ok])
-        out.append(Cell(scheme, value, latency, len(group) - len(ok), tuple(ok), statistic))
+        out.append(Cell(scheme, value, latency, len(group) - len(ok), tuple(ok), own))
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.partition.recipe import PartitionRecipe
+from baselines.partition.splits import available, materialise
 from baselines.quiet import start_tensorflow
 from baselines.recipe import recipe_for
 from baselines.training.interface import Report, TrainOptions
@@ -25,6 +26,14 @@ class Partition(Scheme):
         from baselines.partition.training import train_partition  # noqa: PLC0415 - after the recipe was checked
 
         return train_partition(self, recipe, options, report)
+
+    def splits(self, artefact: Path) -> list[int]:
+        """Those that the training exported."""
+        return available(artefact)
+
+    def at_split(self, artefact: Path, split: int, folder: Path) -> Path:
+        """Copied: nothing is trained."""
+        return materialise(artefact, split, folder)
 
     def server(self, artefact: Path) -> ServerModel:
         """The blocks after the split."""

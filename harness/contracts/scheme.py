@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.errors import BenchError
 from harness.contracts.search import SearchSpace
 
 
@@ -44,6 +45,18 @@ class Scheme(ABC):
     def search_space(self, options: Any, report: Any) -> SearchSpace | None:
         """Device networks to choose from, each trained by `options`; None: this scheme has one network."""
         return None
+
+    def splits(self, artefact: Path) -> list[int]:
+        """Where its network may be cut between device and server, ascending; none: this scheme has no such choice."""
+        return []
+
+    def at_split(self, artefact: Path, split: int, folder: Path) -> Path:
+        """Write the artefact of another split of the same training into `folder` and return it.
+
+        Raises:
+            BenchError: there is no such split.
+        """
+        raise BenchError(f"{self.name} has no split {split}", cure="choose another scheme")
 
     @abstractmethod
     def server(self, artefact: Path) -> ServerModel:

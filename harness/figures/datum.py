@@ -12,7 +12,7 @@ from harness import published as papers
 from harness import tables
 from harness.contracts.errors import BenchError
 from harness.measurements import ENERGY_METRICS, METRICS
-from harness.stats import median_interval, share_interval
+from harness.stats import mean_interval, median_interval, share_interval
 from harness.store import Store
 from harness.sweep.axes import AXES
 
@@ -92,7 +92,8 @@ def read_run(folder: Path) -> RunData:
         title = str(schemes.get(cell.scheme, {}).get("title", cell.scheme))
         for name in ("total_ms", *_BY_STAGE, *ENERGY_METRICS):
             values = [float(r[name]) for r in cell.rows if r.get(name) is not None]
-            interval = cell.latency if name == "total_ms" else median_interval(values)
+            own = mean_interval if cell.mixed else median_interval
+            interval = cell.latency if name == "total_ms" else own(values)
             if interval is None:
                 continue
             metric = METRICS[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,11 +21,24 @@ from harness.doctor.report import Report
 from harness.images import Images
 from harness.link.kept import Kept
 from harness.store import Store
-from harness.sweep import axes, command_line, energy, facts, measure, outcome, prepare, repeat, several
+from harness.sweep import (
+    axes,
+    command_line,
+    energy,
+    facts,
+    measure,
+    outcome,
+    prepare,
+    repeat,
+    several,
+    side_by_side,
+    splits,
+)
 from harness.sweep.axes import Axis
 from harness.sweep.plan import choose_images, further_images, make
 from harness.sweep.runner import Bench
 from harness.sweep.trained import way_in as trained
+from harness.tables import Accuracy, Cell
 
 
 def main(argv: list[str]) -> int:
@@ -48,7 +62,7 @@ def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
         axis=axis,
         values=axis.values(options),
         testbed=options.testbed,
-        schemes=options.schemes or artefacts.trained(options.dataset, options.profile),
+        schemes=options.schemes or axis.schemes(artefacts.trained(options.dataset, options.profile)),
         dataset=options.dataset,
         profile=options.profile,
         images=options.images,
@@ -214,6 +228,8 @@ def _finish(
     values = {value: axis.show(value) for value in sorted(ground.request.values)}
     note = outcome.time_note(found, ground.testbed)
     outcome.show(out, found, titles=ground.titles, values=values, accuracies=accuracies, note=note)
+    if axis.column == "rate_bps" and accuracies and any(cell.rows for cell in found):
+        written += _side_by_side(options.axis, store, found, accuracies, note=note, out=out)
     if options.energy:
         beside = papers.nearest("fig19", ground.request.dataset) if options.published else []
         written += energy.write(store, axis, found, values=values, titles=ground.titles, published=beside, out=out)
@@ -227,6 +243,26 @@ def _finish(
     if not any(cell.rows for cell in found):
         raise BenchError(f"no sample could be measured, see {store.folder / 'samples.csv'}", cure="mend what it says")
     return 0
+
+
+def _side_by_side(
+    word: str,
+    store: Store,
+    found: Sequence[Cell],
+    accuracies: Mapping[str, Accuracy],
+    *,
+    note: str,
+    out: Console,
+) -> list[Path]:
+    """Tables of all schemes at a rate and of the fronts, or of the splits; shown where they were asked for."""
+    schemes = store.manifest()["schemes"]
+    lines = side_by_side.rows(found, schemes, accuracies)
+    if word == "split":
+        splits.show(out, lines, schemes, note)
+        return splits.write(store, lines, schemes, note)
+    if word == "table":
+        side_by_side.show(out, lines, note)
+    return side_by_side.write(store, lines, note)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from harness import cli
+from harness import artefacts, cli, registry
 from harness import published as papers
+from harness.artefacts import Artefact
 from harness.bringup import BoardSettings
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
+from harness.contracts.paths import cache_dir
+from harness.contracts.scheme import Scheme
 from harness.contracts.testbed import Testbed
 from harness.published import Value
 from harness.stats import Statistic
@@ -77,6 +80,18 @@ class Axis(ABC):
             BenchError: not to one of them.
         """
 
+    def schemes(self, trained: Sequence[str]) -> list[str]:
+        """Those to measure unless told otherwise, of the ones that have weights."""
+        return list(trained)
+
+    def artefacts(self, scheme: Scheme, dataset: str, profile: str) -> dict[str, Artefact]:
+        """What is measured of a scheme, by the name that it has in the run: itself, once.
+
+        Raises:
+            BenchError: it has no weights.
+        """
+        return {scheme.name: artefacts.find(scheme.name, dataset, profile)}
+
     def base(self, options: argparse.Namespace) -> Setting:
         """What all points share, from the axis' own options."""
         return Setting()
@@ -101,13 +116,14 @@ class Bandwidth(Axis):
     title = "link rate (bit/s)"
     column = "rate_bps"
     log_scale = True
+    rates = "270k,500k,1M,2M,6M,20M"  # unless told otherwise
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """--rates."""
         parser.add_argument(
             "--rates",
             type=cli.rates,
-            default="270k,500k,1M,2M,6M,20M",
+            default=self.rates,
             metavar="A,B,…",
             help="link rates in bit/s (default: %(default)s)",
         )
@@ -289,7 +305,39 @@ class Loss(LinkAxis):
         return f"{value * 100:g} %"
 
 
-AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency(), Delay(), Loss())}
+class Table(Bandwidth):
+    """All schemes side by side: accuracy, stages, bytes, memory, MACs, and who is on the Pareto front at which rate."""
+
+    rates = "270k,2M,6M"
+
+
+class Split(Bandwidth):
+    """Where the network is cut between device and server, at several rates; all cuts of one training."""
+
+    name = "split"
+    rates = "270k,2M,6M"
+
+    def schemes(self, trained: Sequence[str]) -> list[str]:
+        """Those that can be cut elsewhere."""
+        return [name for name in trained if type(registry.scheme(name)).splits is not Scheme.splits] or list(trained)
+
+    def artefacts(self, scheme: Scheme, dataset: str, profile: str) -> dict[str, Artefact]:
+        """Every split of the scheme's one training, copied into the cache."""
+        whole = artefacts.find(scheme.name, dataset, profile)
+        splits = scheme.splits(whole.folder)
+        if not splits:
+            raise BenchError(f"{scheme.name} has no splits", cure="choose --schemes partition")
+        folder = cache_dir() / "splits" / f"{whole.description.label}-{whole.weights[:16]}"
+        return {f"{scheme.name}_{n}": artefacts.load(scheme.at_split(whole.folder, n, folder / str(n))) for n in splits}
+
+    def published(self, dataset: str) -> list[Value]:
+        """The paper cuts nowhere else."""
+        return []
+
+
+# By the word on the command line; an axis' own name is that of its runs and files.
+AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency(), Delay(), Loss(), Split())}
+AXES["table"] = Table()
 
 
 def axis(name: str, others: Sequence[str] = ()) -> Axis:

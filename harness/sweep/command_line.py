@@ -20,8 +20,8 @@ def parser(description: str | None) -> cli.Parser:
     """One sub-command an axis."""
     p = cli.Parser(prog="python -m harness.sweep", description=description)
     kinds = p.add_subparsers(dest="axis", metavar="AXIS", required=True, help=" | ".join((*axes.AXES, *trained.NAMES)))
-    for axis in axes.AXES.values():
-        one = kinds.add_parser(axis.name, help=axis.__doc__)
+    for word, axis in axes.AXES.items():
+        one = kinds.add_parser(word, help=axis.__doc__)
         axis.add_options(one)
         _add_options(one, axis)
     return p

@@ -57,13 +57,14 @@ def manifest(
         "probe": ground_.probe,
         "schemes": {
             name: {
-                "title": ground_.schemes[name].title,
+                "title": ground_.titles[name],
                 "version": ground_.schemes[name].version,
                 "weights": artefact.weights,
                 "firmware": firmware_facts(firmware_[name]),
                 "codec": artefact.description.codec,
                 "alpha": artefact.description.alpha,
                 "exit_threshold": artefact.description.exit_threshold,
+                "split": artefact.description.split,
             }
             for name, artefact in ground_.artefacts.items()
         },
@@ -84,4 +85,5 @@ def firmware_facts(image: Path) -> dict[str, Any]:
     kept: dict[str, Any] = {
         key: record[key] for key in ("target", "compiler", "variant", "flags", "sizes") if key in record
     }
+    kept["macs"] = sum(int(layer["macs"]) for layer in (record.get("graph") or {}).get("layers", ()))
     return {"file": image.name, "sha256": file_sha256(image), **kept}

@@ -157,14 +157,16 @@ def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accu
         if measured is None:
             with console.status(f"accuracy of {name} over the whole test set (once, then cached)"):
                 measured = accuracy.measured_apart(artefact, library, data)
-        found[name] = Accuracy(measured.right, measured.n)
+        found[name] = Accuracy(measured.right, measured.n, measured.exited)
     return found
 
 
 def note_accuracies(store: Store, found: Mapping[str, Accuracy]) -> None:
     """Add the accuracies to the manifest."""
     manifest = store.manifest()
-    manifest["accuracy"] = {name: {"right": a.right, "n": a.n, "share": a.share} for name, a in found.items()}
+    manifest["accuracy"] = {
+        name: {"right": a.right, "n": a.n, "share": a.share, "exited": a.exited} for name, a in found.items()
+    }
     store.write_manifest(manifest)
 
 

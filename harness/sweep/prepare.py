@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness import artefacts, images, locks, registry
+from harness import images, locks, registry
 from harness.artefacts import Artefact
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
@@ -65,7 +65,10 @@ class Ground:
     @property
     def titles(self) -> dict[str, str]:
         """How tables and plots call the schemes."""
-        return {name: scheme.title for name, scheme in self.schemes.items()}
+        return {
+            name: s.title if name == s.name else f"{s.title}, split {self.artefacts[name].description.split}"
+            for name, s in self.schemes.items()
+        }
 
 
 def ground(request: Request) -> Ground:
@@ -78,8 +81,12 @@ def ground(request: Request) -> Ground:
         registry.check_name(registry.SCHEMES, "scheme", name)
     registry.check_name(registry.TESTBEDS, "testbed", request.testbed)
     images.check_name(request.dataset)
-    schemes = {name: registry.scheme(name) for name in request.schemes}
-    found = {name: artefacts.find(name, request.dataset, request.profile) for name in request.schemes}
+    schemes: dict[str, Scheme] = {}
+    found: dict[str, Artefact] = {}
+    for scheme in map(registry.scheme, request.schemes):
+        own = request.axis.artefacts(scheme, request.dataset, request.profile)
+        found |= own
+        schemes |= dict.fromkeys(own, scheme)
     kind, make = registry.testbed_class(request.testbed), request.lab.factory(request.testbed)
     with make() as testbed:
         testbed.check()
