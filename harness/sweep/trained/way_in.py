@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,11 @@ from rich.console import Console
 from baselines.quiet import start_tensorflow
 from harness import cli, images
 from harness import published as papers
-from harness.store import Store
-from harness.sweep.trained import axes, committed, latency, pareto, points, rows, show
+from harness.sweep.trained import axes, committed, finish, latency, pareto, points, rows, show
+from harness.sweep.trained import options as options_of
 from harness.sweep.trained import plan as plans
-from harness.sweep.trained.axes import Published, Setting
+from harness.sweep.trained.axes import Setting
+from harness.sweep.trained.finish import Outcome
 from harness.sweep.trained.points import Base
 from harness.sweep.trained.progress import PointsReport
 from harness.sweep.trained.rows import Row
@@ -31,70 +31,14 @@ if TYPE_CHECKING:
     from baselines.agilenn.trial import Trials
     from baselines.data import DataSet
 
-OTHERS = {
-    "alpha": "weight of the local logits, committed weights, whole test set (Fig 18)",
-    "exit": "early exit: accuracy, share sent and latency against the threshold, committed weights",
-    "pareto": "accuracy against latency over extractor, split, codebook and local branch",
-}
-NAMES = (*axes.AXES, *OTHERS)
+NAMES = options_of.NAMES
 FLOAT_NOTE = "Float networks with the hard quantiser"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a sweep found: rows in order, the columns to show, the paper's figures and what they are of, a note."""
-
-    rows: list[Row]
-    columns: tuple[str, ...]
-    title: str
-    axis_title: str
-    note: str
-    published: Published
-    paper: str = ""
-    marked: str = ""  # a row that stands out in the plot against latency
-    beside: tuple[Row, ...] = ()  # the paper's rows where its axis is another than ours: shown below, not written
-
-
-def parser(name: str) -> cli.Parser:
-    """The command line of one sweep."""
-    doc = axes.AXES[name].doc if name in axes.AXES else OTHERS[name]
-    p = cli.Parser(prog=f"python -m harness.sweep {name}", description=doc)
-    p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
-    p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")
-    p.add_argument(
-        "--out", type=Path, default=Path("results/runs/training"), metavar="DIR", help="default: %(default)s"
-    )
-    if name not in ("alpha", "exit"):
-        p.add_argument("--values", type=cli.names, metavar="A,B,…", help="default: the plan's")
-        p.add_argument("--plan", type=Path, metavar="FILE", help="values and budget; default: the shipped plan.toml")
-        p.add_argument("--recipe", type=Path, metavar="FILE", help="what points start from; default: the shipped one")
-        p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of every point")
-        p.add_argument("--seed", type=cli.whole(0, 2**31 - 1, "--seed"), default=0, metavar="N")
-        p.add_argument("--fresh", action="store_true", help="train points again whose rows are in the repository")
-        p.add_argument(
-            "--dry-run", action="store_true", help="show the points and their recipes' hashes, train nothing"
-        )
-    if name == "compression":
-        p.add_argument("--run-time-only", action="store_true", help="only coarser codebooks of the committed weights")
-    if name in ("exit", "pareto"):
-        p.add_argument("--run", type=Path, metavar="DIR", help="bandwidth run that latency is fitted to")
-    if name == "pareto":
-        p.add_argument(
-            "--cycles",
-            type=cli.whole(1, 10**9, "--cycles"),
-            default=4_000_000,
-            metavar="N",
-            help="most cycles of the local graph; default: %(default)s (18.5 ms at 216 MHz)",
-        )
-    cli.add_data_dir(p)
-    cli.add_common(p)
-    return p
 
 
 def main(argv: list[str]) -> int:
     """Run the sweep named by the first word."""
     name = argv[0]
-    options = parser(name).parse_args(argv[1:])
+    options = options_of.parser(name).parse_args(argv[1:])
     cli.set_up_logging(options.verbose)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     images.check_name(options.dataset)
@@ -107,7 +51,8 @@ def main(argv: list[str]) -> int:
         found = _pareto(options, said)
     else:
         found = _trained(name, options, said)
-    _finish(name, options, found)
+    base = _base(options, plans.load(options.plan)) if hasattr(options, "plan") else None
+    finish.write(name, options, found, base)
     return 0
 
 
@@ -187,7 +132,7 @@ def _take(
                 trials = Made(data, report)
             row, trained = points.take(base, setting, name, trials, data.checksum, _folders(options))
             found.append(row)
-            _write_rows(name, options, found)
+            finish.write_rows(name, options, found)
             how = f"{row['wall_s']:.0f} s" if trained else "was there"
             report.finished(f"{name} {setting.value}: {100 * row['accuracy']:.1f} %, {how}", trained=trained)
     return found
@@ -264,49 +209,3 @@ def _pareto(options: argparse.Namespace, said: Console) -> Outcome:
     columns = ("accuracy", "validation_accuracy", "payload_bytes_mean", "cycles", "local_ms", *latency.RATES)
     title = f"Pareto front, {options.dataset}"
     return Outcome(found, columns, title, "candidate", note, {}, marked=pareto.PUBLISHED)
-
-
-def _write_rows(name: str, options: argparse.Namespace, found: Sequence[Row]) -> Path:
-    file = f"{name}-{options.dataset}.csv"
-    path: Path = options.out / file
-    old = rows.read(path) if path.exists() else []
-    return Store(options.out).write_text(file, rows.text(rows.merged(old, found)))
-
-
-def _finish(name: str, options: argparse.Namespace, found: Outcome) -> None:
-    from baselines import tomlout  # noqa: PLC0415
-
-    stem = f"{name}-{options.dataset}"
-    store = Store(options.out)
-    header, lines = show.table([*found.rows, *found.beside], found.columns, found.published, found.paper)
-    written = [
-        _write_rows(name, options, found.rows),
-        store.write_text(f"{stem}.md", show.markdown(found.title, found.note, header, lines)),
-    ]
-    if hasattr(options, "plan"):
-        from baselines.recipe import as_tree  # noqa: PLC0415
-
-        recipe = _base(options, plans.load(options.plan)).recipe()
-        written.append(store.write_text(f"{stem}.recipe.toml", tomlout.dumps(as_tree(recipe))))
-    if name in ("exit", "pareto"):
-        written += show.against_latency(
-            found.rows,
-            marked=found.marked,
-            label=f"threshold {found.marked}, chosen on validation" if name == "exit" else "published configuration",
-            joined=name == "exit",
-            note=found.note,
-            out=store.path(stem),
-        )
-    else:
-        written += show.plot(
-            found.rows,
-            found.columns,
-            found.published,
-            axis_title=found.axis_title,
-            note=found.note,
-            out=store.path(stem),
-        )
-    out = cli.console()
-    show.on_screen(out, found.title, found.note, header, lines)
-    for path in written:
-        out.print(str(path), soft_wrap=True)
