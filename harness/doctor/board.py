@@ -18,7 +18,7 @@ from harness.doctor import clocks
 from harness.doctor.clocks import Drift, Stopwatch, Wait
 from harness.doctor.report import Finding
 from harness.lab import Lab
-from harness.messages import Info, config_tlvs
+from harness.messages import Info, config_tlvs, radio_tlvs
 
 # Where a device can tell, its text after CONNECT says so: "associated rssi=-52 channel=6".
 _RADIO = re.compile(r"rssi=(-?\d{1,3})\b(?:.*?channel=(\d{1,3})\b)?")
@@ -108,6 +108,8 @@ def _associate(device: Device, testbed: Testbed, lab: Lab, info: Info, *, reply_
             exit_threshold=BoardSettings().exit_threshold,
         )
     )
+    for settings in radio_tlvs(network, testbed.description.extra.get("power_save")):
+        device.configure(settings)
     return device.connect()
 
 

@@ -54,7 +54,7 @@ class InaProbe(SerialProbe):
         self._parser = LineParser()
         self._write(b"G")
 
-    def _feed(self, data: bytes, host_s: float) -> None:
+    def _feed(self, data: bytes) -> None:
         self._parser.feed(data)
 
     def _count(self) -> int:
@@ -88,7 +88,7 @@ class InaProbe(SerialProbe):
             voltage_v=filled.voltage_v,
             markers=filled.markers,
             lost=filled.lost,
-            info={"bad_lines": str(readings.bad_lines)},
+            info={"bad_lines": str(readings.bad_lines), **self.clock_info()},
         )
 
     def _ask(self) -> Header:

@@ -79,7 +79,7 @@ class Lpm01aProbe(SerialProbe):
         self._parser = AsciiParser() if self._options.format == "ascii_dec" else BinaryParser()
         self._parser.feed(rest)
 
-    def _feed(self, data: bytes, host_s: float) -> None:
+    def _feed(self, data: bytes) -> None:
         self._parser.feed(data)
 
     def _count(self) -> int:
@@ -117,7 +117,7 @@ class Lpm01aProbe(SerialProbe):
             voltage_v=None if energy else np.full(len(values), volts),
             energy_uj=values * 1e6 if energy else None,
             lost=lost,
-            info={"volt_mv": str(self._options.volt_mv), "bad_lines": str(stream.bad_lines)},
+            info={"volt_mv": str(self._options.volt_mv), "bad_lines": str(stream.bad_lines), **self.clock_info()},
         )
 
     def _configure(self) -> None:

@@ -19,7 +19,6 @@ from pydantic import Field
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import Source, Trace
 from harness.contracts.toml import Strict
-from harness.power.clock_fit import ClockFit, fit_lower_envelope
 from harness.power.ppk2_calibration import MAX_TEXT_BYTES, TERMINATOR, Calibration, parse_metadata
 from harness.power.ppk2_words import ADC_CODES, RATE_HZ, Samples, WordDecoder
 from harness.power.serial_probe import SerialProbe
@@ -31,8 +30,6 @@ START, STOP, DUT_POWER, REGULATOR, MODE, METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11
 MODES = {"ampere": 1, "source": 2}
 INSTRUMENT = "PPK2"
 _BAUD = 115200  # USB: the figure has no effect
-_MAX_DRIFT_PPM = 1000.0
-_MIN_FIT_S = 1.0
 
 
 class Ppk2Options(Strict):
@@ -66,7 +63,6 @@ class Ppk2Probe(SerialProbe):
             raise BenchError("marker_inputs must be three different inputs of 0..7", cure="mend the probe's settings")
         super().__init__(path, _BAUD, source, quiet_s=self._options.quiet_s, longest_s=self._options.longest_s)
         self._decoder = WordDecoder()
-        self._clock_pairs: list[tuple[float, float]] = []
         try:
             self.calibration = self._read_calibration()
             self._configure()
@@ -79,21 +75,12 @@ class Ppk2Probe(SerialProbe):
         """With the modifiers that it told, by which its codes became amperes."""
         return super().facts() | {"rail": self._options.rail, "calibration": asdict(self.calibration)}
 
-    def clock(self) -> ClockFit | None:
-        """Host clock (reference) against the probe's sample clock over the last recording; None when too short."""
-        host, probe = [h for h, _ in self._clock_pairs], [p for _, p in self._clock_pairs]
-        if not host or host[-1] - host[0] < _MIN_FIT_S:
-            return None
-        return fit_lower_envelope(host, probe)
-
     def _begin(self) -> None:
         self._decoder = WordDecoder()
-        self._clock_pairs = []
         self._write(bytes([START]))
 
-    def _feed(self, data: bytes, host_s: float) -> None:
+    def _feed(self, data: bytes) -> None:
         self._decoder.feed(data)
-        self._clock_pairs.append((host_s, self._decoder.count / RATE_HZ))
 
     def _count(self) -> int:
         return self._decoder.count
@@ -128,7 +115,7 @@ class Ppk2Probe(SerialProbe):
             "realigned": str(samples.realigned),
             "nominal_modifiers": " ".join(self.calibration.nominal),
         }
-        info |= self._clock_info()
+        info |= self.clock_info() if self._options.real_time else {}
         return Trace(
             rate_hz=RATE_HZ,
             source=self.source,
@@ -147,13 +134,6 @@ class Ppk2Probe(SerialProbe):
             markers |= ((samples.logic >> np.uint8(at)) & np.uint8(1)) << np.uint8(pin)
         markers[samples.lost] = 0xFF
         return markers
-
-    def _clock_info(self) -> dict[str, str]:
-        if not self._options.real_time or (fit := self.clock()) is None:
-            return {}
-        if abs(fit.drift_ppm) > _MAX_DRIFT_PPM:
-            log.warning("the PPK2's clock runs %.0f ppm off the host's: uncounted samples were lost", fit.drift_ppm)
-        return {"clock_drift_ppm": f"{fit.drift_ppm:.1f}", "clock_residual_ms": f"{fit.residual_s * 1e3:.3f}"}
 
     def _read_calibration(self) -> Calibration:
         self._write(bytes([STOP]))  # a killed run may have left it streaming

@@ -9,10 +9,14 @@ import serial
 
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import PowerProbe, Source, Trace
+from harness.power.clock_fit import ClockFit, fit_lower_envelope
 from harness.power.serial_line import gone, open_port
 from harness.power.stream import StreamReader
 
 log = logging.getLogger(__name__)
+
+_MAX_DRIFT_PPM = 1000.0
+_MIN_FIT_S = 1.0
 
 
 class SerialProbe(PowerProbe):
@@ -31,12 +35,14 @@ class SerialProbe(PowerProbe):
         self._quiet_s = quiet_s
         self._longest_s = longest_s
         self._reader: StreamReader | None = None
+        self._clock_pairs: list[tuple[float, float]] = []  # host's monotonic clock, samples counted by then
         self.source = source
         self._port = open_port(path, baud, self.name)
 
     def start(self) -> None:
         if self._reader is not None:
             raise BenchError(f"the {self.name} is recording already", cure="stop it first")
+        self._clock_pairs = []
         self._begin()
         self._reader = StreamReader(self._port, self._take)
         self._reader.start()
@@ -65,6 +71,25 @@ class SerialProbe(PowerProbe):
             raise gone(self.name, self._path, reader.error)
         return self._trace()
 
+    def clock(self) -> ClockFit | None:
+        """Host clock (reference) against the probe's sample clock over the last recording; None when too short."""
+        pairs = self._clock_pairs
+        if not pairs or pairs[-1][0] - pairs[0][0] < _MIN_FIT_S:
+            return None
+        return fit_lower_envelope([h for h, _ in pairs], [n / self.rate_hz for _, n in pairs])
+
+    def clock_info(self) -> dict[str, str]:
+        """That fit as a trace's `info` has it; empty when too short."""
+        if (fit := self.clock()) is None:
+            return {}
+        if abs(fit.drift_ppm) > _MAX_DRIFT_PPM:
+            log.warning("the %s's clock runs %.0f ppm off the host's: were samples lost?", self.name, fit.drift_ppm)
+        return {
+            "clock_offset_s": f"{fit.offset_s:.6f}",
+            "clock_drift_ppm": f"{fit.drift_ppm:.1f}",
+            "clock_residual_ms": f"{fit.residual_s * 1e3:.3f}",
+        }
+
     def close(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
@@ -83,7 +108,7 @@ class SerialProbe(PowerProbe):
         """Reset the decoder and have the instrument stream."""
 
     @abstractmethod
-    def _feed(self, data: bytes, host_s: float) -> None:
+    def _feed(self, data: bytes) -> None:
         """Decode what came, in the reading thread."""
 
     @abstractmethod
@@ -107,7 +132,8 @@ class SerialProbe(PowerProbe):
         return False
 
     def _take(self, data: bytes, host_s: float) -> None:
-        self._feed(data, host_s)
+        self._feed(data)
+        self._clock_pairs.append((host_s, self._count()))
         if self._count() > self._longest_s * self.rate_hz:
             raise BenchError(
                 f"a recording is longer than {self._longest_s:g} s", cure="stop it earlier, or raise longest_s"

@@ -16,7 +16,7 @@ from harness import broker
 from harness.contracts.paths import weights_dir
 from harness.labfile import BrokerSection
 
-PASSWORD = "only-in-the-environment"
+PASSWORD, WIFI_PASSWORD = "only-in-the-environment", "only-in-the-key-file"
 
 
 def _port() -> int:
@@ -56,24 +56,32 @@ def test_a_sample_by_an_edge_elsewhere_leaves_no_password_anywhere(
     lab_file.write_text(
         f'[broker]\nurl = "mqtts://localhost:{tls}"\ndevice_url = "mqtt://127.0.0.1:{plain}"\nca = "ca.pem"\n'
         'user = "lab"\npassword = { env = "LAB_TEST_MQTT" }\n[edge]\nhost = "gpu"\n'
+        '[wifi]\nssid = "lab"\npassword = { file = "wifi.key" }\n[link]\nkind = "proxy"\n'
     )
+    key = tmp_path / "wifi.key"
+    key.write_text(WIFI_PASSWORD)
+    key.chmod(0o600)
     weights = weights_dir() / "cifar10-compact" / "full_offload"
-    run = ("harness.run", "--scheme", "full_offload", "--testbed", "native", "--rate", "none", "-vv")
+    run = ("harness.sweep", "bandwidth", "--schemes", "full_offload", "--testbed", "native", "--rates", "20M")
+    run += ("--images", "2", "--repeat-until", "none", "--no-accuracy", "-vv")
     with broker.running(section=section):
         edge = start("harness.edge", str(weights), "--lab", str(lab_file), "--name", "gpu")
         assert edge.process.stdout is not None
         assert "ready" in edge.process.stdout.readline()
-        measured = start(*run, "--lab", str(lab_file))
+        measured = start(*run, "--lab", str(lab_file), "--out", str(tmp_path / "run"))
         code, out, err = measured.wait()
         assert code == 0, err
-        assert "total" in out and "class " in out
+        assert '"status": "finished"' in (tmp_path / "run" / "manifest.json").read_text()
+        assert "gpu" in (tmp_path / "run" / "manifest.json").read_text()
         assert PASSWORD not in out + err
+        assert WIFI_PASSWORD not in out + err
         edge.process.send_signal(signal.SIGTERM)
         assert edge.wait(60)[0] == 143
-        gone = start(*run, "--lab", str(lab_file))
+        gone = start(*run, "--lab", str(lab_file), "--out", str(tmp_path / "gone"))
         code, _, err = gone.wait()
         assert code == 2
         assert "no edge server called 'gpu'" in err.splitlines()[-1]
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert PASSWORD.encode() not in path.read_bytes(), path
+            assert path == key or WIFI_PASSWORD.encode() not in path.read_bytes(), path

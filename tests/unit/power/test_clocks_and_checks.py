@@ -14,7 +14,9 @@ from harness.contracts.errors import BenchError
 from harness.contracts.probe import Trace
 from harness.power.checks import check_known_load, check_zero
 from harness.power.clock_fit import fit_clocks, fit_lower_envelope
+from harness.power.ina import InaOptions, InaProbe
 from harness.power.probes import ProbeConfig, find_port, open_probe
+from harness.power.standins.ina import StandinIna
 from harness.power.trace import write_trace
 
 
@@ -117,3 +119,19 @@ def test_no_or_several_ports_of_a_kind_are_said(monkeypatch: pytest.MonkeyPatch)
     ports.append(Port("/dev/ttyACM1"))
     with pytest.raises(BenchError, match="2 ports"):
         find_port("ppk2")
+
+
+def test_every_serial_probe_tells_how_its_clock_runs_against_the_hosts() -> None:
+    with StandinIna() as standin, InaProbe(standin.path, InaOptions(quiet_s=0.05)) as probe:
+        assert probe.clock() is None
+        assert probe.clock_info() == {}
+        # 400 ppm slow, read by a host that is late by up to 20 ms
+        rng = np.random.default_rng(0)
+        host = np.linspace(100.0, 110.0, 500)
+        late = host + rng.exponential(0.004, 500)
+        counted = (host - 100.0) * (1 - 400e-6) * probe.rate_hz
+        probe._clock_pairs = list(zip(late.tolist(), counted.tolist(), strict=True))
+        info = probe.clock_info()
+    assert float(info["clock_drift_ppm"]) == pytest.approx(-400, abs=60)
+    assert float(info["clock_residual_ms"]) < 2
+    assert float(info["clock_offset_s"]) == pytest.approx(-100.0, abs=0.1)
