@@ -23,6 +23,9 @@ REFERENCE = (
 
 _TEXTS = ("dataset", "profile", "axis", "value", "method", "ordering", "recipe_hash", "source")
 _WHOLE = ("k", "centroids", "seed", "n_validation", "n_test", "n_attention", "epochs", "samples", "cycles", "macs")
+_SETTING = (
+    "profile", "axis", "value", "k", "rho", "lambda", "temperature", "centroids", "method", "ordering", "seed",
+)  # fmt: skip
 COLUMNS = (
     "dataset",
     "profile",
@@ -100,10 +103,10 @@ def _typed(cells: dict[str, str]) -> Row:
 
 
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
-    """Old and new rows, a new one in place of an old one of the same setting."""
+    """Old and new rows, a new one in place of an old one of the same setting, also where another recipe made it."""
 
     def key(row: Row) -> tuple[Any, ...]:
-        return row["profile"], row["axis"], row["value"], row["recipe_hash"]
+        return tuple(row[name] for name in _SETTING)
 
     by = {key(row): row for row in old}
     by.update({key(row): row for row in new})

@@ -80,8 +80,14 @@ def test_rows_read_back_as_written_and_a_new_one_replaces_an_old_one(tmp_path: P
     back = rows.read(tmp_path / "rho-cifar10.csv")
     assert back == first
     assert isinstance(back[0]["epochs"], int)
-    both = rows.merged(back, [row("0.8", accuracy=0.9), row("0.9", accuracy=0.1)])
-    assert [(r["value"], r["accuracy"]) for r in both] == [("0.7", 0.8), ("0.8", 0.9), ("0.9", 0.1)]
+    newer = [row("0.8", accuracy=0.9, recipe_hash="of another recipe"), row("0.9", accuracy=0.1)]
+    both = rows.merged(back, [*newer, row("0.7", accuracy=0.5, seed=1)])
+    assert [(r["value"], r["seed"], r["accuracy"]) for r in both] == [
+        ("0.7", 0, 0.8),
+        ("0.8", 0, 0.9),
+        ("0.9", 0, 0.1),
+        ("0.7", 1, 0.5),
+    ]
 
 
 def test_a_finished_point_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
