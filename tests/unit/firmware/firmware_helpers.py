@@ -249,7 +249,7 @@ class Scripted:
 
     def ask(self, kind: int, payload: bytes = b"") -> tuple[int, bytes]:
         """Type and payload of the answer."""
-        self._sequence += 1
+        self._sequence = (self._sequence + 1) & 0xFFFF
         got, sequence, answer = unframe(self.library.console(frame(kind, self._sequence, payload)))
         assert sequence == self._sequence
         return got, answer
