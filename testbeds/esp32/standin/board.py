@@ -17,6 +17,7 @@ traffic [reset]        MQTT packet bytes up and down
 noise RATE [SEED]      damage each byte on the console line, both ways, with this probability; 0 ends it
 vanish | appear        pull the USB cable, plug it in again
 wifi off | on          the access point
+rssi DBM               how strong it is, from the next join on
 network SSID [PASSWORD]  its name and password; until then it takes any
 drift PPM              the chip's clock is fast by so much
 stall N | never        the loader falls silent after N blocks of flash data, from its next boot on
@@ -64,6 +65,8 @@ class StandIn:
             case "network", [ssid] | [ssid, _]:
                 self.chip.access_point.ssid = ssid
                 self.chip.access_point.password = rest[1] if len(rest) > 1 else ""
+            case "rssi", [dbm] if -128 <= int(dbm) <= 0:
+                self.chip.access_point.rssi_dbm = int(dbm)
             case "drift", [ppm]:
                 if self.chip.radio:
                     self.chip.radio.drift(int(ppm))

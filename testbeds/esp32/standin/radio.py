@@ -20,6 +20,7 @@ from testbeds.espat.mqtt import MqttClient, publish_bytes
 log = logging.getLogger(__name__)
 
 MESSAGE_MAX = 160 * 1024
+MOST_PPM = 100_000
 _WAIT_S = 0.1  # how soon a stop or a change of the access point is noticed
 BEACON_TIMEOUT, NO_AP_FOUND, AUTH_FAIL = 200, 201, 202  # wifi_err_reason_t of ESP-IDF
 _SEARCH_S = 0.2  # what a station takes to find that there is no network
@@ -33,6 +34,8 @@ class AccessPoint:
     ssid: str | None = None
     password: str | None = None
     up: bool = True
+    rssi_dbm: int = -50
+    channel: int = 6
 
     def called(self, ssid: bytes) -> bool:
         """Is it in reach under this name?"""
@@ -69,6 +72,8 @@ class Radio:
 
     def drift(self, ppm: int) -> None:
         """Make the chip's clock run fast by `ppm` parts per million."""
+        if abs(ppm) > MOST_PPM:
+            raise ValueError(f"a clock drifts by {MOST_PPM} ppm at most")
         self._say(b"p" + struct.pack("<i", ppm))
 
     def reset_traffic(self) -> None:
@@ -144,7 +149,7 @@ class Radio:
         known = self._point.called(ssid)
         self._joined = known and self._point.admits(password)
         if self._joined:
-            self._say(b"j")
+            self._say(b"j" + struct.pack("<bB", self._point.rssi_dbm, self._point.channel))
         else:
             self._stop.wait(_SEARCH_S)
             self._say(bytes((ord("k"), AUTH_FAIL if known else NO_AP_FOUND)))

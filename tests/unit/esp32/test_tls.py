@@ -135,7 +135,7 @@ def test_the_firmware_checks_the_broker_by_the_certificate_it_was_given(
             )
             device.hello()
             _configure(device, network, "min")
-            assert device.connect() == "connected"
+            assert device.connect() == "connected rssi=-50 channel=6"
             radio = chip.radio
             assert radio is not None
             assert _soon(lambda: radio.no_delay)

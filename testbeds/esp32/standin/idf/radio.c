@@ -2,7 +2,7 @@
  * thread, as by ESP-IDF's event and MQTT tasks. A message is a kind and its bytes, on a SOCK_SEQPACKET socket:
  *   J ssid[32] password[64]   L leave   C host 0 port 0 client 0 user 0 password 0 certificate   D disconnect
  *   S topic   P topic 0 payload   G pins u32 time_ns u64   N (TCP_NODELAY was asked for)
- * and back: j joined   k reason u8   c connected   x disconnected   s subscribed   m topic 0 payload   p ppm i32 */
+ * and back: j rssi i8 channel u8: joined   k reason u8   c connected   x disconnected   s subscribed   m topic 0 payload   p ppm i32 */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdbool.h>
@@ -44,6 +44,7 @@ static int radio = -1;
 static listener_t listeners[HANDLERS];
 static unsigned listening;
 static wifi_config_t network;
+static wifi_ap_record_t joined;
 static esp_mqtt_client_handle_t active;
 static pthread_mutex_t active_lock = PTHREAD_MUTEX_INITIALIZER; /* held while its events are handed out */
 
@@ -111,6 +112,7 @@ static void hand_out(char *message, size_t bytes)
     int32_t ppm;
     switch (message[0]) {
     case 'j':
+        joined = (wifi_ap_record_t){.rssi = (int8_t)message[1], .primary = bytes > 2 ? (uint8_t)message[2] : 0};
         tell(WIFI_EVENT, WIFI_EVENT_STA_CONNECTED, NULL);
         tell(IP_EVENT, IP_EVENT_STA_GOT_IP, NULL);
         break;
@@ -188,6 +190,12 @@ esp_err_t esp_wifi_set_config(int interface, wifi_config_t *config)
 {
     network = *config;
     return interface == WIFI_IF_STA ? ESP_OK : ESP_FAIL;
+}
+
+esp_err_t esp_wifi_sta_get_ap_info(wifi_ap_record_t *info)
+{
+    *info = joined;
+    return joined.primary == 0 ? ESP_FAIL : ESP_OK;
 }
 
 esp_err_t esp_wifi_connect(void)

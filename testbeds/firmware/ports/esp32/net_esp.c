@@ -188,6 +188,41 @@ static void topic_of(const settings_t *s, const char *end, char topic[TOPIC_BYTE
     memcpy(topic + length, end, strlen(end) + 1);
 }
 
+static char *put_number(char *out, int number)
+{
+    char digits[12];
+    int count = 0;
+    unsigned rest = number < 0 ? 0u - (unsigned)number : (unsigned)number;
+    if (number < 0) {
+        *out++ = '-';
+    }
+    do {
+        digits[count++] = (char)('0' + rest % 10u);
+        rest /= 10u;
+    } while (rest != 0);
+    while (count != 0) {
+        *out++ = digits[--count];
+    }
+    return out;
+}
+
+/* With the strength of the signal, for whoever looks at the bench. */
+static const char *connected_text(void)
+{
+    static char text[64] = "connected rssi=";
+    char *end = text + sizeof "connected rssi=" - 1;
+    int rssi_dbm;
+    unsigned channel;
+    if (!wifi_signal(&rssi_dbm, &channel)) {
+        return "connected";
+    }
+    end = put_number(end, rssi_dbm);
+    memcpy(end, " channel=", sizeof " channel=" - 1);
+    end = put_number(end + sizeof " channel=" - 1, (int)channel);
+    *end = 0;
+    return text;
+}
+
 uint8_t net_connect(const settings_t *s, const char **step)
 {
     char topic[TOPIC_BYTES];
@@ -214,7 +249,7 @@ uint8_t net_connect(const settings_t *s, const char **step)
         return CONNECT_SUBSCRIBE;
     }
     up = true;
-    *step = "connected";
+    *step = connected_text();
     return CONNECT_OK;
 }
 

@@ -128,3 +128,14 @@ const char *wifi_join(const settings_t *settings, uint32_t timeout_ms, void (*ch
     }
     return NULL;
 }
+
+bool wifi_signal(int *rssi_dbm, unsigned *channel)
+{
+    wifi_ap_record_t point;
+    if (!joined || esp_wifi_sta_get_ap_info(&point) != ESP_OK) {
+        return false;
+    }
+    *rssi_dbm = point.rssi;
+    *channel = point.primary;
+    return true;
+}

@@ -11,4 +11,7 @@
  * station has got an address or lost it. NULL when joined, else what is wrong. */
 const char *wifi_join(const settings_t *settings, uint32_t timeout_ms, void (*changed)(bool up));
 
+/* Strength in dBm and channel of the network that is joined; false when there is none. */
+bool wifi_signal(int *rssi_dbm, unsigned *channel);
+
 #endif

@@ -35,6 +35,14 @@ typedef struct {
     uint8_t bssid[6];
     uint8_t reason;
 } wifi_event_sta_disconnected_t;
+typedef struct {
+    uint8_t bssid[6];
+    uint8_t ssid[33];
+    uint8_t primary; /* channel */
+    int second;
+    int8_t rssi;
+} wifi_ap_record_t;
+esp_err_t esp_wifi_sta_get_ap_info(wifi_ap_record_t *info);
 esp_err_t esp_wifi_init(const wifi_init_config_t *config);
 esp_err_t esp_wifi_set_storage(int storage);
 esp_err_t esp_wifi_set_mode(int mode);
