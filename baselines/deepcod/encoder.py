@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from baselines.networks.blocks import Blocks
 from baselines.networks.decoder import PATCH
 
 Floats = npt.NDArray[np.float32]
@@ -43,6 +44,11 @@ def quantise(x: Any, centres: Any, sharpness: float) -> Any:
     return soft + tf.stop_gradient(hard - soft)
 
 
+def start_centres(features: Floats, count: int) -> Floats:
+    """Evenly spaced quantiles of a sample of features."""
+    return np.quantile(features, (np.arange(count) + 0.5) / count).astype(np.float32)
+
+
 class Encoder:
     """The trained parts of the device's half: kernel, power iteration's vector, centres."""
 
@@ -53,9 +59,8 @@ class Encoder:
         self._sharpness = sharpness
 
     def fit_centres(self, features: Floats) -> None:
-        """Put the centres at evenly spaced quantiles of a sample of features."""
-        count = int(self.centres.shape[0])
-        self.centres.assign(np.quantile(features, (np.arange(count) + 0.5) / count).astype(np.float32))
+        """Put the centres where `start_centres` has them."""
+        self.centres.assign(start_centres(features, int(self.centres.shape[0])))
 
     def trainable(self) -> list[Any]:
         """What the optimiser moves."""
@@ -101,3 +106,13 @@ def device_model(encoder: Encoder, input_shape: tuple[int, int, int]) -> Any:
     model = keras.Model(picture, layer(picture), name="device")
     layer.set_weights([kernel, -0.5 * kernel.sum(axis=(0, 1, 2))])
     return model
+
+
+def enlarged_model(input_shape: tuple[int, int, int], widths: tuple[int, ...], channels: int) -> Any:
+    """An encoder of the size that the paper's latency implies: picture in 0..1 -> features [n, h/4, w/4, channels]."""
+    blocks = Blocks(folded=True)
+    picture = keras.Input(input_shape)
+    x = picture
+    for i, width in enumerate(widths):
+        x = blocks.conv(x, width, stride=2, act="relu6", name=f"encode{i}")
+    return keras.Model(picture, blocks.conv(x, channels, stride=2, act=None, name="encode"), name="device")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from baselines.recipe import Recipe, ReferenceRecipe
+from baselines.recipe import Recipe, ReferenceRecipe, Widths
 
 
 class DeepCODRecipe(Recipe):
     """Encoder, centres and decoder are trained against the frozen reference network (public code of DeepCOD).
 
-    `channels` decides the bytes: a 4x4 patch of the picture becomes that many symbols.
+    `channels` decides the bytes: a 4x4 patch of the picture becomes that many symbols. The `enlarged` encoder has a
+    convolution of stride 2 for each of `encoder_widths` and one more to the channels; it is for size and cycles only.
     """
 
+    encoder: Literal["public", "enlarged"] = "public"
+    encoder_widths: Annotated[Widths, Field(min_length=1, max_length=1)] = (17,)
     channels: int = Field(default=12, ge=1, le=48)
     decoder: tuple[int, int] = (32, 16)  # channels of the two up-blocks; the public ones have 64 and 32
     centroids: int = Field(default=8, ge=2, le=64)

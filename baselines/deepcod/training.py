@@ -13,7 +13,7 @@ import tensorflow as tf
 from baselines.agilenn.codebook import symbol_table
 from baselines.artefact import work_folder, write_artefact
 from baselines.data import load_dataset
-from baselines.deepcod.encoder import Encoder, device_model, first_kernel
+from baselines.deepcod.encoder import Encoder, device_model, enlarged_model, first_kernel, start_centres
 from baselines.deepcod.recipe import DeepCODRecipe
 from baselines.evaluation import summarise
 from baselines.networks.blocks import precision
@@ -27,6 +27,7 @@ from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Job, Run, in_batches, train
 from baselines.training.supervised import Samples, accuracy, picture_shape
 from harness.contracts.description import SERVER, DeviceDescription
+from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.scheme import Scheme
 
@@ -109,10 +110,19 @@ def frozen(reference: Any, name: str) -> Any:
 
 def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, report: Report) -> Path:
     """Train encoder, centres and decoder; write the artefact and return its folder."""
+    enlarged = recipe.encoder == "enlarged"
+    if enlarged and recipe.epochs:
+        raise BenchError(
+            "the enlarged encoder is there for its size and cycles only", cure="--epochs 0, or --set encoder=public"
+        )
     data = load_dataset(options.dataset, options.data_dir)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
+    if reference.spec.network != "residual_picture":
+        raise BenchError(
+            "DeepCOD's decoder stands before the residual reference network", cure="reference.network=residual"
+        )
     keras.utils.set_random_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     height, width, _ = picture_shape(recipe, data)
@@ -136,8 +146,11 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         patience=recipe.patience,
     )
     figures = train(job, run, report, resume=options.resume)
-    centres = np.sort(np.asarray(encoder.centres))
-    graph = to_int8(device_model(encoder, (height, width, 3)), samples.first(CALIBRATION_PICTURES))
+    centres, device = np.sort(np.asarray(encoder.centres)), device_model(encoder, (height, width, 3))
+    if enlarged:
+        device = enlarged_model((height, width, 3), recipe.encoder_widths, recipe.channels)
+        centres = start_centres(np.asarray(device(to_unit(tf.constant(some[:256])))), recipe.centroids)
+    graph = to_int8(device, samples.first(CALIBRATION_PICTURES))
     description = DeviceDescription(
         scheme=scheme.name,
         dataset=options.dataset,
