@@ -40,7 +40,8 @@ def materialise(artefact: Path, split: int, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for source in (split_folder(artefact, split) / DESCRIPTION, split_folder(artefact, split) / GRAPH):
             shutil.copyfile(source, folder / source.name)
-        shutil.copyfile(artefact / SERVER, folder / SERVER)
+        if folder.resolve() != artefact.resolve():
+            shutil.copyfile(artefact / SERVER, folder / SERVER)
     except OSError as e:
         raise BenchError(f"split {split} of {artefact} can't be copied ({e})", cure="check both folders") from e
     return folder

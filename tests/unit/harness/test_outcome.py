@@ -30,3 +30,8 @@ def test_failures_outliers_and_repeats_are_told_once_each() -> None:
 def test_nothing_to_say_of_steady_numbers() -> None:
     rows = [_row(i, 1e6, 10 + i / 10) for i in range(8)]
     assert outcome.warnings(cells(rows, "rate_bps"), rows, axis("bandwidth")) == []
+
+
+def test_pictures_that_are_sent_are_no_outliers_of_those_that_exit() -> None:
+    rows = [_row(i, 1e6, 8 + i / 100) | {"exited": True} for i in range(8)] + [_row(9, 1e6, 90.0)]
+    assert outcome.warnings(cells(rows, "rate_bps"), rows, axis("bandwidth")) == []
