@@ -109,7 +109,7 @@ def test_five_kills_lose_nothing(tmp_path: Path, start: Callable[..., Any], unti
 def test_thirty_kills_at_any_moment_lose_nothing(
     schemes: str, images: int, tmp_path: Path, start: Callable[..., Any], until: Callable[..., None]
 ) -> None:
-    """Anywhere between the first import and the last plot; with an edge server beside the sweep, and without."""
+    """Twenty among the samples, ten anywhere between the first import and the last plot."""
     options = (*NATIVE, *FIXED_N, "--schemes", schemes, "--images", str(images))
     whole, run = tmp_path / "whole", tmp_path / "run"
     began = time.monotonic()
@@ -120,10 +120,10 @@ def test_thirty_kills_at_any_moment_lose_nothing(
     kept: list[int] = [0]
     for number in range(30):
         anywhere_s = rng.uniform(0, lasts_s)
-        some_s = rng.uniform(0, 1)
+        some_s = rng.uniform(0, 0.6)
 
         def moment(sweep: Any, number: int = number, anywhere_s: float = anywhere_s, some_s: float = some_s) -> None:
-            if number % 3 == 0:
+            if number >= 20:
                 _sleep(sweep, anywhere_s)  # also while it starts, or while it writes tables and plots
                 return
             until(lambda: len(_lines(run)) > kept[-1] or sweep.process.poll() is not None)
