@@ -118,7 +118,11 @@ class Chip:
         path = Path(self._folder.name) / f"boot-{self.boots}"
         path.write_bytes(program)
         path.chmod(0o700)
-        self._application = _Application(path, self.access_point, self._emit)
+        try:
+            self._application = _Application(path, self.access_point, self._emit)
+        except OSError as e:
+            log.warning("the stand-in's firmware does not start: %s", e)
+            path.unlink(missing_ok=True)
 
 
 class _Application:
@@ -135,8 +139,16 @@ class _Application:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
         argv = [str(program), os.ttyname(self._slave), str(theirs.fileno())]
-        self._process = _start(argv, theirs.fileno(), self._said.fileno())
-        theirs.close()
+        try:
+            self._process = _start(argv, theirs.fileno(), self._said.fileno())
+        except OSError:
+            for end in (self._master, self._slave):
+                os.close(end)
+            ours.close()
+            self._said.close()
+            raise
+        finally:
+            theirs.close()
         self.radio = Radio(ours, access_point)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._pump, name="esp32-console", daemon=True)

@@ -20,8 +20,10 @@ from harness.contracts.link import LinkSpec
 from testbeds.esp32 import Esp32Testbed
 from testbeds.esp32 import testbed as module
 from testbeds.esp32.access import LinesAccess
+from testbeds.esp32.standin import container
 from testbeds.esp32.standin.chip import Chip
 from testbeds.esp32.standin.ends import Rfc2217End
+from testbeds.firmware.idf import FLASH_BEGIN
 
 CP2102, OTHER = (0x10C4, 0xEA60), (1, 2)
 
@@ -120,6 +122,15 @@ def test_control_lines_reset_the_board_as_on_a_kit(chip: Chip, loader: bool) -> 
     chip.lines(dtr=False, rts=False)
     assert chip.boots == 1
     assert chip.mode == ("loader" if loader else "dead")  # there is nothing in flash
+
+
+def test_an_image_that_is_no_program_leaves_a_board_that_can_be_flashed(chip: Chip) -> None:
+    image = container.pack(b"\x7fELF but not really" * 9)
+    chip.flash[FLASH_BEGIN : FLASH_BEGIN + len(image)] = image
+    chip.reset()
+    assert chip.mode == "dead"
+    chip.reset(loader=True)
+    assert chip.mode == "loader"
 
 
 def test_a_board_behind_rfc2217_is_reset_by_its_lines(chip: Chip, server: Rfc2217End) -> None:
