@@ -34,13 +34,16 @@ def test_the_tutorial_holds_what_it_promises(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tests" / "external", tmp_path / "tests" / "external")
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, line in (("python", f'exec "{sys.executable}"'), ("pip", f'exec "{sys.executable}" -m pip')):
-        (programs / name).write_text(f'#!/bin/sh\n{line} "$@"\n')
-        (programs / name).chmod(0o755)
     site = tmp_path / "site"  # where the reader's virtual environment would be
+    python = f'exec "{sys.executable}"'
+    for name, line in (
+        ("python", f'{python} "$@"'),
+        ("pip", f'what=$1; shift; {python} -m pip "$what" --target "{site}" "$@"'),
+    ):
+        (programs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (programs / name).chmod(0o755)
     environment = os.environ | {
         "PATH": f"{programs}:{os.environ['PATH']}",
-        "PIP_TARGET": str(site),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH")))),
     }
     told = ""
