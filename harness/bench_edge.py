@@ -29,7 +29,7 @@ WARM_UP = 50  # calls of each before the first that counts
 REPLY_S = 20.0
 NOTE = (
     "measured, wall time on this host, real payloads of test pictures, one thread. bare: the model called with its "
-    "symbols; serve: payload in, reply out (header, CRC, decoding, model), both turn by turn in one process; overhead: "
+    "symbols; serve: payload in, reply out (header, CRC, decoding, model), both turn by turn in one process; over: "
     "median of the differences, in wall time and in processor time (which a busy host does not stretch). told: service "
     "time by the edge's own process behind a broker; trip: from publish to reply, one request at a time."
 )
@@ -212,7 +212,7 @@ def show(found: Sequence[Serving]) -> None:
     table = Table(title=f"The edge server, {len(found[0].bare.values):,} calls of each kind; ms", caption=NOTE)
     for number, name in enumerate(
         (
-            *("scheme", "codec", "payload B", "bare p50", "p99", "serve p50", "p99", "overhead", "of CPU"),
+            *("scheme", "codec", "payload B", "bare p50", "p99", "serve p50", "p99", "over", "CPU"),
             *("told p50", "p99", "trip p50", "p99"),
         )
     ):
