@@ -1,16 +1,19 @@
-"""Schemes and testbeds by name, found through entry points, so that other packages can add theirs."""
+"""Schemes, testbeds and probes by name, found through entry points, so that other packages can add theirs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from harness.contracts.errors import BenchError, TestbedAbsent
+from harness.contracts.probe import PowerProbe
 from harness.contracts.scheme import Scheme
 from harness.contracts.testbed import Testbed
 
 SCHEMES = "agilenn_bench.schemes"
 TESTBEDS = "agilenn_bench.testbeds"
+PROBES = "agilenn_bench.probes"  # those of other packages; the bench's own need none
 
 
 def known(group: str) -> list[str]:
@@ -61,6 +64,20 @@ def testbed_class(name: str) -> type[Testbed]:
 def testbed(name: str) -> Testbed:
     """A testbed called `name`, not opened. Raises as `testbed_class`."""
     return testbed_class(name)()
+
+
+def probe(name: str, settings: Mapping[str, object]) -> PowerProbe:
+    """A probe from another package, opened with the settings of the lab's file.
+
+    Raises:
+        BenchError: there is none of this name, it can't be loaded, it takes other settings, or what it raises itself.
+    """
+    kind = _load(PROBES, "probe", name)
+    try:
+        opened: PowerProbe = kind(**settings)
+    except TypeError as e:
+        raise BenchError(f"probe {name} does not take these settings ({e})", cure="mend [probe] settings") from e
+    return opened
 
 
 testbed.__test__ = False  # type: ignore[attr-defined]  # the name begins with "test": pytest would collect it

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from serial.tools import list_ports
 
+from harness import registry
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import PowerProbe
 from harness.contracts.toml import Strict
@@ -23,9 +24,11 @@ USB_IDS = {"ppk2": (0x1915, 0xC00A), "lpm01a": (0x0483, 0x5740)}  # Nordic PPK2;
 class ProbeConfig(Strict):
     """The `[probe]` table of a lab's file: a kind, where it is, and the settings of that kind."""
 
-    kind: Literal["ppk2", "joulescope", "lpm01a", "ina", "replay"]
+    kind: Literal["ppk2", "joulescope", "lpm01a", "ina", "replay", "own"]
     port: str | None = None  # device or pyserial URL; left out for ppk2 and lpm01a: found by USB identity
     path: Path | None = None  # replay: the recording
+    name: str | None = None  # own: that of an entry point in the group agilenn_bench.probes
+    settings: dict[str, str | int | float | bool] = Field(default_factory=dict)  # own: handed to it
     ppk2: Ppk2Options = Ppk2Options()
     joulescope: JoulescopeOptions = JoulescopeOptions()
     lpm01a: Lpm01aOptions = Lpm01aOptions()
@@ -37,6 +40,8 @@ class ProbeConfig(Strict):
             raise ValueError("an ina bridge needs its port")
         if self.kind == "replay" and self.path is None:
             raise ValueError("a replay needs the path of a recording")
+        if (self.kind == "own") != (self.name is not None):
+            raise ValueError("a probe of kind own, and no other, needs the name of its entry point")
         return self
 
 
@@ -46,6 +51,8 @@ def open_probe(config: ProbeConfig) -> PowerProbe:
         return JoulescopeProbe(config.joulescope)
     if config.kind == "replay":
         return ReplayProbe(config.path or Path())
+    if config.kind == "own":
+        return registry.probe(config.name or "", config.settings)
     port = config.port or find_port(config.kind)
     if config.kind == "ppk2":
         return Ppk2Probe(port, config.ppk2)
