@@ -73,7 +73,8 @@ def time_note(found: Sequence[Cell], testbed: TestbedDescription) -> str:
     sources = sorted({s for cell in found for s in cell.source("total_ms").split("+") if s})
     kind = " and ".join(sources) or testbed.time_source
     error = f" ({testbed.remarks})" if testbed.remarks else ""
-    return f"Times {kind} on {testbed.title}{error}."
+    mean = " Mean where some of the pictures exit early." if any(cell.mixed for cell in found) else ""
+    return f"Times {kind} on {testbed.title}{error}.{mean}"
 
 
 def show(
