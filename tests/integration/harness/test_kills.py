@@ -81,7 +81,7 @@ def test_five_kills_lose_nothing(tmp_path: Path, start: Callable[..., Any], unti
     whole, run = tmp_path / "whole", tmp_path / "run"
     uninterrupted = start(*options, "--out", str(whole))
     rng = random.Random(7)
-    kept = 0
+    kept = resumed = 0
     for number in range(5):
         wanted = 0 if number == 0 else kept + rng.randrange(1, 10)
 
@@ -91,15 +91,17 @@ def test_five_kills_lose_nothing(tmp_path: Path, start: Callable[..., Any], unti
             until(lambda: len(_lines(run)) >= wanted or sweep.process.poll() is not None)
             time.sleep(rng.random() * 0.05)
 
+        resumed += (run / "manifest.json").exists()  # the first kill may come before there is one
         kept = _kill_and_go_on(start, until, options, run, moment)
         assert kept >= wanted
     assert kept < 41
+    assert resumed >= 3
     code, _, err = uninterrupted.wait()
     assert code == 0, err
     code, _, err = start(*options, *_go_on(run)).wait()
     assert code == 0, err
     _ends_as_uninterrupted(run, whole)
-    assert len(json.loads((run / "manifest.json").read_text())["resumed_at"]) == 5
+    assert len(json.loads((run / "manifest.json").read_text())["resumed_at"]) == resumed + 1
 
 
 @pytest.mark.soak
