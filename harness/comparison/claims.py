@@ -111,7 +111,8 @@ def _less_data(material: Material, dataset: str) -> tuple[str, bool] | None:
     if not {"agilenn", "deepcod"} <= sent.keys():
         return None
     change = 100 * (1 - sent["agilenn"] / sent["deepcod"])
-    return f"{sent['agilenn']:,.0f} B against {sent['deepcod']:,.0f} B ({change:.0f} % saved)", change > 0
+    told = f"{abs(change):.0f} % {'less' if change >= 0 else 'more'}"
+    return f"{sent['agilenn']:,.0f} B against {sent['deepcod']:,.0f} B ({told})", change > 0
 
 
 def _accuracy_gap(material: Material, dataset: str) -> tuple[str, bool] | None:

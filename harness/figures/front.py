@@ -30,6 +30,8 @@ def pareto(choices: Sequence[Choice]) -> list[Choice]:
 
 def draw_front(axes: Any, choices: Sequence[Choice]) -> None:
     """A marker a choice, the front as a step line through those on it."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
     for kind in dict.fromkeys(look(c.source).suffix for c in choices):
         own = [c for c in choices if look(c.source).suffix == kind]
         on = pareto(own)
@@ -57,6 +59,8 @@ def draw_front(axes: Any, choices: Sequence[Choice]) -> None:
                 zorder=2,
             )
     axes.set_xscale("log")
+    axes.minorticks_off()
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # a range of less than a decade has ticks too
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axes.set_xlabel("end-to-end latency (ms)")
     axes.set_ylabel("accuracy (%)")
