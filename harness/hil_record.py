@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from harness.contracts.errors import BenchError
+from harness.doctor.examine import attached
+from harness.doctor.report import Report
 from harness.journal import Journal
 from harness.measurements import METRICS
 from harness.sample import Planned, checked
@@ -25,9 +27,10 @@ COMPARED = ("total_ms", "energy_uj", "wire_bytes", "device_cycles")
 class SessionRecord:
     """The run of one session, begun with its first sample: a session that measures nothing leaves nothing."""
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], report: Report | None = None) -> None:
         self.folder = folder
         self._manifest = dict(manifest)
+        self._report = report  # the doctor's, put beside the samples
         self._store: Store | None = None
         self._journal: Journal | None = None
 
@@ -35,6 +38,8 @@ class SessionRecord:
         """A sample is there; it is on disk when this returns. Raises BenchError when it can't be."""
         if self._journal is None:
             self._store = Store.create(self.folder)
+            if self._report is not None:
+                self._manifest["doctor"] = attached(self._store, self._report)
             self._store.write_manifest(self._manifest)
             self._journal = Journal(self.folder)
         self._journal.append(planned.key, checked(row))

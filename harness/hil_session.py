@@ -12,6 +12,7 @@ from typing import Any
 
 from harness import artefacts, cli, lab, labfile, limits, pinned, registry
 from harness.contracts.testbed import Testbed
+from harness.doctor import examine
 from harness.hil import Hil
 from harness.hil_record import SessionRecord
 from harness.lab import Boards, Lab
@@ -96,7 +97,8 @@ def opened(asked: Asked) -> Iterator[Hil]:
                 kind="hil",
                 module="pytest",
             )
-            record = held.enter_context(SessionRecord(asked.folder, manifest))
+            report = examine.cheap(request.lab, asked.testbed, ground.make, up)
+            record = held.enter_context(SessionRecord(asked.folder, manifest, report))
         boards = Boards(up, ground.make, ground.artefacts, firmware, numbers=itertools.count(), cancelled=cancelled)
         held.callback(boards.close)
         held.callback(cancelled.set)

@@ -17,6 +17,7 @@ import pytest
 
 from harness import hil_record
 from harness.contracts.errors import BenchError
+from harness.doctor.report import Finding, Report
 from harness.hil_record import SessionRecord
 from harness.store import Store
 
@@ -188,3 +189,14 @@ def test_runs_without_a_common_point_are_told(tmp_path: Path) -> None:
             record.keep(runs.planned(), runs.measured(rate_bps=rate))
     with pytest.raises(BenchError, match="has no point of this session"):
         hil_record.compared(tmp_path / "a", tmp_path / "b", 0.02)
+
+
+def test_the_doctors_report_lies_beside_the_samples(tmp_path: Path) -> None:
+    report = Report("virtual", (Finding("board", "pass", "is there"), Finding("link", "warn", "is slow", "look at it")))
+    with SessionRecord(tmp_path / "run", runs.manifest(kind="hil"), report) as record:
+        for i, row in enumerate(_rows(10.0, 3)):
+            record.keep(runs.planned(i, i), row)
+    doctor = Store.reopen(tmp_path / "run").facts().doctor
+    assert doctor is not None
+    assert (doctor.counts["pass"], doctor.not_passed) == (1, ["link"])
+    assert (tmp_path / "run" / doctor.file).is_file()
