@@ -40,7 +40,9 @@ class NetworkServer:
 
         def frozen(batch: int | None) -> Any:
             signature = tf.TensorSpec((batch, self.symbols), tf.uint8)
-            return convert_variables_to_constants_v2(tf.function(forward).get_concrete_function(signature))
+            # Without autograph: there is nothing to convert, and it would leave files in the temporary folder.
+            plain = tf.function(forward, autograph=False)
+            return convert_variables_to_constants_v2(plain.get_concrete_function(signature))
 
         self._one = frozen(1)
         self._many = frozen(None)
