@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.comparison.paper import WIFI_BPS
 from harness.figures.datum import Datum, at, pick
 from harness.figures.material import Material
+from harness.figures.of_runs import WIFI_BPS
 
 Verdict = Literal["holds", "does not hold", "not tested"]
 

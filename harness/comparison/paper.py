@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.figures.datum import Datum, at, of_paper, pick
+from harness.figures.datum import Datum, at, pick
+from harness.figures.figure import beside
 from harness.figures.material import Material
 
 # The paper's name of a scheme -> ours (docs/baselines.md says how far each is the same).
@@ -16,8 +17,6 @@ COUNTERPARTS = {
     "edge_only": "full_offload",
     "mcunet": "local_only",
 }
-LIKE = "cifar100"  # whose published values stand in for a data set that a figure lacks
-WIFI_BPS = 6e6
 _FIGURES = (("fig16", "bandwidth"), ("fig22", "frequency"), ("fig23", "bandwidth"))
 
 
@@ -50,7 +49,7 @@ def pairs(material: Material, dataset: str) -> list[Pair]:
         run = material.run(axis, dataset)
         if run is None:
             continue
-        for p in _published(figure, dataset):
+        for p in beside(figure, dataset):
             ours_name = COUNTERPARTS.get(p.scheme)
             if ours_name is None:
                 continue
@@ -59,16 +58,11 @@ def pairs(material: Material, dataset: str) -> list[Pair]:
                 own = at(own, p.x)
             found += [_pair(figure, p, d) for d in own[:1]]
     run = next((r for r in reversed(material.runs) if r.dataset == dataset), None)
-    for p in _published("fig20", dataset) if run else ():
+    for p in beside("fig20", dataset) if run else ():
         name = COUNTERPARTS.get(p.scheme)
         if run and name and p.metric in ("ram_kb", "flash_kb"):
             found += [_pair("fig20", p, d) for d in pick(run.data, p.metric, scheme=name)[:1]]
     return found
-
-
-def _published(figure: str, dataset: str) -> list[Datum]:
-    values = of_paper(figure)
-    return [d for d in values if d.dataset == dataset] or [d for d in values if d.dataset == LIKE]
 
 
 def _pair(figure: str, published: Datum, ours: Datum) -> Pair:

@@ -11,7 +11,8 @@ from rich.progress import track
 from harness import cli
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
-from harness.figures.catalogue import FIGURES, Missing
+from harness.figures.catalogue import FIGURES
+from harness.figures.figure import Missing
 from harness.figures.material import Material, gather
 from harness.paths import TRAINED_ROWS
 

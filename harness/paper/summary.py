@@ -7,10 +7,10 @@ from pathlib import Path
 
 from harness import tables
 from harness.comparison import claims
-from harness.figures.catalogue import FRONT_RATES, WIFI_BPS, choices_at
 from harness.figures.datum import Datum, RunData, at, pick
 from harness.figures.front import pareto
 from harness.figures.material import Material
+from harness.figures.of_runs import FRONT_RATES, WIFI_BPS, choices_at
 from harness.measurements import STAGES
 
 

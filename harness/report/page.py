@@ -9,8 +9,8 @@ from typing import Any
 
 from harness import published as papers
 from harness import style, tables
-from harness.figures.catalogue import WIFI_BPS
 from harness.figures.front import Choice, pareto
+from harness.figures.of_runs import WIFI_BPS
 from harness.manifest import Manifest
 from harness.measurements import STAGES
 from harness.report import markup, svg, timeline

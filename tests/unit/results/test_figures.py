@@ -11,10 +11,12 @@ import pytest
 from harness.cli import way_in
 from harness.contracts.errors import BenchError
 from harness.figures import __main__ as way
-from harness.figures.catalogue import FIGURES, Missing, choices_at, ratios
+from harness.figures.catalogue import FIGURES
 from harness.figures.datum import Datum, read_run
+from harness.figures.figure import Missing
 from harness.figures.front import Choice, pareto
 from harness.figures.material import Material, gather
+from harness.figures.of_runs import choices_at, ratios
 from harness.figures.training import read_rows
 
 Make = Callable[..., Path]
