@@ -64,6 +64,8 @@ def write_context(folder: Path, tables: ContextTables | None) -> None:
         return
     try:
         path.unlink(missing_ok=True)
+    except NotADirectoryError:
+        return  # nothing of an earlier export there; writing the rest says what is wrong with the folder
     except OSError as e:
         raise BenchError(f"can't remove {path} ({e.strerror})", cure="check the folder's permissions") from e
 
