@@ -23,6 +23,7 @@ from harness import cli, images, tables
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.toml import Strict, read_toml
+from harness.paths import TRAINED_ROWS
 from harness.store import Store, csv_text
 from harness.sweep.trained import rows
 from harness.sweep.trained.rows import Row
@@ -222,7 +223,7 @@ def main(argv: list[str]) -> int:
     cli.set_up_logging(options.verbose)
     images.check_name(options.dataset)
     claims = read_toml(options.claims, Claims).claim
-    found = load_rows(options.rows or [rows.REFERENCE], options.dataset, options.profile)
+    found = load_rows(options.rows or [TRAINED_ROWS], options.dataset, options.profile)
     summaries = load_summaries(options.weights or weights_dir() / f"{options.dataset}-{options.profile}")
     verdicts = [judge(claim, found, summaries) for claim in claims]
     out = cli.console()

@@ -17,10 +17,6 @@ from harness.store import csv_text
 
 log = logging.getLogger(__name__)
 
-REFERENCE = (
-    Path(__file__).resolve().parents[3] / "results" / "reference" / "training"
-)  # rows that are in the repository
-
 _TEXTS = ("dataset", "profile", "axis", "value", "method", "ordering", "recipe_hash", "source")
 _WHOLE = ("k", "centroids", "seed", "n_validation", "n_test", "n_attention", "epochs", "samples", "cycles", "macs")
 _SETTING = (

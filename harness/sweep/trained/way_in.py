@@ -17,6 +17,7 @@ from rich.console import Console
 from baselines.quiet import start_tensorflow
 from harness import cli, images
 from harness import published as papers
+from harness.paths import TRAINED_ROWS
 from harness.sweep.trained import axes, committed, finish, latency, pareto, points, rows, show
 from harness.sweep.trained import options as options_of
 from harness.sweep.trained import plan as plans
@@ -113,7 +114,7 @@ def _dry_run(name: str, options: argparse.Namespace) -> int:
 
 
 def _folders(options: argparse.Namespace) -> list[Path]:
-    return [] if options.fresh else [options.out, rows.REFERENCE]
+    return [] if options.fresh else [options.out, TRAINED_ROWS]
 
 
 def _take(
