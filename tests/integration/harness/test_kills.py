@@ -77,11 +77,11 @@ def _kill_and_go_on(
 
 
 def test_five_kills_lose_nothing(tmp_path: Path, start: Callable[..., Any], until: Callable[..., None]) -> None:
-    options = (*NATIVE, *FIXED_N, "--schemes", "local_only", "--images", "40")
+    options = (*NATIVE, *FIXED_N, "--schemes", "local_only", "--images", "500")  # so many that kills find it at work
     whole, run = tmp_path / "whole", tmp_path / "run"
     uninterrupted = start(*options, "--out", str(whole))
     rng = random.Random(7)
-    kept = resumed = 0
+    kept = resumed = within = 0
     for number in range(5):
         wanted = 0 if number == 0 else kept + rng.randrange(1, 10)
 
@@ -94,7 +94,8 @@ def test_five_kills_lose_nothing(tmp_path: Path, start: Callable[..., Any], unti
         resumed += (run / "manifest.json").exists()  # the first kill may come before there is one
         kept = _kill_and_go_on(start, until, options, run, moment)
         assert kept >= wanted
-    assert kept < 41
+        within += 0 < kept < 501
+    assert within >= 3  # the others may have come too early or too late on a very slow or quick machine
     assert resumed >= 3
     code, _, err = uninterrupted.wait()
     assert code == 0, err
