@@ -30,5 +30,5 @@ class DeepCODRecipe(Recipe):
     )  # norm of the gradient that enters the decoder from the classifier
     beta_1: float = Field(default=0.9, ge=0, lt=1)
     beta_2: float = Field(default=0.99, ge=0, lt=1)
-    codec: Literal["stored", "lzw", "shuffle"] = "lzw"
+    codec: Literal["stored", "lzw", "shuffle", "context"] = "context"  # the paper's is lzw
     reference: ReferenceRecipe

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from baselines.agilenn.codebook import symbol_table
 from baselines.artefact import work_folder, write_artefact
+from baselines.context_tables import PICTURES, tables_for
 from baselines.data import load_dataset
 from baselines.deepcod.encoder import Encoder, device_model, enlarged_model, first_kernel, start_centres
 from baselines.deepcod.recipe import DeepCODRecipe
@@ -171,6 +172,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
     )
     spec = NetworkSpec("deepcod", shape, data.classes, (*recipe.decoder, *reference.spec.widths))
     save_network(out / SERVER, spec, fold(decoder) | fold(reference.model))
-    write_artefact(out, description, graph=graph, recipe=recipe, history=work / run.log_name)
+    context = tables_for(description, graph, samples.first(PICTURES))
+    write_artefact(out, description, graph=graph, recipe=recipe, history=work / run.log_name, context=context)
     summarise(scheme, out, data, recipe.validation, training=figures, more={"validation_float": job.evaluate()})
     return out
