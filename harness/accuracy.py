@@ -31,7 +31,7 @@ from harness.processes import die_with_parent, inherited_path
 from harness.provenance import file_sha256
 from harness.sample import content_hash
 from testbeds.firmware.build import build
-from testbeds.firmware.hostlib import Batch, HostLibrary
+from testbeds.firmware.schemelib import Batch, HostLibrary
 
 if TYPE_CHECKING:
     from harness.images import Images

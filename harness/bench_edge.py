@@ -127,7 +127,7 @@ def measure(folders: Sequence[Path], calls: int, count: int) -> list[Serving]:
 def _payloads(folder: Path, d: DeviceDescription, count: int) -> list[bytes]:
     """What the device sends for test pictures."""
     from testbeds.firmware.build import build  # noqa: PLC0415 - compiles
-    from testbeds.firmware.hostlib import HostLibrary  # noqa: PLC0415
+    from testbeds.firmware.schemelib import HostLibrary  # noqa: PLC0415
 
     device, pictures = HostLibrary(build(folder, "host")), images.load(d.dataset).fitting(d).pictures[:count]
     out = []

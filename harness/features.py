@@ -34,7 +34,7 @@ def device_symbols(folder: Path, d: DeviceDescription, pictures: Bytes) -> tuple
         return pictures.reshape(len(pictures), -1), d.input_shape
     from testbeds.firmware.build import build  # noqa: PLC0415 - compiles
     from testbeds.firmware.describe import features_shape  # noqa: PLC0415
-    from testbeds.firmware.hostlib import HostLibrary  # noqa: PLC0415
+    from testbeds.firmware.schemelib import HostLibrary  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="agilenn-features-") as work:
         plain = Path(work)

@@ -24,7 +24,7 @@ from harness.sample_energy import measure_with_energy
 from harness.sweep import prepare
 from harness.sweep.axes import Setting
 from harness.sweep.plan import Plan
-from testbeds.firmware.hostlib import HostLibrary
+from testbeds.firmware.schemelib import HostLibrary
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from harness.labfile import LabSetup
 from testbeds.firmware.build import build
 from testbeds.firmware.generator.compose import Composer
 from testbeds.firmware.generator.writer import write_model
-from testbeds.firmware.hostlib import HostLibrary
+from testbeds.firmware.schemelib import HostLibrary
 
 from .scripted_edge import ScriptedEdge
 

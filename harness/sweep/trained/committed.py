@@ -94,7 +94,7 @@ class Weights:
         return self._halves(resized(x, d.input_shape[0] if d.scale_pictures else 0), y)
 
     def _halves(self, pictures: Bytes, labels: Bytes) -> Halves:
-        from testbeds.firmware.hostlib import HostLibrary  # noqa: PLC0415
+        from testbeds.firmware.schemelib import HostLibrary  # noqa: PLC0415
 
         batch = device_halves(self.artefact, self._library, pictures, os.cpu_count() or 1)
         host = HostLibrary(self._library)

@@ -13,7 +13,8 @@ from hypothesis import settings
 
 from testbeds.firmware import build as building
 from testbeds.firmware import describe
-from testbeds.firmware.hostlib import CodecLibrary, HostLibrary
+from testbeds.firmware.hostlib import CodecLibrary
+from testbeds.firmware.schemelib import HostLibrary
 
 from .firmware_helpers import STUB_GRAPH_C, STUB_GRAPH_H, Scripted, write_scheme
 

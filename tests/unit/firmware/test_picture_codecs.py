@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from testbeds.firmware.hostlib import CODEC_IDS, CodecLibrary, HostLibrary, PayloadError
+from testbeds.firmware.hostlib import CODEC_IDS, CodecLibrary, PayloadError
+from testbeds.firmware.schemelib import HostLibrary
 
 from .firmware_helpers import Scripted, lzw_oracle, tlv
 

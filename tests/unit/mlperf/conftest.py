@@ -16,7 +16,7 @@ from testbeds.firmware.build import build
 from testbeds.firmware.eembc.host import CDut
 from testbeds.firmware.generator.model import Model, Operator, Tensor
 from testbeds.firmware.generator.writer import write_model
-from testbeds.firmware.hostlib import HostLibrary
+from testbeds.firmware.schemelib import HostLibrary
 from testbeds.virtual.board import Board
 
 INPUT_SHAPE = (4, 8, 3)
