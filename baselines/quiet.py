@@ -30,7 +30,10 @@ def silenced() -> Iterator[None]:
 
 
 def start_tensorflow(threads: int) -> None:
-    """Import TensorFlow with at most `threads` threads and no more than it has cores, without its start-up notices (missing GPU libraries, oneDNN)."""
+    """Import TensorFlow with at most `threads` threads, no more than this process has cores.
+
+    Its start-up notices (missing GPU libraries, oneDNN) are silenced.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     threads = min(threads, len(os.sched_getaffinity(0)))  # two threads on one core spin while they wait for each other
     with silenced():

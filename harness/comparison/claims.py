@@ -1,6 +1,6 @@
 """The paper's claims about the whole system against stored runs: what it says, what we found, holds or not.
 
-Claims about the method itself (skewness, ordering, alpha …) are `harness.claims`.
+Claims about the method itself (skewness, ordering, alpha …) are `harness.comparison.method`.
 """
 
 from __future__ import annotations

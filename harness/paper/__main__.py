@@ -63,11 +63,11 @@ def main(argv: list[str]) -> int:
             continue
         said.print(f"sweep {number} of {len(todo)}: {step.title}", style="bold", soft_wrap=True)
         take(step)
-    _show(out, [step.folder for step in todo], slim=args.slim)
+    _show(out, [step.folder for step in todo], slim=args.slim, profile=args.profile)
     return 0
 
 
-def _show(out: Path, folders: list[Path], *, slim: bool) -> None:
+def _show(out: Path, folders: list[Path], *, slim: bool, profile: str) -> None:
     screen = cli.console()
     material = gather(folders, rows=TRAINED_ROWS, weights=weights_dir())
     figures, missing = draw_all(material, out / "figures")
@@ -79,7 +79,7 @@ def _show(out: Path, folders: list[Path], *, slim: bool) -> None:
         if slim:
             for name in (JOURNAL, SAMPLES):
                 (folder / name).unlink(missing_ok=True)
-    page = Store(out).write_text("README.md", summary.page(material, figures, missing, out))
+    page = Store(out).write_text("README.md", summary.page(material, figures, missing, out, profile=profile))
     for line in missing:
         screen.print(f"not drawn, {line}", style="yellow", soft_wrap=True)
     screen.print(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import tables
-from harness.comparison import claims
+from harness.comparison import claims, method
 from harness.figures.datum import Datum, RunData, at, pick
 from harness.figures.front import pareto
 from harness.figures.material import Material
@@ -14,7 +14,7 @@ from harness.figures.of_runs import FRONT_RATES, WIFI_BPS, choices_at
 from harness.measurements import STAGES
 
 
-def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path) -> str:
+def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path, *, profile: str) -> str:
     """README.md of the output folder."""
     parts = ["# The paper's figures and tables, from this bench\n"]
     for dataset in material.datasets():
@@ -28,6 +28,8 @@ def page(material: Material, figures: Sequence[Path], missing: Sequence[str], ou
         lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in found]
         header = ["claim of the paper", "where", "published", "ours", "verdict"]
         parts.append(f"### Claims about the system\n\n{tables.markdown(header, lines)}")
+        judged = [method.line(v) for v in method.verdicts(dataset, profile)]
+        parts.append(f"### Claims about the method\n\n{tables.markdown(list(method.HEADER), judged)}")
     parts.append("## Figures\n\n" + "\n".join(f"- [{p.stem}]({p.relative_to(out).as_posix()})" for p in figures) + "\n")
     if missing:
         parts.append("Not drawn:\n\n" + "\n".join(f"- {line}" for line in missing) + "\n")

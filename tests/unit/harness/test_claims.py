@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import claims
+from harness import claims as way_in
+from harness.comparison import method
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import read_toml
 from harness.sweep.trained import axes, rows
 
-CLAIM = claims.Claim(
+CLAIM = method.Claim(
     name="order",
     text="free",
     where="Fig 9b",
@@ -22,8 +23,8 @@ CLAIM = claims.Claim(
     rule="relaxed >= original - 0.01 and relaxed > 0",
     command="python -m harness.sweep ordering",
     quantities={
-        "original": claims.Quantity(axis="ordering", value="original", column="accuracy"),
-        "relaxed": claims.Quantity(axis="ordering", value="relaxed", column="accuracy"),
+        "original": method.Quantity(axis="ordering", value="original", column="accuracy"),
+        "relaxed": method.Quantity(axis="ordering", value="relaxed", column="accuracy"),
     },
 )
 
@@ -33,19 +34,19 @@ def found(**accuracies: float) -> dict[str, list[rows.Row]]:
 
 
 def test_a_claim_holds_or_not_or_is_not_measured() -> None:
-    assert claims.judge(CLAIM, found(original=0.741, relaxed=0.735), {}).word == "yes"
-    worse = claims.judge(CLAIM, found(original=0.741, relaxed=0.7), {})
+    assert method.judge(CLAIM, found(original=0.741, relaxed=0.735), {}).word == "yes"
+    worse = method.judge(CLAIM, found(original=0.741, relaxed=0.7), {})
     assert (worse.word, worse.ours) == ("no", "original 74.1 %, relaxed 70.0 %")
-    half = claims.judge(CLAIM, found(original=0.741), {})
+    half = method.judge(CLAIM, found(original=0.741), {})
     assert (half.word, half.ours) == ("not measured", "original 74.1 %")
 
 
 def test_best_of_an_axis_and_figures_of_weights() -> None:
     measured = {"temperature": [{"value": "2", "accuracy": 0.7}, {"value": "6", "accuracy": 0.8}]}
-    best = claims.Quantity(axis="temperature", column="accuracy", pick="argmax")
+    best = method.Quantity(axis="temperature", column="accuracy", pick="argmax")
     assert best.look_up(measured, {}) == 6.0
-    assert claims.Quantity(axis="temperature", column="accuracy", pick="max").look_up(measured, {}) == 0.8
-    key = claims.Quantity(scheme="agilenn", key="test_int8.combined")
+    assert method.Quantity(axis="temperature", column="accuracy", pick="max").look_up(measured, {}) == 0.8
+    key = method.Quantity(scheme="agilenn", key="test_int8.combined")
     assert key.look_up({}, {"agilenn": {"test_int8": {"combined": 0.84}}}) == 0.84
     assert key.look_up({}, {"agilenn": {"test_int8": 3}}) is None
 
@@ -55,18 +56,18 @@ def test_best_of_an_axis_and_figures_of_weights() -> None:
 )
 def test_rules_are_nothing_but_comparisons_of_known_numbers(rule: str) -> None:
     with pytest.raises(ValueError, match="rule"):
-        claims.holds(rule, {"a": 1.0})
+        method.holds(rule, {"a": 1.0})
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_rule_or_refused(rule: str) -> None:
     with contextlib.suppress(ValueError, ZeroDivisionError):
-        assert claims.holds(rule, {"a": 1.0}) in (True, False)
+        assert method.holds(rule, {"a": 1.0}) in (True, False)
 
 
 def test_shipped_claims_ask_for_what_the_sweeps_give() -> None:
     known = {*axes.AXES, "alpha"}
-    for claim in read_toml(claims.CLAIMS, claims.Claims).claim:
+    for claim in read_toml(method.CLAIMS, method.Claims).claim:
         for quantity in claim.quantities.values():
             assert quantity.scheme or quantity.axis in known
             if quantity.value and quantity.axis in axes.AXES:
@@ -77,7 +78,7 @@ def test_shipped_claims_ask_for_what_the_sweeps_give() -> None:
 def test_table_says_what_was_not_measured_and_by_which_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert claims.main(["--rows", str(tmp_path), "--weights", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert way_in.main(["--rows", str(tmp_path), "--weights", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
     text = capsys.readouterr().out
     assert "python -m harness.sweep ordering --dataset cifar10" in text
     assert (tmp_path / "out" / "claims-cifar10.csv").read_text().count("not measured") >= 15
@@ -89,5 +90,5 @@ def test_a_wrong_claims_file_is_one_line(tmp_path: Path) -> None:
         '[[claim]]\nname="a"\ntext="b"\nwhere="c"\npublished="d"\nrule="x > 1"\ncommand="e"\n[claim.quantities]\n'
     )
     with pytest.raises(BenchError, match="known name") as error:
-        claims.main(["--claims", str(path)])
+        way_in.main(["--claims", str(path)])
     assert "\n" not in str(error.value)

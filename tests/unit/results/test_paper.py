@@ -56,11 +56,12 @@ def test_the_table_is_that_of_6_mbit(make_run: Make) -> None:
 
 def test_the_page_marks_the_front_and_lists_what_is_missing(make_run: Make, tmp_path: Path) -> None:
     material = Material((read_run(make_run("run", LATENCIES, accuracy=ACCURACY)),))
-    page = summary.page(material, [tmp_path / "figures" / "a.png"], ["x: no rows"], tmp_path)
+    page = summary.page(material, [tmp_path / "figures" / "a.png"], ["x: no rows"], tmp_path, profile="compact")
     assert "40.0 *" in page
     assert "[a](figures/a.png)" in page
     assert "- x: no rows" in page
     assert "does not hold" in page
+    assert "not measured" in page  # claims about the method: no rows of that data set
 
 
 def test_from_stored_runs_to_everything(make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
