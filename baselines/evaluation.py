@@ -89,7 +89,7 @@ def summarise(
     data: DataSet,
     validation: int,
     *,
-    training: dict[str, float],
+    training: dict[str, Any],
     more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Measure the artefact on validation and, as the last look, on test; write `summary.toml`."""

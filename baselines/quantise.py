@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from baselines.quiet import silenced
+from baselines.quiet import backend_name, silenced
 from harness.contracts.errors import BenchError
 
 log = logging.getLogger(__name__)
@@ -29,8 +27,16 @@ def to_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
         calibration: uint8 training pictures [n, h, w, 3]; ranges are taken from them, never from validation or test.
 
     Raises:
-        BenchError: the calibration pictures do not span 0..255, so that the input scale would not be 1/255.
+        BenchError: the calibration pictures do not span 0..255, so that the input scale would not be 1/255; or Keras
+            does not run on TensorFlow, whose converter this is.
     """
+    if backend_name() != "tensorflow":
+        raise BenchError("the export runs on TensorFlow", cure="unset KERAS_BACKEND and go on with --resume")
+    import tensorflow as tf  # noqa: PLC0415 - training on JAX does without it
+    from tensorflow.python.framework.convert_to_constants import (  # noqa: PLC0415
+        convert_variables_to_constants_v2,
+    )
+
     if calibration.min() != 0 or calibration.max() != 255:
         raise BenchError("the calibration pictures do not span 0..255", cure="use more of them")
     shape = (1, *model.input_shape[1:])
@@ -57,6 +63,8 @@ def to_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
 
 def interpreter(flat: bytes) -> Any:
     """A TFLite interpreter for the model, tensors not yet allocated."""
+    import tensorflow as tf  # noqa: PLC0415
+
     with silenced(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a notice that the interpreter moves to another package
         return tf.lite.Interpreter(model_content=flat, num_threads=2)

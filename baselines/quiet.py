@@ -1,11 +1,17 @@
-"""Keep TensorFlow's native libraries from talking on the terminal while they start."""
+"""Start the library under Keras, and keep its native parts from talking on the terminal."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterator
+
+from harness.contracts.errors import BenchError
+
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -29,18 +35,71 @@ def silenced() -> Iterator[None]:
         os.close(null)
 
 
+def backend_name() -> str:
+    """What Keras computes with: `tensorflow`, unless KERAS_BACKEND says `jax` (which is for training alone).
+
+    Raises:
+        BenchError: another one.
+    """
+    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if name not in ("tensorflow", "jax"):
+        raise BenchError(f"KERAS_BACKEND is {name!r}", cure="unset it, or choose tensorflow or jax")
+    return name
+
+
+def has_tensorflow() -> bool:
+    """Is TensorFlow installed? It is not imported for the answer."""
+    try:
+        return importlib.util.find_spec("tensorflow") is not None
+    except ImportError:
+        return False
+
+
+def start_training(threads: int) -> None:
+    """Import what Keras computes with: TensorFlow with `threads` threads, or JAX (which takes every core) without it.
+
+    Raises:
+        BenchError: it is not installed.
+    """
+    if backend_name() == "tensorflow":
+        start_tensorflow(threads)
+        return
+    if importlib.util.find_spec("jax") is None:
+        raise BenchError("KERAS_BACKEND is jax, which is not installed", cure="pip install 'agilenn-bench[jax]'")
+    import keras  # noqa: F401, PLC0415 - this is the place where it is paid for
+
+
 def start_tensorflow(threads: int) -> None:
     """Import TensorFlow with at most `threads` threads, no more than this process has cores.
 
     Its start-up notices (missing GPU libraries, oneDNN) are silenced.
+
+    Raises:
+        BenchError: it is not installed, or Keras is to compute with something else.
     """
+    if backend_name() != "tensorflow":
+        raise BenchError(
+            f"KERAS_BACKEND is {backend_name()}, which is for training alone; this runs on TensorFlow",
+            cure="unset KERAS_BACKEND",
+        )
+    if not has_tensorflow():
+        raise BenchError("TensorFlow is not installed", cure="install it; KERAS_BACKEND=jax trains without it")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     threads = min(threads, len(os.sched_getaffinity(0)))  # two threads on one core spin while they wait for each other
     with silenced():
         import tensorflow as tf  # noqa: PLC0415 - this is the place where it is paid for
 
-        from baselines.training.loop import use_cores  # noqa: PLC0415
-
-        use_cores(threads)
+        _use_cores(threads)
         tf.get_logger().setLevel("ERROR")  # else it warns of every graph that is built anew, as each training's is
         tf.zeros(1)  # looks for devices now, and says so
+
+
+def _use_cores(count: int) -> None:
+    """Has an effect before the first operation only; a later call is logged."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(min(count, 2))
+    except RuntimeError:
+        log.info("TensorFlow runs already; its thread counts stay")

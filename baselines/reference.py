@@ -20,7 +20,7 @@ class Reference(NamedTuple):
     path: Path
     spec: NetworkSpec
     model: Any
-    figures: dict[str, float]
+    figures: dict[str, Any]
     history: Path | None
 
 
@@ -29,6 +29,11 @@ def picture_spec(recipe: ReferenceRecipe, data: DataSet) -> NetworkSpec:
     size = recipe.input_size
     height, width = (size, size) if size else (int(n) for n in data.x_train.shape[1:3])
     return NetworkSpec(f"{recipe.network}_picture", (height, width, 3), data.classes, recipe.widths)
+
+
+def cached(recipe: ReferenceRecipe, data: DataSet) -> Path:
+    """The cache folder of the reference network that `recipe` trains."""
+    return cache_dir() / "training" / f"reference-{recipe_hash(recipe, data=data.checksum)}"
 
 
 def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bool) -> Reference:
@@ -42,7 +47,7 @@ def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bo
         path = Path(recipe.file).expanduser()
         _, model = load_network(path, expect=spec)
         return Reference(path, spec, model, {}, None)
-    folder = cache_dir() / "training" / f"reference-{recipe_hash(recipe, data=data.checksum)}"
+    folder = cached(recipe, data)
     path, figures_path = folder / "reference.npz", folder / "figures.json"
     if not path.exists():
         figures = _train(recipe, spec, data, folder, report, resume=resume)
@@ -53,7 +58,7 @@ def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bo
 
 def _train(
     recipe: ReferenceRecipe, spec: NetworkSpec, data: DataSet, folder: Path, report: Report, *, resume: bool
-) -> dict[str, float]:
+) -> dict[str, Any]:
     import keras  # noqa: PLC0415 - a cached reference network needs no training code
 
     from baselines.networks.blocks import precision  # noqa: PLC0415

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from baselines.quiet import backend_name, has_tensorflow
 from harness import registry
 from harness.cli import Parser, add_common, console, names, set_up_logging, way_in, whole
 from harness.contracts.errors import BenchError
@@ -44,6 +48,9 @@ def parser() -> Parser:
     p.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a recipe key, e.g. losses.rho=0.7"
     )
+    p.add_argument(
+        "--no-export", action="store_true", help="train only; --resume exports later, on any machine with TensorFlow"
+    )
     add_common(p)
     return p
 
@@ -62,6 +69,7 @@ def body(argv: list[str]) -> int:
         recipe=args.recipe,
         preset=args.preset,
         overrides=parse_overrides(args.set),
+        export=not args.no_export and backend_name() == "tensorflow",
     )
     registry.check_name(registry.SCHEMES, "scheme", args.scheme)
     if args.seeds and args.seed is not None:
@@ -70,11 +78,13 @@ def body(argv: list[str]) -> int:
     screen = console()
     if not args.seeds:
         _one(args.scheme, options, screen)
-        return 0
+        return 0 if options.export else _export_later(argv, screen, wanted=not args.no_export)
     above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / f"{args.scheme}-seeds"
     folders = [
         _one(args.scheme, replace(options, seed=seed, out=above / f"seed-{seed}"), screen) for seed in args.seeds
     ]
+    if not options.export:
+        return _export_later(argv, screen, wanted=not args.no_export)
     _spread(above, folders, screen)
     return 0
 
@@ -89,11 +99,28 @@ def _one(name: str, options: TrainOptions, screen: Console) -> Path:
     scheme = registry.scheme(name)
     with RichReport(screen) as report:
         folder: Path = scheme.train(options, report)
+    if not options.export:
+        return folder
     if (folder / curves.HISTORY).is_file():
         for path in curves.draw(folder, f"{scheme.title}, {options.dataset}, {options.profile}"):
             screen.print(f"curve: {path}", soft_wrap=True)
     screen.print(f"weights: {folder}", soft_wrap=True)
     return folder
+
+
+def _export_later(argv: list[str], screen: Console, *, wanted: bool) -> int:
+    """The same command on TensorFlow finds everything trained and exports it: run it here, or say where to."""
+    words = [word for word in argv if word not in ("--no-export", "--resume")] + ["--resume"]
+    if wanted and has_tensorflow():
+        screen.print("trained; TensorFlow exports", soft_wrap=True)
+        environment = os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+        return subprocess.run([sys.executable, "-m", "harness.train", *words], env=environment, check=False).returncode
+    where = "" if has_tensorflow() else "copy these folders to the cache of a machine with TensorFlow, and there: "
+    command = f"KERAS_BACKEND=tensorflow python -m harness.train {shlex.join(words)}"
+    if wanted:
+        raise BenchError("trained, not exported: there is no TensorFlow here", cure=where + command)
+    screen.print(f"trained, not exported. To export {where}{command}", soft_wrap=True, markup=False)
+    return 0
 
 
 def _spread(above: Path, folders: list[Path], screen: Console) -> None:

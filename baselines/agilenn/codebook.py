@@ -50,13 +50,14 @@ def quantise(x: Any, parameters: Any, sharpness: float) -> Any:
 
     soft(x) = sum_j c_j softmax_j(-sharpness (x - c_j)^2).
     """
-    import tensorflow as tf  # noqa: PLC0415 - the export needs only numpy
+    from keras import ops  # noqa: PLC0415 - the export needs only numpy
 
-    centroids = TOP * tf.sigmoid(parameters)
-    distance = tf.square(x[..., None] - centroids)
-    soft = tf.reduce_sum(tf.nn.softmax(-sharpness * distance) * centroids, axis=-1)
-    hard = tf.gather(centroids, tf.argmin(distance, axis=-1))
-    return soft + tf.stop_gradient(hard - soft)
+    from baselines.training import backend  # noqa: PLC0415
+
+    centroids = TOP * ops.sigmoid(parameters)
+    distance = ops.square(x[..., None] - centroids)
+    soft = ops.sum(ops.softmax(-sharpness * distance) * centroids, axis=-1)
+    return soft + ops.stop_gradient(backend.nearest(centroids, distance) - soft)
 
 
 def symbols_of(values: npt.NDArray[Any], centroids: Floats) -> npt.NDArray[np.uint8]:

@@ -6,18 +6,19 @@ With f the features and L the loss (or minus the class score) of the frozen refe
 - `ig2`: |f * (dL/df at 0 + dL/df at f) / 2|, the two-point form of Integrated Gradients that the public code uses
 - `ig`: |f * trapezoid mean of dL/df at 0, f/n .. f|, baseline zero (Sundararajan et al. 2017)
 
-The gradients stay on the caller's tape, so the losses built on them have real second-order gradients (unless
-`second_order` is off, an ablation). At f = 0 they
-depend on the label alone (every sample looks the same there), so they are computed once per class and looked up.
+The gradients can be differentiated again, so the losses built on them have real second-order gradients (unless
+`second_order` is off, an ablation). At f = 0 they depend on the label alone (every sample looks the same there), so
+they are computed once per class and looked up.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
 from baselines.recipe import Importance
+from baselines.training import backend
 
 
 class ImportanceMeter:
@@ -30,8 +31,8 @@ class ImportanceMeter:
         self._attribution = attribution
         self._steps = 2 if method == "ig2" else steps
         classes, shape = body.output_shape[-1], body.input_shape[1:]
-        at_zero, _ = self._gradient(tf.zeros((classes, *shape)), tf.range(classes))
-        self._at_zero = tf.constant(at_zero.numpy())
+        at_zero, _ = self._gradient(ops.zeros((classes, *shape)), ops.arange(classes))
+        self._at_zero = ops.convert_to_numpy(at_zero)
 
     @classmethod
     def of(cls, body: Any, settings: Importance) -> ImportanceMeter:
@@ -44,32 +45,31 @@ class ImportanceMeter:
         return self._body(features, training=False)
 
     def _gradient(self, features: Any, labels: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            tape.watch(features)
-            logits = self._body(features, training=False)
+        def target(x: Any) -> tuple[Any, Any]:
+            logits = self._body(x, training=False)
+            # A sum, so that each sample's gradient is its own.
             if self._attribution == "loss":
-                # A sum, so that each sample's gradient is its own.
-                target = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-            else:
-                target = -tf.reduce_sum(tf.gather(logits, labels, batch_dims=1))
-        gradient = tape.gradient(target, features)
-        return gradient if self._second_order else tf.stop_gradient(gradient), logits
+                return ops.sum(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)), logits
+            return -ops.sum(ops.take_along_axis(logits, labels[:, None], axis=-1)), logits
+
+        gradient, logits = backend.input_gradient(target, features)
+        return gradient if self._second_order else ops.stop_gradient(gradient), logits
 
     def __call__(self, features: Any, labels: Any) -> tuple[Any, Any]:
         """Importance per element, float32 >= 0 [n, h, w, c], and the reference network's logits on `features`."""
         if self._method == "saliency":
             gradient, logits = self._gradient(features, labels)
-            return tf.abs(gradient), logits
+            return ops.abs(gradient), logits
         # All points of the path in one batch: many gradients of a batch each would be as many copies of the graph.
         last = self._steps - 1
-        path = tf.concat([features * ((i + 1) / last) for i in range(last)], axis=0)
-        gradients, logits = self._gradient(path, tf.tile(labels, [last]))
-        by_point = tf.reshape(gradients, tf.concat([[last], tf.shape(features)], axis=0))
-        ends = 0.5 * (tf.gather(self._at_zero, labels) + by_point[-1])
-        mean = (ends + tf.reduce_sum(by_point[:-1], axis=0)) / last
-        return tf.abs(features * mean), logits[-tf.shape(features)[0] :]
+        path = ops.concatenate([features * ((i + 1) / last) for i in range(last)], axis=0)
+        gradients, logits = self._gradient(path, ops.tile(labels, [last]))
+        by_point = ops.reshape(gradients, (last, -1, *features.shape[1:]))
+        ends = 0.5 * (ops.take(self._at_zero, labels, axis=0) + by_point[-1])
+        mean = (ends + ops.sum(by_point[:-1], axis=0)) / last
+        return ops.abs(features * mean), logits[-ops.shape(features)[0] :]
 
 
 def channel_importance(importance: Any) -> Any:
     """Per element [n, h, w, c] -> per channel [n, c]: the sum over the map."""
-    return tf.reduce_sum(importance, axis=(1, 2))
+    return ops.sum(importance, axis=(1, 2))

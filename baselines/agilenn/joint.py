@@ -7,21 +7,22 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from baselines.agilenn import codebook
 from baselines.agilenn.importance import ImportanceMeter, channel_importance
-from baselines.agilenn.jobs import hits
 from baselines.agilenn.losses import disorder_loss, mean_over, skewness, skewness_loss, violations
 from baselines.recipe import AgileNNRecipe
+from baselines.training import backend
 from baselines.training.augment import to_unit
-from baselines.training.loop import Job, in_batches
-from baselines.training.supervised import Samples, accuracy, cross_entropy, distillation, sgd
+from baselines.training.descent import DescentJob, sgd
+from baselines.training.loop import in_batches
+from baselines.training.supervised import Samples, accuracy, cross_entropy, distillation, hits
 
 IMPORTANCE_VALIDATION = 1000  # validation samples whose importance is measured after each epoch
 
 
-class JointJob(Job):
+class JointJob(DescentJob):
     """Device half, codebook, remote network and alpha together, with the skewness and disorder losses."""
 
     def __init__(
@@ -36,19 +37,20 @@ class JointJob(Job):
         centroids: codebook.Floats,
     ) -> None:
         self.device, self.remote = device, remote
-        self._teacher, self._samples, self._recipe = teacher, samples, recipe
+        self._teacher, self._recipe = teacher, recipe
         self._k = recipe.network.k
         self.meter = ImportanceMeter.of(body, recipe.importance)
         self.codebook = keras.Variable(codebook.to_parameters(centroids), name="codebook")
         self.balance = keras.Variable(0.0, name="balance")  # w of alpha = sigmoid(w / T)
+        super().__init__(
+            samples, sgd(recipe.weight_decay, self.trainable(), recipe.clip_norm, nesterov=recipe.nesterov)
+        )
         # XLA fuses the quantiser's many passes over [..., centroids] into one: three times faster on two cores.
-        self._quantise = tf.function(codebook.quantise, jit_compile=True)
-        self._optimiser = sgd(recipe.weight_decay, self._trainable(), recipe.clip_norm, nesterov=recipe.nesterov)
-        self._compiled = tf.function(self._step)
-        self._forward = tf.function(self._infer)
-        self._measured = tf.function(self._measure)
+        self._quantise = backend.fused(codebook.quantise)
+        self._forward = backend.compiled(self._infer)
+        self._measured = backend.compiled(self._measure)
 
-    def _trainable(self) -> list[Any]:
+    def trainable(self) -> list[Any]:
         own = [self.codebook] if self._recipe.codebook.quantise else []
         own += [self.balance] if self._k else []
         return [*self.device.trainable_variables, *self.remote.trainable_variables, *own]
@@ -56,20 +58,20 @@ class JointJob(Job):
     def alpha(self) -> Any:
         """Weight of the local logits; 0 where there is no local branch."""
         if not self._k:
-            return tf.constant(0.0)
-        return tf.sigmoid(self.balance / self._recipe.temperature)
+            return ops.zeros(())
+        return ops.sigmoid(self.balance / self._recipe.temperature)
 
     def centroids(self) -> codebook.Floats:
         """The codebook, ascending."""
-        return np.sort(np.asarray(codebook.TOP * tf.sigmoid(tf.convert_to_tensor(self.codebook))))
+        return np.sort(np.asarray(codebook.TOP * ops.sigmoid(backend.value_of(self.codebook))))
 
     def _outputs(self, x: Any, *, training: bool) -> tuple[Any, Any, Any]:
         features, local = self._device_half(x, training=training)
         sent = features[..., self._k :]
         if self._recipe.codebook.quantise:
-            sent = self._quantise(sent, tf.convert_to_tensor(self.codebook), self._recipe.codebook.sharpness)
+            sent = self._quantise(sent, backend.value_of(self.codebook), self._recipe.codebook.sharpness)
         remote = self.remote(sent, training=training)
-        return features, tf.zeros_like(remote) if local is None else local, remote
+        return features, ops.zeros_like(remote) if local is None else local, remote
 
     def _device_half(self, x: Any, *, training: bool) -> tuple[Any, Any]:
         if self._k:
@@ -78,7 +80,7 @@ class JointJob(Job):
         features = self.device(x, training=training)
         return features[0] if isinstance(features, (list, tuple)) else features, None
 
-    def losses(self, x: Any, y: Any) -> dict[str, Any]:
+    def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
         """Every term for a batch of pictures in 0..1 and labels; `loss` is what is minimised."""
         r, weights = self._recipe, self._recipe.losses
         target = self._teacher(x, training=False) if self._teacher is not None else None
@@ -104,12 +106,12 @@ class JointJob(Job):
         if weights.reference:
             judged = self.meter.judge(features[:some]) if judged is None else judged
             loss += weights.reference * cross_entropy(y[:some], judged)
-        halves = {"local": tf.reduce_mean(hits(local, y)), "alpha": alpha} if self._k else {}
+        halves = {"local": ops.mean(hits(local, y)), "alpha": alpha} if self._k else {}
         return {
             "loss": loss,
             "prediction_loss": prediction,
-            "accuracy": tf.reduce_mean(hits(combined, y)),
-            "remote": tf.reduce_mean(hits(remote, y)),
+            "accuracy": ops.mean(hits(combined, y)),
+            "remote": ops.mean(hits(remote, y)),
             **halves,
             **figures,
         }
@@ -118,10 +120,10 @@ class JointJob(Job):
         """Weighted skewness and disorder loss, the reference network's logits, and figures; nothing when not asked."""
         weights, k = self._recipe.losses, self._k
         if k == 0 or not (weights.skewness_weight or weights.disorder_weight):
-            return tf.constant(0.0), None, {}
+            return ops.zeros(()), None, {}
         importance, judged = self.meter(features, y)
         channels = channel_importance(importance)
-        counted = hits(judged, y) if self._recipe.importance.correct_only else tf.ones_like(channels[:, 0])
+        counted = hits(judged, y) if self._recipe.importance.correct_only else ops.ones_like(channels[:, 0])
         skew = mean_over(skewness_loss(channels, k, weights.rho), counted)
         disorder = mean_over(disorder_loss(importance, k, weights.disorder, weights.disorder_margin), counted)
         figures = {
@@ -132,29 +134,15 @@ class JointJob(Job):
         }
         return weights.skewness_weight * skew + weights.disorder_weight * disorder, judged, figures
 
-    def _step(self, indices: Any, seed: Any) -> dict[str, Any]:
-        x, y = self._samples.batch(indices, seed)
-        with tf.GradientTape() as tape:
-            metrics = self.losses(x, y)
-        variables = self._trainable()
-        gradients = tape.gradient(metrics["loss"], variables)
-        self._optimiser.apply_gradients(zip(gradients, variables, strict=True))
-        return metrics
-
-    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
-        self._optimiser.learning_rate.assign(learning_rate)
-        result: dict[str, Any] = self._compiled(tf.constant(indices), tf.constant(seed))
-        return result
-
     def _infer(self, x: Any) -> Any:
         _, local, remote = self._outputs(to_unit(x), training=False)
-        return tf.stack([local, remote], axis=1)
+        return ops.stack([local, remote], axis=1)
 
     def _measure(self, x: Any, y: Any) -> Any:
         features, _, _ = self._outputs(to_unit(x), training=False)
         importance, judged = self.meter(features, y)
         channels = channel_importance(importance)
-        return tf.stack([skewness(channels, self._k), violations(channels, self._k), hits(judged, y)], axis=1)
+        return ops.stack([skewness(channels, self._k), violations(channels, self._k), hits(judged, y)], axis=1)
 
     def logits(self, pictures: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Float local and remote logits [n, classes] of uint8 pictures; local ones are 0 where there is no branch."""
@@ -163,14 +151,14 @@ class JointJob(Job):
 
     def symbols(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """What the float device half would send of uint8 pictures: symbols of the ascending codebook [n, h, w, c]."""
-        centroids = tf.constant(self.centroids())
+        centroids = ops.convert_to_tensor(self.centroids())
 
         def nearest(x: Any) -> Any:
             features, _ = self._device_half(to_unit(x), training=False)
-            distance = tf.abs(features[..., self._k :, None] - centroids)
-            return tf.cast(tf.argmin(distance, axis=-1), tf.uint8)
+            distance = ops.abs(features[..., self._k :, None] - centroids)
+            return ops.cast(ops.argmin(distance, axis=-1), "uint8")
 
-        return in_batches(tf.function(nearest), pictures).astype(np.uint8)
+        return in_batches(backend.compiled(nearest), pictures).astype(np.uint8)
 
     def attention(self, pictures: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> dict[str, float]:
         """Mean `skewness` and share of `violations` over uint8 pictures; share that the `reference` network gets right.

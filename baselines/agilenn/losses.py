@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-import tensorflow as tf
+from keras import ops
 
 EPSILON = 1e-9
 
 
 def normalised(channels: Any) -> Any:
     """Channel importance [n, c] -> shares that sum to 1 per sample."""
-    return channels / (tf.reduce_sum(channels, axis=-1, keepdims=True) + EPSILON)
+    return channels / (ops.sum(channels, axis=-1, keepdims=True) + EPSILON)
 
 
 def skewness(channels: Any, k: int) -> Any:
     """Share of the importance that lies in the first k channels: [n, c] -> [n]."""
-    return tf.reduce_sum(normalised(channels)[:, :k], axis=-1)
+    return ops.sum(normalised(channels)[:, :k], axis=-1)
 
 
 def skewness_loss(channels: Any, k: int, rho: float) -> Any:
     """max(0, rho - skewness), per sample [n]."""
-    return tf.nn.relu(rho - skewness(channels, k))
+    return ops.relu(rho - skewness(channels, k))
 
 
 def violations(channels: Any, k: int) -> Any:
     """1.0 where some sent channel is more important than some local one, else 0.0: [n, c] -> [n]."""
-    disordered = tf.reduce_max(channels[:, k:], axis=-1) > tf.reduce_min(channels[:, :k], axis=-1)
-    return tf.cast(disordered, tf.float32)
+    disordered = ops.max(channels[:, k:], axis=-1) > ops.min(channels[:, :k], axis=-1)
+    return ops.cast(disordered, "float32")
 
 
 def disorder_loss(importance: Any, k: int, form: str, margin: float = 0.0) -> Any:
@@ -39,20 +39,20 @@ def disorder_loss(importance: Any, k: int, form: str, margin: float = 0.0) -> An
             elements, over the total, as the public code has it; `descent` ||I - sorted(I)||^2 on channel shares.
         margin: share of importance by which the least local channel must lead, for `channel` and `element`.
     """
-    channels = tf.reduce_sum(importance, axis=(1, 2))
+    channels = ops.sum(importance, axis=(1, 2))
     if form == "element":
-        total = tf.reduce_sum(channels, axis=-1) + EPSILON
-        largest = tf.reduce_max(importance[..., k:], axis=(1, 2, 3))
-        smallest = tf.reduce_min(importance[..., :k], axis=(1, 2, 3))
-        return tf.nn.relu((largest - smallest) / total + margin)
+        total = ops.sum(channels, axis=-1) + EPSILON
+        largest = ops.max(importance[..., k:], axis=(1, 2, 3))
+        smallest = ops.min(importance[..., :k], axis=(1, 2, 3))
+        return ops.relu((largest - smallest) / total + margin)
     shares = normalised(channels)
     if form == "channel":
-        return tf.nn.relu(tf.reduce_max(shares[:, k:], axis=-1) - tf.reduce_min(shares[:, :k], axis=-1) + margin)
+        return ops.relu(ops.max(shares[:, k:], axis=-1) - ops.min(shares[:, :k], axis=-1) + margin)
     if form == "descent":
-        return tf.reduce_sum(tf.square(shares - tf.sort(shares, axis=-1, direction="DESCENDING")), axis=-1)
+        return ops.sum(ops.square(shares - ops.top_k(shares, shares.shape[-1])[0]), axis=-1)
     raise ValueError(f"unknown form of the disorder loss: {form}")
 
 
 def mean_over(values: Any, mask: Any) -> Any:
     """Mean of `values` [n] where `mask` [n] is 1; 0 where it never is."""
-    return tf.reduce_sum(values * mask) / tf.maximum(tf.reduce_sum(mask), 1.0)
+    return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)

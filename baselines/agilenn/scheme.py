@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from baselines.quiet import start_tensorflow
+from baselines.quiet import start_training
 from baselines.recipe import AgileNNRecipe, recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description
@@ -19,9 +19,9 @@ class AgileNN(Scheme):
     recipe_name = "agilenn"  # a scheme derived from this one may go by its recipe
 
     def train(self, options: TrainOptions, report: Report) -> Path:
-        """Train by the recipe and write the artefact. Imports TensorFlow."""
+        """Train by the recipe and write the artefact."""
         recipe = recipe_for(AgileNNRecipe, self.recipe_name, options)
-        start_tensorflow(2)
+        start_training(2)
         from baselines.agilenn.training import train_agilenn  # noqa: PLC0415 - after a wrong recipe has been refused
 
         return train_agilenn(self, recipe, options, report)

@@ -20,7 +20,8 @@ from baselines.networks.blocks import precision
 from baselines.networks.folding import assign, fold
 from baselines.quantise import CALIBRATION_PICTURES
 from baselines.recipe import AgileNNRecipe
-from baselines.reference import Reference, obtain
+from baselines.reference import Reference, cached, obtain
+from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, train
 from baselines.training.supervised import Samples, accuracy
@@ -28,6 +29,7 @@ from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.scheme import Scheme
 
+CHANNELS = "channels.json"  # in the folder of a training
 ALPHAS = [round(0.05 * i, 2) for i in range(21)]
 
 
@@ -48,8 +50,10 @@ def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, 
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
-    job = prepare(recipe, data, reference, samples, report)
+    job = prepare(recipe, data, reference, samples, report, channels=work / CHANNELS, resume=options.resume)
     figures = run_phases(job, recipe, samples, work, report, title=scheme.title, resume=options.resume)
+    if not options.export:
+        return hand_over(report, work, cached(recipe.reference, data), warm_folder(recipe, data, len(samples)))
     _export(
         scheme,
         job,
@@ -91,10 +95,14 @@ def prepare(
     report: Report,
     *,
     warm_on: Samples | None = None,
+    channels: Path | None = None,
+    resume: bool = False,
 ) -> JointJob:
     """Networks at their start: warm extractor, channels in order, remote network, codebook.
 
-    `warm_on`: what the extractor is warmed on, where that is not `samples`.
+    Args:
+        warm_on: what the extractor is warmed on, where that is not `samples`.
+        channels: file that keeps the order of the channels; it is read with `resume` only.
     """
     keras.utils.set_random_seed(recipe.seed)
     device = device_model(recipe, data, folded=False)
@@ -104,7 +112,7 @@ def prepare(
     shown = warm_on or samples
     folder = warm_folder(recipe, data, len(shown))
     extractor = warm_extractor(device, body, reference, shown, warm_recipe, folder, report)
-    centroids = arrange(device, extractor, body, shown, recipe, report)
+    centroids = arrange(device, extractor, body, shown, recipe, report, keep=channels, resume=resume)
     with precision(recipe.precision):
         remote = remote_spec(recipe, data).build(folded=False, logit_norm=recipe.network.logit_norm)
     if recipe.network.remote_start == "reference":
@@ -117,7 +125,7 @@ def prepare(
 
 def run_phases(
     job: JointJob, recipe: AgileNNRecipe, samples: Samples, work: Path, report: Report, *, title: str, resume: bool
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Joint training, then the local branch alone; the figures of the chosen epoch."""
     figures = train(job, _run(title, work, samples, recipe, epochs=recipe.epochs, phase="joint"), report, resume=resume)
     if recipe.finish_epochs and recipe.epochs and recipe.network.k:
@@ -164,7 +172,7 @@ def _export(
     data: DataSet,
     samples: Samples,
     out: Path,
-    figures: dict[str, float],
+    figures: dict[str, Any],
     history: Path,
     report: Report,
 ) -> None:

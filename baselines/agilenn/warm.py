@@ -6,22 +6,25 @@ shared by every training that differs in later settings only.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+import numpy.typing as npt
 
 from baselines.agilenn import codebook
 from baselines.agilenn.importance import ImportanceMeter, channel_importance
 from baselines.agilenn.jobs import WarmJob
 from baselines.agilenn.networks import reorder
 from baselines.agilenn.preselect import channel_order
+from baselines.atomic import replacing
 from baselines.data import DataSet
 from baselines.networks.folding import unfold
 from baselines.recipe import AgileNNRecipe, recipe_hash
 from baselines.reference import Reference
+from baselines.training import backend
 from baselines.training.augment import to_unit
 from baselines.training.interface import Report
 from baselines.training.loop import Run, in_batches, train
@@ -85,26 +88,64 @@ def warm_extractor(
 
 
 def arrange(
-    device: Any, extractor: Any, body: Any, samples: Samples, recipe: AgileNNRecipe, report: Report
+    device: Any,
+    extractor: Any,
+    body: Any,
+    samples: Samples,
+    recipe: AgileNNRecipe,
+    report: Report,
+    *,
+    keep: Path | None = None,
+    resume: bool = False,
 ) -> codebook.Floats:
-    """Put the chosen channels first and give the centroids to start from."""
+    """Put the chosen channels first and give the centroids to start from.
+
+    `keep`: a file for the order of the channels, from which it is taken when resumed: a training may go on with another
+    backend, whose last bits could choose otherwise.
+    """
     k = recipe.network.k
     if k:
-        x, y = samples.first(recipe.preselect.samples), samples.y[: recipe.preselect.samples].astype(np.int32)
-        meter = ImportanceMeter.of(body, recipe.importance)
-
-        def measure(pictures: Any, labels: Any) -> Any:
-            return channel_importance(meter(extractor(to_unit(pictures), training=False), labels)[0])
-
-        channels = in_batches(tf.function(measure), x, y, batch=256)
-        order = channel_order(channels, k, recipe.preselect.method, recipe.seed)
+        order = _kept(keep, recipe.network.channels) if keep is not None and resume and keep.exists() else None
+        if order is None:
+            order = _chosen(extractor, body, samples, recipe)
+            if keep is not None:
+                with replacing(keep, "AGILENN_CACHE_DIR") as f:
+                    f.write(json.dumps(order.tolist()).encode())
         reorder(device, body, order)
         report.message(f"local channels: {', '.join(str(c) for c in order[:k])} of the warm extractor")
     if recipe.codebook.start == "random":
         return codebook.drawn(recipe.codebook.centroids, recipe.seed)
-    forward = tf.function(lambda pictures: extractor(to_unit(pictures), training=False))
+    forward = backend.compiled(lambda pictures: extractor(to_unit(pictures), training=False))
     features = in_batches(forward, samples.first(CODEBOOK_SAMPLES))
     return codebook.fit(features[..., k:], recipe.codebook.centroids)
+
+
+def _chosen(extractor: Any, body: Any, samples: Samples, recipe: AgileNNRecipe) -> npt.NDArray[np.int64]:
+    """Order of the extractor's channels, the local ones first."""
+    count, settings = recipe.network.k, recipe.preselect
+    x, y = samples.first(settings.samples), samples.y[: settings.samples].astype(np.int32)
+    meter = ImportanceMeter.of(body, recipe.importance)
+
+    def measure(pictures: Any, labels: Any) -> Any:
+        return channel_importance(meter(extractor(to_unit(pictures), training=False), labels)[0])
+
+    channels = in_batches(backend.compiled(measure), x, y, batch=256)
+    return channel_order(channels, count, settings.method, recipe.seed)
+
+
+def _kept(path: Path, channels: int) -> npt.NDArray[np.int64]:
+    """The order in that file.
+
+    Raises:
+        BenchError: it is damaged.
+    """
+    try:
+        order = json.loads(path.read_bytes())
+    except (OSError, ValueError) as e:
+        raise BenchError(f"{path} is damaged ({e})", cure="start again without --resume") from e
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, range(channels))):
+        raise BenchError(f"{path} is not an order of {channels} channels", cure="start again without --resume")
+    return np.array(order, dtype=np.int64)
 
 
 def start_remote(remote: Any, body: Any, extractor: Any, samples: Samples, recipe: AgileNNRecipe) -> None:

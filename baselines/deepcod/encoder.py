@@ -12,10 +12,11 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from baselines.networks.blocks import Blocks
 from baselines.networks.decoder import PATCH
+from baselines.training import backend
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,16 +38,20 @@ def quantise(x: Any, centres: Any, sharpness: float) -> Any:
     Args:
         sharpness: softmax over -sharpness * (distance / mean distance of neighbouring centres)^2.
     """
-    gap = (tf.reduce_max(centres) - tf.reduce_min(centres)) / tf.cast(tf.size(centres) - 1, tf.float32)
-    distance = tf.square((x[..., None] - centres) / tf.stop_gradient(gap + 1e-6))
-    soft = tf.reduce_sum(tf.nn.softmax(-sharpness * distance) * centres, axis=-1)
-    hard = tf.gather(centres, tf.argmin(distance, axis=-1))
-    return soft + tf.stop_gradient(hard - soft)
+    gap = (ops.max(centres) - ops.min(centres)) / float(centres.shape[0] - 1)
+    distance = ops.square((x[..., None] - centres) / ops.stop_gradient(gap + 1e-6))
+    soft = ops.sum(ops.softmax(-sharpness * distance) * centres, axis=-1)
+    return soft + ops.stop_gradient(backend.nearest(centres, distance) - soft)
 
 
 def start_centres(features: Floats, count: int) -> Floats:
     """Evenly spaced quantiles of a sample of features."""
     return np.quantile(features, (np.arange(count) + 0.5) / count).astype(np.float32)
+
+
+def _unit(x: Any) -> Any:
+    """`x` over its length."""
+    return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), keepdims=True), 1e-12))
 
 
 class Encoder:
@@ -71,31 +76,31 @@ class Encoder:
         return [self.kernel, self.centres, self._vector]
 
     def _matrix(self) -> Any:
-        kernel = tf.convert_to_tensor(self.kernel)
-        return tf.reshape(kernel, (-1, kernel.shape[-1]))
+        kernel = backend.value_of(self.kernel)
+        return ops.reshape(kernel, (-1, kernel.shape[-1]))
 
     def normalised(self, *, update: bool = False) -> Any:
         """The kernel over its largest singular value, by one step of power iteration (Miyato et al. 2018)."""
         matrix = self._matrix()
-        left = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(matrix, tf.convert_to_tensor(self._vector)), axis=None))
-        right = tf.stop_gradient(tf.nn.l2_normalize(tf.matmul(matrix, left, transpose_a=True), axis=None))
+        left = ops.stop_gradient(_unit(ops.matmul(matrix, backend.value_of(self._vector))))
+        right = ops.stop_gradient(_unit(backend.transposed_times(matrix, left)))
         if update:
             self._vector.assign(right)
-        sigma = tf.matmul(tf.matmul(left, matrix, transpose_a=True), right)
-        return tf.convert_to_tensor(self.kernel) / sigma[0, 0]
+        sigma = ops.matmul(backend.transposed_times(left, matrix), right)
+        return backend.value_of(self.kernel) / sigma[0, 0]
 
     def orthogonality(self) -> Any:
         """||W' W - 1||^2 / 2 of the kernel as a matrix [48, channels]."""
         matrix = self._matrix()
-        return tf.nn.l2_loss(tf.matmul(matrix, matrix, transpose_a=True) - tf.eye(matrix.shape[-1]))
+        return ops.sum(ops.square(backend.transposed_times(matrix, matrix) - ops.eye(matrix.shape[-1]))) / 2
 
     def features(self, x: Any, *, update: bool = False) -> Any:
         """Picture in 0..1 [n, h, w, 3] -> [n, h/4, w/4, channels], not yet quantised."""
-        return tf.nn.conv2d(x - 0.5, self.normalised(update=update), PATCH, "VALID")
+        return ops.conv(x - 0.5, self.normalised(update=update), PATCH, "valid", data_format="channels_last")
 
     def sent(self, features: Any) -> Any:
         """Features -> centres."""
-        return quantise(features, tf.convert_to_tensor(self.centres), self._sharpness)
+        return quantise(features, backend.value_of(self.centres), self._sharpness)
 
 
 def device_model(encoder: Encoder, input_shape: tuple[int, int, int]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.deepcod.recipe import DeepCODRecipe
-from baselines.quiet import start_tensorflow
+from baselines.quiet import start_training
 from baselines.recipe import recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description
@@ -19,9 +19,9 @@ class DeepCOD(Scheme):
     title = "DeepCOD"
 
     def train(self, options: TrainOptions, report: Report) -> Path:
-        """Train by the recipe and write the artefact. Imports TensorFlow."""
+        """Train by the recipe and write the artefact."""
         recipe = recipe_for(DeepCODRecipe, self.name, options)
-        start_tensorflow(2)
+        start_training(2)
         from baselines.deepcod.training import train_deepcod  # noqa: PLC0415 - after the recipe was checked
 
         return train_deepcod(self, recipe, options, report)

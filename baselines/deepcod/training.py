@@ -7,8 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from baselines.agilenn.codebook import symbol_table
 from baselines.artefact import work_folder, write_artefact
@@ -22,11 +21,14 @@ from baselines.networks.decoder import PATCH, decoder_model, start_linear
 from baselines.networks.folding import fold
 from baselines.networks.store import NetworkSpec, save_network
 from baselines.quantise import CALIBRATION_PICTURES, output_quantisation, to_int8
-from baselines.reference import obtain
+from baselines.reference import cached, obtain
+from baselines.training import backend
 from baselines.training.augment import to_unit
+from baselines.training.descent import DescentJob
+from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
-from baselines.training.loop import Job, Run, in_batches, train
-from baselines.training.supervised import Samples, accuracy, picture_shape
+from baselines.training.loop import Run, in_batches, train
+from baselines.training.supervised import Samples, accuracy, hits, picture_shape
 from harness.contracts.description import SERVER, DeviceDescription
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
@@ -38,57 +40,53 @@ START_SAMPLES = 2048  # training pictures that the first kernel and centres are 
 def clipped(x: Any, norm: float) -> Any:
     """`x` itself; the gradient that comes back through it has at most this norm."""
 
-    @tf.custom_gradient
+    @ops.custom_gradient
     def same(value: Any) -> Any:
-        return tf.identity(value), lambda gradient: tf.clip_by_norm(gradient, norm)
+        def back(gradient: Any) -> Any:
+            square = ops.sum(ops.square(gradient))
+            some = square > 0  # the root has no gradient at 0
+            length = ops.where(some, ops.sqrt(ops.where(some, square, 1.0)), square)
+            return gradient * norm / ops.maximum(length, norm)
+
+        return value * 1.0, back
 
     return same(x)
 
 
-class DeepCODJob(Job):
+class DeepCODJob(DescentJob):
     """Picture and logits of the reference network, both through encoder, centres and decoder."""
 
     def __init__(self, encoder: Encoder, decoder: Any, classifier: Any, samples: Samples, recipe: DeepCODRecipe):
         self.encoder, self.decoder = encoder, decoder
-        self._classifier, self._samples, self._recipe = classifier, samples, recipe
-        self._optimiser = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1, recipe.beta_2)
-        self._optimiser.build(self._trainable())
-        self._compiled = tf.function(self._step)
-        self._forward = tf.function(self._infer)
+        optimiser = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1, recipe.beta_2)
+        optimiser.build(self.trainable())
+        super().__init__(samples, optimiser)
+        self._classifier, self._recipe = classifier, recipe
+        self._forward = backend.compiled(self._infer)
 
-    def _trainable(self) -> list[Any]:
+    def trainable(self) -> list[Any]:
         return [*self.encoder.trainable(), *self.decoder.trainable_variables]
 
     def _decoded(self, x: Any, *, training: bool) -> Any:
         sent = self.encoder.sent(self.encoder.features(x, update=training))
         return self.decoder(sent, training=training)
 
-    def _step(self, indices: Any, seed: Any) -> dict[str, Any]:
+    def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
         r = self._recipe
-        x, y = self._samples.batch(indices, seed)
         target = self._classifier(x, training=False)
-        with tf.GradientTape() as tape:
-            picture = self._decoded(x, training=True)
-            logits = self._classifier(clipped(picture, r.classifier_clip), training=False)
-            mse = tf.reduce_mean(tf.square(picture - x))
-            loss = r.picture_weight * 4.0 * mse  # the published error is of pictures in -1..1
-            loss += r.logits_weight * tf.reduce_mean(tf.square(logits - target))
-            loss += r.orthogonality * self.encoder.orthogonality()
-        variables = self._trainable()
-        self._optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        right = tf.reduce_mean(tf.cast(tf.argmax(logits, -1, tf.int32) == y, tf.float32))
-        return {"loss": loss, "accuracy": right, "picture_mse": mse}
-
-    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
-        self._optimiser.learning_rate.assign(learning_rate)
-        result: dict[str, Any] = self._compiled(tf.constant(indices), tf.constant(seed))
-        return result
+        picture = self._decoded(x, training=True)
+        logits = self._classifier(clipped(picture, r.classifier_clip), training=False)
+        mse = ops.mean(ops.square(picture - x))
+        loss = r.picture_weight * 4.0 * mse  # the published error is of pictures in -1..1
+        loss += r.logits_weight * ops.mean(ops.square(logits - target))
+        loss += r.orthogonality * self.encoder.orthogonality()
+        return {"loss": loss, "accuracy": ops.mean(hits(logits, y)), "picture_mse": mse}
 
     def _infer(self, pictures: Any) -> Any:
         x = to_unit(pictures)
         decoded = self._decoded(x, training=False)
-        mse = tf.reduce_mean(tf.square(decoded - x), axis=(1, 2, 3))
-        return tf.concat([self._classifier(decoded, training=False), mse[:, None]], axis=1)
+        mse = ops.mean(ops.square(decoded - x), axis=(1, 2, 3))
+        return ops.concatenate([self._classifier(decoded, training=False), mse[:, None]], axis=1)
 
     def evaluate(self) -> dict[str, float]:
         found = in_batches(self._forward, self._samples.x_validation)
@@ -129,7 +127,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
     height, width, _ = picture_shape(recipe, data)
     some = samples.first(START_SAMPLES)
     encoder = Encoder(first_kernel(some, recipe.channels, recipe.seed), recipe.centroids, recipe.sharpness)
-    encoder.fit_centres(np.asarray(encoder.features(to_unit(tf.constant(some)))))
+    encoder.fit_centres(np.asarray(encoder.features(to_unit(some))))
     shape = (height // PATCH, width // PATCH, recipe.channels)
     with precision(recipe.precision):
         decoder = decoder_model(shape, recipe.decoder, folded=False)
@@ -147,10 +145,12 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         patience=recipe.patience,
     )
     figures = train(job, run, report, resume=options.resume)
+    if not options.export:
+        return hand_over(report, work, cached(recipe.reference, data))
     centres, device = np.sort(np.asarray(encoder.centres)), device_model(encoder, (height, width, 3))
     if enlarged:
         device = enlarged_model((height, width, 3), recipe.encoder_widths, recipe.channels)
-        centres = start_centres(np.asarray(device(to_unit(tf.constant(some[:256])))), recipe.centroids)
+        centres = start_centres(np.asarray(device(to_unit(some[:256]))), recipe.centroids)
     graph = to_int8(device, samples.first(CALIBRATION_PICTURES))
     description = DeviceDescription(
         scheme=scheme.name,

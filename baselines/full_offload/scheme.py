@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from baselines.data import load_dataset
-from baselines.quiet import start_tensorflow
+from baselines.quiet import start_training
 from baselines.recipe import FullOffloadRecipe, recipe_for
+from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import (
     DESCRIPTION,
@@ -37,7 +38,7 @@ class FullOffload(Scheme):
             BenchError: as `reference.obtain`, or the recipe scales pictures to what the network's size does not divide.
         """
         recipe = recipe_for(FullOffloadRecipe, self.name, options, prefix="reference.")
-        start_tensorflow(2)
+        start_training(2)
         from baselines.artefact import versions, write_artefact, write_bytes, write_summary  # noqa: PLC0415 - TensorFlow
         from baselines.evaluation import summarise  # noqa: PLC0415
         from baselines.reference import obtain, picture_spec  # noqa: PLC0415
@@ -53,9 +54,13 @@ class FullOffload(Scheme):
         reference = None
         if shared is None:
             reference = obtain(recipe.reference, data, report, resume=options.resume)
+            if not options.export:
+                return hand_over(report, reference.path.parent)
             write_bytes(folder / SERVER, reference.path.read_bytes())
         else:
             report.message(f"the server network is that of {beside}")
+            if not options.export:
+                return beside
             (folder / SERVER).unlink(missing_ok=True)
         description = DeviceDescription(
             scheme=self.name,

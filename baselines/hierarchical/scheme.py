@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from baselines.hierarchical.recipe import HierarchicalRecipe
-from baselines.quiet import start_tensorflow
+from baselines.quiet import start_training
 from baselines.recipe import recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description
@@ -21,9 +21,9 @@ class Hierarchical(Scheme):
     title = "Hierarchical"
 
     def train(self, options: TrainOptions, report: Report) -> Path:
-        """Train by the recipe and write the artefact. Imports TensorFlow."""
+        """Train by the recipe and write the artefact."""
         recipe = recipe_for(HierarchicalRecipe, self.name, options)
-        start_tensorflow(2)
+        start_training(2)
         from baselines.hierarchical.training import train_hierarchical  # noqa: PLC0415 - after the recipe was checked
 
         return train_hierarchical(self, recipe, options, report)

@@ -15,7 +15,8 @@ from baselines.networks.blocks import precision
 from baselines.networks.chain import chain_model
 from baselines.networks.folding import assign, fold
 from baselines.quantise import CALIBRATION_PICTURES, to_int8
-from baselines.reference import obtain
+from baselines.reference import cached, obtain
+from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, train
 from baselines.training.supervised import Samples, SupervisedJob, accuracy, picture_shape
@@ -58,6 +59,8 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
         patience=recipe.patience,
     )
     figures = train(job, run, report, resume=options.resume)
+    if not options.export:
+        return hand_over(report, work, cached(recipe.reference, data))
     folded = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=True)
     assign(folded, fold(model))
     graph = to_int8(folded, samples.first(CALIBRATION_PICTURES))

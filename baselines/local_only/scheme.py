@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.data import load_dataset
-from baselines.quiet import start_tensorflow
+from baselines.quiet import start_tensorflow, start_training
 from baselines.recipe import LocalOnlyRecipe, recipe_for
+from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
@@ -24,17 +25,19 @@ class LocalOnly(Scheme):
     def train(self, options: TrainOptions, report: Report) -> Path:
         """Train the network with the reference network as its teacher, export it as int8."""
         recipe = recipe_for(LocalOnlyRecipe, self.name, options)
-        start_tensorflow(2)
+        start_training(2)
         from baselines.artefact import work_folder, write_artefact  # noqa: PLC0415 - imports TensorFlow
         from baselines.evaluation import summarise  # noqa: PLC0415
         from baselines.local_only.training import fit  # noqa: PLC0415
         from baselines.quantise import CALIBRATION_PICTURES, to_int8  # noqa: PLC0415
+        from baselines.reference import cached  # noqa: PLC0415
 
         data = load_dataset(options.dataset, options.data_dir)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
-        fitted = fit(
-            recipe, data, work_folder(self.name, recipe, data), report, title=self.title, resume=options.resume
-        )
+        work = work_folder(self.name, recipe, data)
+        fitted = fit(recipe, data, work, report, title=self.title, resume=options.resume)
+        if not options.export:
+            return hand_over(report, work, cached(recipe.reference, data))
         description = DeviceDescription(
             scheme=self.name,
             dataset=options.dataset,

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from baselines.data import DataSet
 from baselines.networks.blocks import precision
@@ -17,6 +16,7 @@ from baselines.networks.folding import assign, fold
 from baselines.networks.stages import parse_stage
 from baselines.recipe import LocalOnlyRecipe
 from baselines.reference import obtain
+from baselines.training import backend
 from baselines.training.augment import to_unit
 from baselines.training.interface import Report
 from baselines.training.loop import Run, in_batches, train
@@ -28,7 +28,7 @@ class Fitted(NamedTuple):
 
     model: Any
     samples: Samples
-    figures: dict[str, float]
+    figures: dict[str, Any]
     validation_float: dict[str, float]
     history: Path
 
@@ -66,7 +66,7 @@ class Teacher:
             model = self.model(recipe, data, report, resume=resume)
             report.message(f"the reference network looks at {len(samples):,} pictures")
             self._logits = in_batches(
-                tf.function(lambda x: model(to_unit(x), training=False)), samples.first(len(samples))
+                backend.compiled(lambda x: model(to_unit(x), training=False)), samples.first(len(samples))
             )
         return self._logits[: len(samples)]
 

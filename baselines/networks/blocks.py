@@ -1,7 +1,7 @@
 """Blocks that networks are made of, each buildable with its batch normalisation or with it folded away.
 
 A block named `n` holds the layers `n_conv` (or `n_depth`) and, unless folded, `n_bn`; `folding.fold` relies on that.
-Importing this module imports TensorFlow.
+Importing this module imports Keras.
 """
 
 from __future__ import annotations

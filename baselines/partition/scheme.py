@@ -6,7 +6,7 @@ from pathlib import Path
 
 from baselines.partition.recipe import PartitionRecipe
 from baselines.partition.splits import available, materialise
-from baselines.quiet import start_tensorflow
+from baselines.quiet import start_training
 from baselines.recipe import recipe_for
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description
@@ -20,9 +20,9 @@ class Partition(Scheme):
     title = "Partition (SPINN)"
 
     def train(self, options: TrainOptions, report: Report) -> Path:
-        """Train by the recipe and write the artefact. Imports TensorFlow."""
+        """Train by the recipe and write the artefact."""
         recipe = recipe_for(PartitionRecipe, self.name, options)
-        start_tensorflow(2)
+        start_training(2)
         from baselines.partition.training import train_partition  # noqa: PLC0415 - after the recipe was checked
 
         return train_partition(self, recipe, options, report)

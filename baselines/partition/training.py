@@ -8,8 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from baselines import tomlout
 from baselines.artefact import work_folder, write_artefact, write_bytes, write_text
@@ -25,49 +24,42 @@ from baselines.partition.serving import load_tail
 from baselines.partition.splits import split_folder
 from baselines.partition.start import START_SAMPLES, start_from
 from baselines.quantise import CALIBRATION_PICTURES, output_index, output_quantisation, to_int8
-from baselines.reference import obtain
+from baselines.reference import cached, obtain
+from baselines.training import backend
 from baselines.training.augment import to_unit
+from baselines.training.descent import DescentJob, sgd
+from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
-from baselines.training.loop import Job, Run, in_batches, train
-from baselines.training.supervised import Samples, accuracy, cross_entropy, distillation, picture_shape, sgd
+from baselines.training.loop import Run, in_batches, train
+from baselines.training.supervised import Samples, accuracy, cross_entropy, distillation, hits, picture_shape
 from harness.contracts.description import DESCRIPTION, GRAPH, SERVER, DeviceDescription
 from harness.contracts.paths import weights_dir
 from harness.contracts.scheme import Scheme
 
 
-class PartitionJob(Job):
+class PartitionJob(DescentJob):
     """Cross-entropy of the whole network and of every exit; exits also learn from the whole network."""
 
     def __init__(self, model: Any, samples: Samples, recipe: PartitionRecipe) -> None:
-        self.model, self._samples, self._recipe = model, samples, recipe
+        super().__init__(samples, sgd(recipe.weight_decay, model.trainable_variables, nesterov=recipe.nesterov))
+        self.model, self._recipe = model, recipe
         self._shown = recipe.splits.index(recipe.split)
-        self._optimiser = sgd(recipe.weight_decay, model.trainable_variables, nesterov=recipe.nesterov)
-        self._compiled = tf.function(self._step)
-        self._forward = tf.function(lambda x: tf.stack(model(to_unit(x), training=False), axis=1))
+        self._forward = backend.compiled(lambda x: ops.stack(model(to_unit(x), training=False), axis=1))
 
-    def _step(self, indices: Any, seed: Any) -> dict[str, Any]:
+    def trainable(self) -> list[Any]:
+        variables: list[Any] = self.model.trainable_variables
+        return variables
+
+    def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
         r = self._recipe
-        x, y = self._samples.batch(indices, seed)
-        with tf.GradientTape() as tape:
-            *exits, whole = self.model(x, training=True)
-            loss = cross_entropy(y, whole, r.smoothing)
-            taught = tf.stop_gradient(whole)
-            for logits in exits:
-                own = cross_entropy(y, logits, r.smoothing)
-                soft = distillation(taught, logits, r.distillation_temperature)
-                loss += r.exit_weight * ((1 - r.exit_distillation) * own + r.exit_distillation * soft)
-        variables = self.model.trainable_variables
-        self._optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-
-        def right(logits: Any) -> Any:
-            return tf.reduce_mean(tf.cast(tf.argmax(logits, -1, tf.int32) == y, tf.float32))
-
-        return {"loss": loss, "accuracy": right(whole), "local": right(exits[self._shown])}
-
-    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
-        self._optimiser.learning_rate.assign(learning_rate)
-        result: dict[str, Any] = self._compiled(tf.constant(indices), tf.constant(seed))
-        return result
+        *exits, whole = self.model(x, training=True)
+        loss = cross_entropy(y, whole, r.smoothing)
+        taught = ops.stop_gradient(whole)
+        for logits in exits:
+            own = cross_entropy(y, logits, r.smoothing)
+            soft = distillation(taught, logits, r.distillation_temperature)
+            loss += r.exit_weight * ((1 - r.exit_distillation) * own + r.exit_distillation * soft)
+        return {"loss": loss, "accuracy": ops.mean(hits(whole, y)), "local": ops.mean(hits(exits[self._shown], y))}
 
     def evaluate(self) -> dict[str, float]:
         logits, y = in_batches(self._forward, self._samples.x_validation), self._samples.y_validation
@@ -117,6 +109,8 @@ def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptio
         patience=recipe.patience,
     )
     figures = train(job, run, report, resume=options.resume)
+    if not options.export:
+        return hand_over(report, work, cached(recipe.reference, data))
     save_network(out / SERVER, NetworkSpec("chain", shape, data.classes, (), recipe.blocks), _trunk(fold(model)))
     by_split = {
         split: _export(scheme, recipe, options, model, samples, out=out, split=split) for split in recipe.splits

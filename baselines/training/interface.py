@@ -19,6 +19,7 @@ class TrainOptions(Protocol):
     recipe: Path | None
     preset: str | None
     overrides: dict[str, str]
+    export: bool  # False: train only, and leave the export to a later call with `resume` on TensorFlow
 
 
 class Report(Protocol):

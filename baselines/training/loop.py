@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 import math
 import time
 from abc import ABC, abstractmethod
@@ -13,13 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
-from baselines.training import checkpoint
+from baselines.training import backend, checkpoint
 from baselines.training.interface import Report
 from harness.contracts.errors import BenchError
-
-log = logging.getLogger(__name__)
 
 READ_BACK_STEPS = 20  # metrics are fetched from the graph this often: fetching each step would stall it
 
@@ -74,10 +71,11 @@ class Run:
     checkpoint_name: str = "checkpoint.npz"
 
 
-def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, float]:
+def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, Any]:
     """Train `job` and leave it with the variables of the epoch that was best on validation.
 
-    Returns the figures of that epoch, with `epoch`, `wall_s` (over all sessions). With `resume`, an interrupted
+    Returns the figures of that epoch, with `epoch`, `wall_s` (over all sessions) and the `library` that took its last
+    step. With `resume`, an interrupted
     training goes on from its last whole epoch: batches, augmentation and rates depend on seed and step alone.
     With `run.patience`, it ends when so many epochs brought nothing better on validation; the rate is not hurried.
 
@@ -110,6 +108,7 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, floa
         row["wall_s"] = round(time.monotonic() - started, 2)
         history.append(row)
         state = {"seed": run.seed, "epochs": run.epochs, "batch": run.batch, "history": history}
+        state["library"] = backend.version()
         checkpoint.save(last, job.variables(), state)
         if row["val_accuracy"] >= max(h["val_accuracy"] for h in history):
             checkpoint.save(best, job.variables(), state)
@@ -117,9 +116,10 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, floa
         report.epoch(epoch + 1, row)
     if not history:
         return {"epoch": 0, "wall_s": 0.0}
-    checkpoint.load(best, job.variables())
+    state = checkpoint.load(best, job.variables())
     chosen = max(history, key=lambda h: (h["val_accuracy"], h["epoch"]))
-    return chosen | {"wall_s": round(sum(h["wall_s"] for h in history), 1)}
+    of = {"library": state["library"]} if "library" in state else {}  # older checkpoints do not say
+    return chosen | {"wall_s": round(sum(h["wall_s"] for h in history), 1)} | of
 
 
 def _stale(history: list[dict[str, float]], patience: int) -> bool:
@@ -170,15 +170,7 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 def in_batches(function: Any, *arrays: npt.NDArray[Any], batch: int = 500) -> npt.NDArray[np.float32]:
     """`function` over `arrays` in batches along the first axis, results joined."""
     parts = [
-        np.asarray(function(*(tf.constant(a[i : i + batch]) for a in arrays))) for i in range(0, len(arrays[0]), batch)
+        np.asarray(function(*(ops.convert_to_tensor(a[i : i + batch]) for a in arrays)))
+        for i in range(0, len(arrays[0]), batch)
     ]
     return np.concatenate(parts)
-
-
-def use_cores(count: int) -> None:
-    """Let TensorFlow use `count` cores. Has an effect before the first operation only; a later call is logged."""
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(count)
-        tf.config.threading.set_inter_op_parallelism_threads(min(count, 2))
-    except RuntimeError:
-        log.info("TensorFlow runs already; its thread counts stay")

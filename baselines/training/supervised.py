@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
+from keras import ops
 
 from baselines.data import DataSet, resized, train_validation_split
 from baselines.recipe import Recipe
+from baselines.training import backend
 from baselines.training.augment import augment, to_unit
-from baselines.training.loop import Job, in_batches
+from baselines.training.descent import DescentJob, sgd
+from baselines.training.loop import in_batches
 
 VALIDATION_SPLIT_SEED = 0  # one split for every training, so that choices made on one never see another's training
 
@@ -24,33 +25,27 @@ def picture_shape(recipe: Recipe, data: DataSet) -> tuple[int, int, int]:
     return height, width, 3
 
 
-def sgd(weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, nesterov: bool = True) -> Any:
-    """SGD with momentum 0.9 and decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
-    optimiser = keras.optimizers.SGD(
-        0.1, momentum=0.9, nesterov=nesterov, weight_decay=weight_decay or None, global_clipnorm=clip_norm or None
-    )
-    if weight_decay:
-        optimiser.exclude_from_weight_decay(var_list=[v for v in variables if "kernel" not in v.name])
-    optimiser.build(variables)
-    return optimiser
-
-
 def cross_entropy(labels: Any, logits: Any, smoothing: float = 0.0) -> Any:
     """Mean cross-entropy; labels int [n], logits float32 [n, classes]."""
     classes = logits.shape[-1]
-    target = tf.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, logits))
+    target = ops.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
+    return ops.mean(ops.categorical_crossentropy(target, logits, from_logits=True))
 
 
 def distillation(teacher_logits: Any, logits: Any, temperature: float) -> Any:
     """Hinton et al. 2015: cross-entropy of softened outputs, times T^2 so that gradients keep their size."""
-    target = tf.nn.softmax(teacher_logits / temperature)
-    soft = tf.nn.softmax_cross_entropy_with_logits(target, logits / temperature)
-    return tf.reduce_mean(soft) * temperature**2
+    target = ops.softmax(teacher_logits / temperature)
+    soft = ops.categorical_crossentropy(target, logits / temperature, from_logits=True)
+    return ops.mean(soft) * temperature**2
+
+
+def hits(logits: Any, labels: Any) -> Any:
+    """1.0 where the largest of the logits [n, classes] is the label, else 0.0: float32 [n]."""
+    return ops.cast(ops.argmax(logits, axis=-1) == labels, "float32")
 
 
 class Samples:
-    """Training and validation pictures of a data set, the training ones as a tensor to gather from.
+    """Training and validation pictures of a data set.
 
     `size` > 0 scales pictures to that height and width: training ones after augmentation, the others once.
     """
@@ -64,7 +59,6 @@ class Samples:
         self.y = y
         self._native, self._size = x, size
         self.x_validation = resized(self.x_validation, size)
-        self._x, self._y = tf.constant(x), tf.constant(y.astype(np.int32))
 
     def first(self, count: int) -> npt.NDArray[np.uint8]:
         """The first `count` training pictures as the networks take them, not augmented."""
@@ -77,12 +71,14 @@ class Samples:
     def __len__(self) -> int:
         return len(self.y)
 
-    def batch(self, indices: Any, seed: Any) -> tuple[Any, Any]:
-        """Augmented float32 pictures in 0..1 and int32 labels of the training samples `indices`."""
-        x = to_unit(augment(tf.gather(self._x, indices), seed))
-        if self._size:
-            x = tf.image.resize(x, (self._size, self._size))
-        return x, tf.gather(self._y, indices)
+    def at(self, indices: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+        """uint8 pictures and int32 labels of the training samples `indices`, as they are in the data set."""
+        return self._native[indices], self.y[indices].astype(np.int32)
+
+    def views(self, pictures: Any, seed: Any) -> Any:
+        """Augmented float32 pictures in 0..1 of a batch of uint8 ones, at the size that the networks take."""
+        x = to_unit(augment(pictures, seed))
+        return ops.image.resize(x, (self._size, self._size), interpolation="bilinear") if self._size else x
 
 
 def accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> float:
@@ -90,7 +86,7 @@ def accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> 
     return float(np.mean(np.argmax(logits, axis=-1) == labels))
 
 
-class SupervisedJob(Job):
+class SupervisedJob(DescentJob):
     """Cross-entropy (and distillation, weight `distil`) on augmented pictures.
 
     The teacher is a network that sees the same views, or its logits [samples, classes] of the pictures as they are.
@@ -109,37 +105,32 @@ class SupervisedJob(Job):
         nesterov: bool = True,
         teacher_logits: npt.NDArray[np.float32] | None = None,
     ) -> None:
+        super().__init__(samples, sgd(weight_decay, model.trainable_variables, nesterov=nesterov))
         self.model = model
-        self._samples = samples
-        self._optimiser = sgd(weight_decay, model.trainable_variables, nesterov=nesterov)
         self._smoothing = smoothing
         self._teacher = teacher if distil > 0 else None
-        self._fixed = tf.constant(teacher_logits) if teacher_logits is not None and distil > 0 else None
+        self._fixed = teacher_logits if distil > 0 else None
         self._distil = distil
         self._temperature = distil_temperature
-        self._compiled = tf.function(self._step)
-        self._forward = tf.function(lambda x: self.model(to_unit(x), training=False))
+        self._forward = backend.compiled(lambda x: self.model(to_unit(x), training=False))
 
-    def _step(self, indices: Any, seed: Any) -> dict[str, Any]:
-        x, y = self._samples.batch(indices, seed)
-        teacher_logits = self._teacher(x, training=False) if self._teacher is not None else None
-        if self._fixed is not None:
-            teacher_logits = tf.gather(self._fixed, indices)
-        with tf.GradientTape() as tape:
-            logits = self.model(x, training=True)
-            loss = cross_entropy(y, logits, self._smoothing)
-            if teacher_logits is not None:
-                soft = distillation(teacher_logits, logits, self._temperature)
-                loss = (1.0 - self._distil) * loss + self._distil * soft
-        variables = self.model.trainable_variables
-        self._optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        hit = tf.reduce_mean(tf.cast(tf.argmax(logits, -1, tf.int32) == y, tf.float32))
-        return {"loss": loss, "accuracy": hit}
+    def trainable(self) -> list[Any]:
+        variables: list[Any] = self.model.trainable_variables
+        return variables
 
-    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
-        self._optimiser.learning_rate.assign(learning_rate)
-        result: dict[str, Any] = self._compiled(tf.constant(indices), tf.constant(seed))
-        return result
+    def more(self, indices: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
+        return () if self._fixed is None else (self._fixed[indices],)
+
+    def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
+        teacher_logits = more[0] if more else None
+        if self._teacher is not None and not more:
+            teacher_logits = self._teacher(x, training=False)
+        logits = self.model(x, training=True)
+        loss = cross_entropy(y, logits, self._smoothing)
+        if teacher_logits is not None:
+            soft = distillation(teacher_logits, logits, self._temperature)
+            loss = (1.0 - self._distil) * loss + self._distil * soft
+        return {"loss": loss, "accuracy": ops.mean(hits(logits, y))}
 
     def evaluate(self) -> dict[str, float]:
         logits = in_batches(self._forward, self._samples.x_validation)

@@ -22,6 +22,7 @@ class TrainOptions:
     recipe: Path | None = None
     preset: str | None = None
     overrides: dict[str, str] = field(default_factory=dict)
+    export: bool = True
 
 
 def parse_overrides(pairs: list[str]) -> dict[str, str]:

@@ -1,0 +1,48 @@
+"""What training needs beyond `keras.ops` of the library that Keras runs on: compiled steps, gradients, draws by seed.
+
+One file a library, both with the same functions; which of them is decided when Keras is imported (KERAS_BACKEND).
+"""
+
+from __future__ import annotations
+
+import keras
+
+if keras.backend.backend() == "jax":
+    from baselines.training.on_jax import (
+        compiled,
+        fused,
+        gather_lines,
+        gradients,
+        input_gradient,
+        integers,
+        nearest,
+        transposed_times,
+        value_of,
+        version,
+    )
+else:
+    from baselines.training.on_tensorflow import (
+        compiled,
+        fused,
+        gather_lines,
+        gradients,
+        input_gradient,
+        integers,
+        nearest,
+        transposed_times,
+        value_of,
+        version,
+    )
+
+__all__ = [
+    "compiled",
+    "fused",
+    "gather_lines",
+    "gradients",
+    "input_gradient",
+    "integers",
+    "nearest",
+    "transposed_times",
+    "value_of",
+    "version",
+]

@@ -1,0 +1,63 @@
+"""A job that goes down the gradient of its losses on augmented pictures, whichever library computes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from baselines.training import backend
+from baselines.training.loop import Job
+
+if TYPE_CHECKING:
+    from baselines.training.supervised import Samples
+
+
+def sgd(weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, nesterov: bool = True) -> Any:
+    """SGD with momentum 0.9 and decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
+    optimiser = keras.optimizers.SGD(
+        0.1, momentum=0.9, nesterov=nesterov, weight_decay=weight_decay or None, global_clipnorm=clip_norm or None
+    )
+    if weight_decay:
+        optimiser.exclude_from_weight_decay(var_list=[v for v in variables if "kernel" not in v.name])
+    optimiser.build(variables)
+    return optimiser
+
+
+class DescentJob(Job):
+    """Augments a batch, moves `trainable()` against the gradient of `losses`; all of it one compiled step."""
+
+    def __init__(self, samples: Samples, optimiser: Any) -> None:
+        self._samples, self._optimiser = samples, optimiser
+        self._compiled = backend.compiled(self._move)
+
+    @abstractmethod
+    def trainable(self) -> list[Any]:
+        """The variables that the optimiser moves, in the order that it was built with."""
+
+    @abstractmethod
+    def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
+        """Scalars by name for pictures in 0..1 and labels (and `more`); `loss` is what is minimised."""
+
+    def more(self, indices: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
+        """Further arrays that `losses` takes of the training samples `indices`."""
+        return ()
+
+    def _move(self, pictures: Any, y: Any, seed: Any, *more: Any) -> dict[str, Any]:
+        x, variables = self._samples.views(pictures, seed), self.trainable()
+
+        def losses() -> dict[str, Any]:
+            return self.losses(x, y, *more)
+
+        metrics, gradients = backend.gradients(losses, variables)
+        self._optimiser.apply_gradients(zip(gradients, variables, strict=True))
+        return metrics
+
+    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
+        self._optimiser.learning_rate.assign(learning_rate)
+        arrays = (*self._samples.at(indices), seed, *self.more(indices))
+        result: dict[str, Any] = self._compiled(*map(keras.ops.convert_to_tensor, arrays))
+        return result
