@@ -115,11 +115,12 @@ def _export_later(argv: list[str], screen: Console, *, wanted: bool) -> int:
         screen.print("trained; TensorFlow exports", soft_wrap=True)
         environment = os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
         return subprocess.run([sys.executable, "-m", "harness.train", *words], env=environment, check=False).returncode
-    where = "" if has_tensorflow() else "copy these folders to the cache of a machine with TensorFlow, and there: "
+    where = "copy these folders into training/ of the cache of a machine with TensorFlow and run there: "
+    where = "" if has_tensorflow() else where
     command = f"KERAS_BACKEND=tensorflow python -m harness.train {shlex.join(words)}"
     if wanted:
         raise BenchError("trained, not exported: there is no TensorFlow here", cure=where + command)
-    screen.print(f"trained, not exported. To export {where}{command}", soft_wrap=True, markup=False)
+    screen.print(f"trained, not exported. To export: {where}{command}", soft_wrap=True, markup=False)
     return 0
 
 

@@ -12,5 +12,6 @@ def hand_over(report: Report, work: Path, *others: Path) -> Path:
 
     Each is named by a hash of recipe and data alone: the same command finds it on every machine and backend.
     """
-    report.message(f"checkpoints: {', '.join(str(folder) for folder in (work, *others) if folder.is_dir())}")
+    names = [folder.name for folder in (work, *others) if folder.is_dir()]
+    report.message(f"checkpoints in {work.parent}: {', '.join(names)}")
     return work

@@ -85,4 +85,4 @@ class RichReport:
 
     def message(self, text: str) -> None:
         """One line."""
-        self._console.print(text)
+        self._console.print(text, soft_wrap=True)
