@@ -59,13 +59,12 @@ def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bo
 def _train(
     recipe: ReferenceRecipe, spec: NetworkSpec, data: DataSet, folder: Path, report: Report, *, resume: bool
 ) -> dict[str, Any]:
-    import keras  # noqa: PLC0415 - a cached reference network needs no training code
-
-    from baselines.networks.blocks import precision  # noqa: PLC0415
+    from baselines.networks.blocks import precision  # noqa: PLC0415 - a cached network needs no training code
+    from baselines.training import backend  # noqa: PLC0415
     from baselines.training.loop import Run, train  # noqa: PLC0415
     from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
 
-    keras.utils.set_random_seed(recipe.seed)
+    backend.set_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     with precision(recipe.precision):
         model = spec.build(folded=False)

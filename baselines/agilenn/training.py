@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
-
 from baselines.agilenn.export import export_device, export_remote
 from baselines.agilenn.jobs import LocalJob
 from baselines.agilenn.joint import JointJob
@@ -21,6 +19,7 @@ from baselines.networks.folding import assign, fold
 from baselines.quantise import CALIBRATION_PICTURES
 from baselines.recipe import AgileNNRecipe
 from baselines.reference import Reference, cached, obtain
+from baselines.training import backend
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, train
@@ -104,7 +103,7 @@ def prepare(
         warm_on: what the extractor is warmed on, where that is not `samples`.
         channels: file that keeps the order of the channels; it is read with `resume` only.
     """
-    keras.utils.set_random_seed(recipe.seed)
+    backend.set_seed(recipe.seed)
     device = device_model(recipe, data, folded=False)
     body = reference_body(reference.spec, reference.model, recipe, data)
     untrained = recipe.model_copy(update={"preselect": recipe.preselect.model_copy(update={"warm_epochs": 0})})

@@ -122,7 +122,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         raise BenchError(
             "DeepCOD's decoder stands before the residual reference network", cure="reference.network=residual"
         )
-    keras.utils.set_random_seed(recipe.seed)
+    backend.set_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     height, width, _ = picture_shape(recipe, data)
     some = samples.first(START_SAMPLES)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
-
 from baselines.artefact import work_folder, write_artefact, write_bytes
 from baselines.data import load_dataset
 from baselines.evaluation import device_half, summarise
@@ -16,6 +14,7 @@ from baselines.networks.chain import chain_model
 from baselines.networks.folding import assign, fold
 from baselines.quantise import CALIBRATION_PICTURES, to_int8
 from baselines.reference import cached, obtain
+from baselines.training import backend
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, train
@@ -31,7 +30,7 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
-    keras.utils.set_random_seed(recipe.seed)
+    backend.set_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     shape = picture_shape(recipe, data)
     with precision(recipe.precision):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -88,7 +87,7 @@ def fit(
     """
     teacher = teacher or Teacher()
     distil = recipe.distillation
-    keras.utils.set_random_seed(recipe.seed)
+    backend.set_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     guide: dict[str, Any] = {}
     if distil.weight > 0 and recipe.epochs > 0:
@@ -96,7 +95,7 @@ def fit(
             guide = {"teacher_logits": teacher.logits(recipe, data, samples, report, resume=resume)}
         else:
             guide = {"teacher": teacher.model(recipe, data, report, resume=resume)}
-    keras.utils.set_random_seed(recipe.seed)  # the same start whether the reference network had to be made or not
+    backend.set_seed(recipe.seed)  # the same start whether the reference network had to be made or not
     with precision(recipe.precision):
         model = network(recipe, data, folded=False)
     job = SupervisedJob(

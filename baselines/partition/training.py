@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -86,7 +85,7 @@ def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptio
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume) if recipe.start == "reference" else None
-    keras.utils.set_random_seed(recipe.seed)
+    backend.set_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     shape = picture_shape(recipe, data)
     with precision(recipe.precision):

@@ -6,6 +6,7 @@ and takes what is assigned, and the compiled function has both as arguments and 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -124,6 +125,10 @@ def gather_lines(x: Any, lines: Any) -> Any:
 
 def nearest(values: Any, distance: Any) -> Any:
     return values[jax.numpy.argmin(distance, axis=-1)]
+
+
+def set_seed(seed: int) -> None:
+    random.seed(seed)  # where layers take their seeds from; Keras' own function would import TensorFlow if it is there
 
 
 def transposed_times(a: Any, b: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 
@@ -52,6 +53,11 @@ def nearest(values: Any, distance: Any) -> Any:
     `keras.ops` would look for negative zeros and negative indices first, which this many elements feel.
     """
     return tf.gather(values, tf.argmin(distance, axis=-1))
+
+
+def set_seed(seed: int) -> None:
+    """Let the initial values of networks built from now on be those of `seed`."""
+    keras.utils.set_random_seed(seed)
 
 
 def transposed_times(a: Any, b: Any) -> Any:
