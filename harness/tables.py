@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import stats
@@ -62,6 +62,13 @@ class Cell:
     def median(self, metric: str) -> float | None:
         """Median of a metric over the images."""
         return stats.median([float(r[metric]) for r in self.rows if r.get(metric) is not None])
+
+    def middle(self, metric: str) -> float | None:
+        """Mean or median of a metric over the images, whichever `latency` is: the stages of a mean are means."""
+        if self.statistic == "median":
+            return self.median(metric)
+        found = [float(r[metric]) for r in self.rows if r.get(metric) is not None]
+        return sum(found) / len(found) if found else None
 
     @property
     def mixed(self) -> bool:
@@ -158,9 +165,11 @@ def accuracy_text(accuracy: Accuracy | None) -> str:
 
 
 def bytes_text(cell: Cell) -> str:
-    """Median payload and wire bytes of a cell, as `payload / wire`."""
+    """Median payload and wire bytes of a cell, as `payload / wire`; of the sent pictures, where some are not."""
     payload, wire = METRICS["payload_bytes"], METRICS["wire_bytes"]
-    return f"{payload.show(cell.median('payload_bytes'))} / {wire.show(cell.median('wire_bytes'))}"
+    of = replace(cell, rows=tuple(r for r in cell.rows if not r["exited"])) if cell.mixed else cell
+    text = f"{payload.show(of.median('payload_bytes'))} / {wire.show(of.median('wire_bytes'))}"
+    return f"{text} where sent" if cell.mixed else text
 
 
 def summary(
@@ -179,10 +188,10 @@ def summary(
 
 
 def stage_lines(found: Sequence[Cell], titles: Mapping[str, str], show: Mapping[float, str]) -> list[list[str]]:
-    """Medians of the five stages per scheme and value, as text."""
+    """Medians (means where some pictures exit early) of the five stages per scheme and value, as text."""
     lines = []
     for cell in found:
-        shown = [METRICS[f"{stage}_ms"].show(cell.median(f"{stage}_ms")) for stage in STAGES]
+        shown = [METRICS[f"{stage}_ms"].show(cell.middle(f"{stage}_ms")) for stage in STAGES]
         name = titles.get(cell.scheme, cell.scheme)
-        lines.append([name, show[cell.value], *shown, METRICS["total_ms"].show(cell.median("total_ms"))])
+        lines.append([name, show[cell.value], *shown, METRICS["total_ms"].show(cell.middle("total_ms"))])
     return lines

@@ -36,6 +36,19 @@ def test_warmups_and_failures_stay_out_of_medians() -> None:
     assert cell.source("total_ms") == "modelled"
 
 
+def test_where_some_exit_stages_add_up_and_bytes_are_of_the_sent() -> None:
+    gone = {"exited": True, "network_ms": 0.0, "payload_bytes": 0, "wire_bytes": 0}
+    rows = [_row("partition", 1e6, i, 20.0) for i in range(2)] + [
+        _row("partition", 1e6, i, 16.0, **gone) for i in (2, 3, 4)
+    ]
+    (cell,) = tables.cells(rows, "rate_bps")
+    assert cell.statistic == "mean"
+    ((_, _, *stages),) = tables.stage_lines([cell], {}, {1e6: "1 Mbit/s"})
+    assert stages[2] == "1.60"  # a median would be 0, of those that exit
+    assert stages[-1] == "17.60"
+    assert tables.bytes_text(cell) == "500 / 586 where sent"
+
+
 def test_the_table_has_every_column_and_the_whole_test_set() -> None:
     lines = tables.table(tables.cells(ROWS, "rate_bps"), "bandwidth", {"agilenn": Accuracy(8123, 10_000)})
     assert len(lines) == 4
