@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from harness import parquet
 from harness.contracts.errors import BenchError
+from harness.store import PARQUET, SAMPLES
 
 RATES = {"total_270k_ms": 270e3, "total_2m_ms": 2e6, "total_6m_ms": 6e6}  # the paper's Fig 23
 _NEEDED = (
@@ -105,7 +107,7 @@ def fit(run: Path) -> Latency:
     Raises:
         BenchError: no such run, or too few samples or rates.
     """
-    rows = _rows(run / "samples.csv")
+    rows = _rows(run)
     sent = [r for r in rows if r["payload_bytes"]]
     own = [r for r in sent if r["scheme"] == "agilenn"]
     if not own or len({r["rate_bps"] for r in sent}) < 3 or len({r["payload_bytes"] for r in sent}) < 2:
@@ -143,16 +145,20 @@ def _weights(manifest: Path) -> str:
         return ""
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(run: Path) -> list[dict[str, Any]]:
+    path = run / SAMPLES
     try:
-        with path.open(encoding="utf-8", newline="") as f:
-            found = [r for r in csv.DictReader(f) if r["status"] == "ok" and r["warmup"] == "false"]
-        return [{"scheme": r["scheme"], **_numbers(r)} for r in found]
+        if not path.exists() and (run / PARQUET).exists():  # a slim run
+            kept: list[Any] = [r for r in parquet.read(run / PARQUET) if r["status"] == "ok" and not r["warmup"]]
+        else:
+            with path.open(encoding="utf-8", newline="") as f:
+                kept = [r for r in csv.DictReader(f) if r["status"] == "ok" and r["warmup"] == "false"]
+        return [{"scheme": r["scheme"], **_numbers(r)} for r in kept]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError, TypeError) as e:
         raise BenchError(f"{path} can't be read as samples of a run ({e})", cure=_CURE) from e
 
 
-def _numbers(row: dict[str, str]) -> dict[str, float]:
+def _numbers(row: dict[str, Any]) -> dict[str, float]:
     names: Sequence[str] = (*_NEEDED[3:], "combine_ms")
     values = {name: float(row[name] or 0.0) for name in names}
     if not all(math.isfinite(v) for v in values.values()) or values["rate_bps"] <= 0:

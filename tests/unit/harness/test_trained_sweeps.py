@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
+from harness.paths import REFERENCE
 from harness.sweep.__main__ import main
 from harness.sweep.trained import axes, committed, latency, pareto, rows, show
 from harness.sweep.trained import plan as plans
@@ -155,6 +156,14 @@ def test_latency_is_fitted_to_a_run_and_scales(tmp_path: Path) -> None:
     assert set(fitted.totals(900, sent=0.0).values()) == {2.01}  # nothing is sent: the rate does not matter
     half = fitted.totals(900, sent=0.5)["total_270k_ms"]
     assert half == pytest.approx((always["total_270k_ms"] + 2.01) / 2, abs=1e-3)
+
+
+def test_a_slim_run_is_fitted_by_its_parquet() -> None:
+    run = REFERENCE / "runs" / "cifar10-bandwidth"
+    assert not (run / "samples.csv").exists()
+    fitted = latency.fit(run)
+    assert fitted.samples > 500
+    assert fitted.worst < 0.05
 
 
 def test_runs_that_latency_can_not_be_fitted_to_are_one_line(tmp_path: Path) -> None:
