@@ -5,6 +5,7 @@ Two sets against each other (slower, faster, undecided): `harness.differences`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -57,6 +58,25 @@ def median_interval(values: Sequence[float], *, level: float = 0.95, seed: int =
 def mean_interval(values: Sequence[float], *, level: float = 0.95, seed: int = 0) -> Interval | None:
     """As `median_interval`, of the mean: for what is rare and dear, such as a lost packet, which no median shows."""
     return _interval(np.mean, values, level, seed)
+
+
+def weighted_interval(
+    left: Sequence[float], rest: Sequence[float], share: float, *, level: float = 0.95, seed: int = 0
+) -> Interval | None:
+    """As `mean_interval`, of two kinds of which the first has this share of the whole: each is drawn by itself.
+
+    None where either kind is empty.
+    """
+    one, other = (mean_interval(values, level=level, seed=seed) for values in (left, rest))
+    if one is None or other is None:
+        return None
+    middle, n = share * one.middle + (1 - share) * other.middle, one.n + other.n
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return Interval(middle, None, None, n)
+    # Kinds are independent: their half widths add as squares.
+    low = math.hypot(share * (one.middle - one.low), (1 - share) * (other.middle - other.low))
+    high = math.hypot(share * (one.high - one.middle), (1 - share) * (other.high - other.middle))
+    return Interval(middle, middle - low, middle + high, n)
 
 
 def _interval(of: Callable[..., Any], values: Sequence[float], level: float, seed: int) -> Interval | None:

@@ -21,7 +21,7 @@ _STAGE_COLOURS = ("#0072B2", "#F0E442", "#D55E00", "#56B4E9", "#000000")
 
 
 def breakdown(axes: Any, groups: Sequence[tuple[str, Sequence[Datum]]]) -> None:
-    """A horizontal bar for each (label, values of one scheme), stacked by stage."""
+    """A horizontal bar for each (label, values of one scheme), stacked by stage; grey where only the sum is known."""
     for place, (_, data) in enumerate(groups):
         left = 0.0
         published = any(d.source == "published" for d in data)
@@ -42,6 +42,9 @@ def breakdown(axes: Any, groups: Sequence[tuple[str, Sequence[Datum]]]) -> None:
             )
             left += value
         total = pick(data, "total_ms")
+        if total and not left:  # only the sum is known: a grey bar
+            left = total[0].value
+            axes.barh(place, left, 0.62, facecolor="white", edgecolor="#777777", linewidth=0.9)
         if total:
             axes.text(left, place, f" {total[0].value:.1f}", va="center", ha="left", fontsize=6.5)
     axes.set_yticks(range(len(groups)), labels=[label for label, _ in groups])

@@ -12,7 +12,7 @@ from harness import published as papers
 from harness import tables
 from harness.contracts.errors import BenchError
 from harness.measurements import ENERGY_METRICS, METRICS
-from harness.stats import mean_interval, median_interval, share_interval
+from harness.stats import Interval, mean_interval, median_interval, share_interval, weighted_interval
 from harness.store import Store
 from harness.sweep.axes import AXES
 
@@ -88,12 +88,12 @@ def read_run(folder: Path) -> RunData:
         raise BenchError(f"{folder} is no sweep's run ({e} is missing in its manifest)", cure="give a sweep's") from e
     found: list[Datum] = []
     known = AXES.get(axis)
+    accuracy = manifest.get("accuracy") or {}
+    exits = {name: int(facts.get("exited", 0)) / int(facts["n"]) for name, facts in accuracy.items()}
     for cell in tables.cells(rows, column, list(schemes), known.statistic if known else "median"):
         title = str(schemes.get(cell.scheme, {}).get("title", cell.scheme))
         for name in ("total_ms", *_BY_STAGE, *ENERGY_METRICS):
-            values = [float(r[name]) for r in cell.rows if r.get(name) is not None]
-            own = mean_interval if cell.mixed else median_interval
-            interval = cell.latency if name == "total_ms" else own(values)
+            interval = _interval(cell, name, exits.get(cell.scheme))
             if interval is None:
                 continue
             metric = METRICS[name]
@@ -105,8 +105,22 @@ def read_run(folder: Path) -> RunData:
             )  # fmt: skip
     if not found:
         raise BenchError(f"{folder} has no measured sample", cure="finish it with --resume")
-    found += _of_schemes(dataset, testbed, schemes, manifest.get("accuracy") or {})
+    found += _of_schemes(dataset, testbed, schemes, accuracy)
     return RunData(folder, manifest, tuple(found), tuple(rows))
+
+
+def _interval(cell: tables.Cell, name: str, exited_share: float | None) -> Interval | None:
+    """Of a metric in a cell. Where some pictures exit, weighted by the share of the whole test set, if it is known."""
+    if cell.mixed and exited_share is not None:
+        left, sent = (
+            [float(r[name]) for r in cell.rows if bool(r["exited"]) is kind and r.get(name) is not None]
+            for kind in (True, False)
+        )
+        return weighted_interval(left, sent, exited_share)
+    if name == "total_ms":
+        return cell.latency
+    values = [float(r[name]) for r in cell.rows if r.get(name) is not None]
+    return mean_interval(values) if cell.mixed else median_interval(values)
 
 
 def _of_schemes(
@@ -118,7 +132,7 @@ def _of_schemes(
             right, n = int(accuracy[name]["right"]), int(accuracy[name]["n"])
             low, high = share_interval(right, n) or (None, None)
             yield Datum(
-                dataset, name, title, "accuracy", "%", "", NOWHERE, 100 * right / n, "measured",
+                dataset, name, title, "accuracy", "%", "", NOWHERE, 100 * (right / n), "measured",
                 low and 100 * low, high and 100 * high, n, testbed,
             )  # fmt: skip
         sizes = (facts.get("firmware") or {}).get("sizes") or {}

@@ -59,3 +59,17 @@ def test_wilson_interval() -> None:
     assert low == pytest.approx(0.79204, abs=1e-4)
     assert high == pytest.approx(0.80773, abs=1e-4)
     assert stats.share_interval(0, 0) is None
+
+
+def test_two_kinds_are_weighed_by_their_share_of_the_whole() -> None:
+    left, sent = [4.0] * 9, [10.0, 11.0, 12.0, 13.0, 14.0]
+    found, mean = stats.weighted_interval(left, sent, 0.25), stats.mean_interval(sent)
+    assert found is not None
+    assert mean is not None
+    assert found.middle == pytest.approx(0.25 * 4 + 0.75 * 12)
+    assert found.n == 14
+    assert found.low == pytest.approx(found.middle - 0.75 * (mean.middle - (mean.low or 0)))
+    assert stats.weighted_interval([], sent, 0.25) is None
+    few = stats.weighted_interval([4.0], sent, 0.5)
+    assert few is not None
+    assert few.low is None

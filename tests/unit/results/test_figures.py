@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.figures.front import Choice, pareto
 from harness.figures.material import Material, gather
 from harness.figures.of_runs import choices_at, ratios
 from harness.figures.training import read_rows
+from harness.paths import REFERENCE
 
 Make = Callable[..., Path]
 LATENCIES = {
@@ -131,3 +133,13 @@ def test_the_way_in(make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert way_in(way.main, [str(run), "--only", "nothing"]) == 2
     assert way_in(way.main, [str(tmp_path / "absent")]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_latency_with_exits_is_that_of_the_whole_test_set_as_the_tables_have_it() -> None:
+    run = REFERENCE / "runs" / "cifar10-bandwidth"
+    with (run / "tables" / "schemes.csv").open(encoding="utf-8", newline="") as f:
+        table = {r["scheme"]: r for r in csv.DictReader(f) if float(r["rate_bps"]) == 6e6}
+    drawn = {d.scheme: d.value for d in read_run(run).data if d.metric == "total_ms" and d.x == 6e6}
+    assert float(table["partition"]["exited_share"]) > 0.3
+    for scheme, line in table.items():
+        assert drawn[scheme] == pytest.approx(float(line["latency_ms"]), abs=1e-3)
