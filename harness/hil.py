@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import limits, messages, pinned, stats
+from harness import limits, messages, pinned
 from harness.artefacts import Artefact
 from harness.bringup import Board, State
+from harness.cells import Cell
 from harness.contracts.errors import SampleFailed
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, TestbedDescription
@@ -96,7 +97,7 @@ class Hil:
         return self._seen[scheme, image]
 
     def figures(self, scheme: str) -> dict[str, float | int | str]:
-        """What was measured of a scheme so far: median of every metric, its source, and over how many images."""
+        """What was measured of a scheme so far: the middle of every metric, its source, and over how many images."""
         rows = [seen.row for (name, _), seen in self._seen.items() if name == scheme]
         return figures(rows)
 
@@ -139,10 +140,14 @@ class Hil:
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, float | int | str]:
-    """Median of every metric over `rows`, with its source; `n` is their number. Nothing of nothing."""
+    """Every metric over `rows` of one scheme, with its source; `n` is their number. Nothing of nothing.
+
+    The median; where some of the pictures exited early, the mean, as a median would be one of either kind.
+    """
+    cell = Cell("", 0.0, tuple(rows))
     found: dict[str, float | int | str] = {"n": len(rows)} if rows else {}
     for name, metric in METRICS.items():
-        middle = stats.median([float(r[name]) for r in rows if r.get(name) is not None])
+        middle = cell.middle(name)
         if middle is not None:
             found[name] = round(middle) if metric.whole else round(middle, 6)
             sources = {str(r[metric.source_column]) for r in rows if r.get(metric.source_column)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import style
-from harness.tables import Cell
+from harness.cells import Cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def latency(
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
         axes.set_xlabel(axis_title)
-        mean = "mean " if any(c.statistic == "mean" for c in found) else ""
+        mean = "mean " if any(c.wanted == "mean" for c in found) else ""
         axes.set_ylabel(f"{mean}end-to-end latency (ms)")
         handles, labels = axes.get_legend_handles_labels()
         ours_first = sorted(range(len(labels)), key=lambda i: (labels[i].endswith(_PAPER), i))
@@ -102,10 +102,10 @@ def energy(
         width = 0.8 / len(schemes)
         places = {value: i for i, value in enumerate(values)}
         for index, scheme in enumerate(schemes):
-            own = [c for c in found if c.scheme == scheme and c.median("energy_uj") is not None]
+            own = [c for c in found if c.scheme == scheme and c.middle("energy_uj") is not None]
             x = [places[c.value] + (index - (len(schemes) - 1) / 2) * width for c in own]
-            total = [(c.median("energy_uj") or 0.0) / 1e3 for c in own]
-            waiting = [(c.median("energy_network_uj") or 0.0) / 1e3 for c in own]
+            total = [(c.middle("energy_uj") or 0.0) / 1e3 for c in own]
+            waiting = [(c.middle("energy_network_uj") or 0.0) / 1e3 for c in own]
             device = [t - w for t, w in zip(total, waiting, strict=True)]
             colour = style.line(scheme, index).colour
             axes.bar(x, device, width * 0.92, color=colour, label=titles.get(scheme, scheme))

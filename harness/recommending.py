@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness import stats
+from harness.cells import Cell
 from harness.contracts.errors import BenchError
 from harness.figures.datum import RunData
 
@@ -92,23 +93,15 @@ def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
     facts, accuracy = run.manifest["schemes"][scheme], (run.manifest.get("accuracy") or {}).get(scheme)
     if accuracy is None:
         return None
-    totals: dict[float, list[float]] = {}
-    energies: dict[float, list[float]] = {}
-    sources = set()
-    for r in run.rows:
-        if r["scheme"] == scheme and r["status"] == "ok" and not r["warmup"] and r["rate_bps"] is not None:
-            totals.setdefault(float(r["rate_bps"]), []).append(float(r["total_ms"]))
-            sources.add(str(r["total_ms_source"]))
-            if r.get("energy_uj") is not None:
-                energies.setdefault(float(r["rate_bps"]), []).append(float(r["energy_uj"]))
-    latency, interpolated = _at_rate({x: stats.median(v) or 0.0 for x, v in totals.items()}, wanted.rate_bps)
+    own = [c for c in run.cells if c.scheme == scheme]
+    latency, interpolated = _at_rate(_middles(own, "total_ms"), wanted.rate_bps)
     if latency is None:
         return None
-    energy, _ = _at_rate({x: stats.median(v) or 0.0 for x, v in energies.items()}, wanted.rate_bps)
+    energy, _ = _at_rate(_middles(own, "energy_uj"), wanted.rate_bps)
     late = None
     if wanted.deadline_ms is not None and not interpolated:
-        there = next(v for x, v in totals.items() if _same(x, wanted.rate_bps))
-        late = sum(t > wanted.deadline_ms for t in there) / len(there)
+        late = next(c for c in own if _same(c.value, wanted.rate_bps)).late_share(wanted.deadline_ms)
+    sources = {source for c in own for source in c.source("total_ms").split("+")}
     low, _ = stats.share_interval(accuracy["right"], accuracy["n"]) or (0.0, 1.0)
     setting = f"codec {facts['codec']}, alpha {facts['alpha']:g}"
     if facts["exit_threshold"] <= 1:
@@ -120,22 +113,27 @@ def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
     )  # fmt: skip
 
 
+def _middles(own: Sequence[Cell], metric: str) -> dict[float, float]:
+    middles = {c.value: c.middle(metric) for c in own}
+    return {x: value for x, value in middles.items() if value is not None}
+
+
 def _same(x: float, rate_bps: float) -> bool:
     return abs(x - rate_bps) <= _SAME_RATE * rate_bps
 
 
-def _at_rate(medians: dict[float, float], rate_bps: float) -> tuple[float | None, bool]:
-    """The median at a rate, or between the two nearest ones on a line over 1 / rate, as a link's time is."""
-    for x, value in medians.items():
+def _at_rate(middles: dict[float, float], rate_bps: float) -> tuple[float | None, bool]:
+    """The value at a rate, or between the two nearest ones on a line over 1 / rate, as a link's time is."""
+    for x, value in middles.items():
         if _same(x, rate_bps):
             return value, False
-    below = [x for x in medians if x < rate_bps]
-    above = [x for x in medians if x > rate_bps]
+    below = [x for x in middles if x < rate_bps]
+    above = [x for x in middles if x > rate_bps]
     if not below or not above:
         return None, False
     a, b = max(below), min(above)
     share = (1 / rate_bps - 1 / a) / (1 / b - 1 / a)
-    return medians[a] + share * (medians[b] - medians[a]), True
+    return middles[a] + share * (middles[b] - middles[a]), True
 
 
 def _cost(o: Option, wanted: Wanted) -> float:
@@ -148,7 +146,7 @@ def _reasons(o: Option, wanted: Wanted) -> list[str]:
     if o.accuracy < wanted.min_accuracy:
         said.append(f"accuracy {o.accuracy:.1f} % is below {wanted.min_accuracy:g} %")
     if wanted.deadline_ms is not None and o.latency_ms > wanted.deadline_ms:
-        said.append(f"median latency {o.latency_ms:.1f} ms is over the deadline of {wanted.deadline_ms:g} ms")
+        said.append(f"latency {o.latency_ms:.1f} ms is over the deadline of {wanted.deadline_ms:g} ms")
     elif o.late_share is not None and o.late_share > 0.05:
         said.append(f"{100 * o.late_share:.0f} % of the images miss the deadline of {wanted.deadline_ms:g} ms")
     if wanted.by_energy and o.energy_uj is None:

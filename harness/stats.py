@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-Statistic = Literal["median", "mean"]
+Statistic = Literal["median", "mean", "weighted mean"]
 
 _RESAMPLES = 4000
 _BEYOND = 5  # values that must lie beyond a percentile before it is told
@@ -45,6 +45,11 @@ class Interval:
 def median(values: Sequence[float]) -> float | None:
     """The median, None of nothing."""
     return float(np.median(values)) if len(values) else None
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The arithmetic mean, None of nothing."""
+    return float(np.mean(values)) if len(values) else None
 
 
 def median_interval(values: Sequence[float], *, level: float = 0.95, seed: int = 0) -> Interval | None:

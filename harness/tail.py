@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness import stats
+from harness.cells import Cell
 from harness.measurements import METRICS
-from harness.tables import Cell
 
 PERCENTILES = (90, 95, 99)
 TOO_SMALL = "n too small"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import published as papers
-from harness import tables
+from harness.cells import Accuracy, Cell, cells
 from harness.contracts.errors import BenchError
 from harness.measurements import ENERGY_METRICS, METRICS
-from harness.stats import Interval, mean_interval, median_interval, share_interval, weighted_interval
+from harness.stats import share_interval
 from harness.store import Store
 from harness.sweep.axes import AXES
 
@@ -48,6 +48,7 @@ class RunData:
     manifest: dict[str, Any]
     data: tuple[Datum, ...]
     rows: tuple[dict[str, Any], ...] = field(repr=False, default=())
+    cells: tuple[Cell, ...] = field(repr=False, default=())
 
     @property
     def axis(self) -> str:
@@ -89,11 +90,12 @@ def read_run(folder: Path) -> RunData:
     found: list[Datum] = []
     known = AXES.get(axis)
     accuracy = manifest.get("accuracy") or {}
-    exits = {name: int(facts.get("exited", 0)) / int(facts["n"]) for name, facts in accuracy.items()}
-    for cell in tables.cells(rows, column, list(schemes), known.statistic if known else "median"):
+    shares = {n: Accuracy(int(a["right"]), int(a["n"]), int(a.get("exited", 0))) for n, a in accuracy.items()}
+    grouped = cells(rows, column, list(schemes), known.statistic if known else "median", shares)
+    for cell in grouped:
         title = str(schemes.get(cell.scheme, {}).get("title", cell.scheme))
         for name in ("total_ms", *_BY_STAGE, *ENERGY_METRICS):
-            interval = _interval(cell, name, exits.get(cell.scheme))
+            interval = cell.latency if name == "total_ms" else cell.interval(name)
             if interval is None:
                 continue
             metric = METRICS[name]
@@ -106,21 +108,7 @@ def read_run(folder: Path) -> RunData:
     if not found:
         raise BenchError(f"{folder} has no measured sample", cure="finish it with --resume")
     found += _of_schemes(dataset, testbed, schemes, accuracy)
-    return RunData(folder, manifest, tuple(found), tuple(rows))
-
-
-def _interval(cell: tables.Cell, name: str, exited_share: float | None) -> Interval | None:
-    """Of a metric in a cell. Where some pictures exit, weighted by the share of the whole test set, if it is known."""
-    if cell.mixed and exited_share is not None:
-        left, sent = (
-            [float(r[name]) for r in cell.rows if bool(r["exited"]) is kind and r.get(name) is not None]
-            for kind in (True, False)
-        )
-        return weighted_interval(left, sent, exited_share)
-    if name == "total_ms":
-        return cell.latency
-    values = [float(r[name]) for r in cell.rows if r.get(name) is not None]
-    return mean_interval(values) if cell.mixed else median_interval(values)
+    return RunData(folder, manifest, tuple(found), tuple(rows), tuple(grouped))
 
 
 def _of_schemes(

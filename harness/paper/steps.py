@@ -15,9 +15,9 @@ from harness.sweep import axes
 
 _AXES = (  # with what to add to each
     ("bandwidth", ("--energy",)),
-    ("frequency", ("--energy", "--no-accuracy")),
-    ("delay", ("--no-accuracy",)),
-    ("loss", ("--no-accuracy",)),
+    ("frequency", ("--energy",)),
+    ("delay", ()),
+    ("loss", ()),
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness import published as papers
 from harness import style, tables
+from harness.cells import Accuracy, Cell, cells, rule
 from harness.figures.front import Choice, pareto
 from harness.figures.of_runs import WIFI_BPS
 from harness.manifest import Manifest
@@ -18,7 +19,6 @@ from harness.report.markup import Markup, tag, text
 from harness.store import Store
 from harness.sweep import axes, outcome
 from harness.sweep.axes import Axis
-from harness.tables import Accuracy, Cell
 
 _MOST_ERRORS = 20
 
@@ -36,8 +36,8 @@ def build(store: Store, *, live: bool = False) -> str:
     rows = store.rows()
     axis = axes.axis(facts.axis.name if facts.axis else "none")
     titles = {name: scheme.title for name, scheme in facts.schemes.items()}
-    found = tables.cells(rows, axis.column, list(titles), axis.statistic)
-    accuracies = {name: Accuracy(a.right, a.n) for name, a in facts.accuracy.items()}
+    accuracies = {name: Accuracy(a.right, a.n, a.exited) for name, a in facts.accuracy.items()}
+    found = cells(rows, axis.column, list(titles), axis.statistic, accuracies)
     note = f"Times {facts.testbed.time_source} on {facts.testbed.title}"
     note += f" ({facts.testbed.remarks})." if facts.testbed.remarks else "."
     heading = f"{axis.name}: {', '.join(titles.values())} on {facts.dataset.name}"
@@ -96,11 +96,11 @@ def _body(
         parts.append(tag("p", "No sample has been measured yet."))
     else:
         header, lines = tables.summary(found, titles, values, accuracies)
-        caption = f"Latency in ms: median over the pictures with its 95 % bootstrap interval. {note}"
+        caption = f"Latency in ms with its 95 % bootstrap interval: {rule(found, ours=axis.statistic)}. {note}"
         parts.append(markup.table(caption, header, lines, name="headline"))
         parts.append(_latency(axis, found, titles, facts.dataset.name, values))
         parts += _fronts(axis, found, titles, accuracies, values)
-        parts += _stages(found, titles, values, note)
+        parts += _stages(axis, found, titles, values, note)
         parts += _timelines(rows, axis, found, titles, values)
     parts += _certificates(facts)
     said = outcome.warnings(found, rows, axis)
@@ -148,7 +148,9 @@ def _latency(
         x_label=axis.title, y_label="latency (ms)", x_ticks=dict(values), x_log=log, y_log=True,
     )  # fmt: skip
     other = "" if not published or papers_own(published, dataset) else " The paper's are of CIFAR-100."
-    return markup.figure(drawn_chart, f"Median latency against {axis.title}. Hollow: published.{other}")
+    return markup.figure(
+        drawn_chart, f"Latency against {axis.title}, values as in the table above. Hollow: published.{other}"
+    )
 
 
 def papers_own(values: Sequence[papers.Value], dataset: str) -> bool:
@@ -185,7 +187,7 @@ def _fronts(
         description="A mark a scheme; the grey line joins those that no other beats in both.",
         x_label=f"latency at {values[value]} (ms)", y_label="accuracy (%)", x_log=True,
     )  # fmt: skip
-    return [markup.figure(chart, f"Accuracy of the whole test set against median latency at {values[value]}.")]
+    return [markup.figure(chart, f"Accuracy of the whole test set against latency at {values[value]}.")]
 
 
 def nearest(axis: Axis, values: Sequence[float]) -> float:
@@ -193,10 +195,12 @@ def nearest(axis: Axis, values: Sequence[float]) -> float:
     return min(values, key=lambda v: abs(v - WIFI_BPS)) if axis.column == "rate_bps" else values[-1]
 
 
-def _stages(found: Sequence[Cell], titles: Mapping[str, str], values: Mapping[float, str], note: str) -> list[Markup]:
+def _stages(
+    axis: Axis, found: Sequence[Cell], titles: Mapping[str, str], values: Mapping[float, str], note: str
+) -> list[Markup]:
     lines = tables.stage_lines(found, titles, values)
     header = ["scheme", "at", *(f"{stage} ms" for stage in STAGES), "total ms"]
-    return [tag("h2", "Stages"), markup.table(f"Medians in ms over the pictures. {note}", header, lines)]
+    return [tag("h2", "Stages"), markup.table(f"In ms: {rule(found, ours=axis.statistic)}. {note}", header, lines)]
 
 
 def _timelines(

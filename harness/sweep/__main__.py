@@ -14,6 +14,7 @@ from rich.console import Console
 
 from harness import artefacts, cli, lab, labfile, pinned
 from harness import published as papers
+from harness.cells import Accuracy, Cell
 from harness.contracts.errors import BenchError
 from harness.doctor import examine
 from harness.doctor.examine import Wanted
@@ -38,7 +39,6 @@ from harness.sweep.axes import Axis
 from harness.sweep.plan import choose_images, further_images, make
 from harness.sweep.runner import Bench
 from harness.sweep.trained import way_in as trained
-from harness.tables import Accuracy, Cell
 
 
 def main(argv: list[str]) -> int:

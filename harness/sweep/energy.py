@@ -10,13 +10,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness import plots, stats, table_files
+from harness import plots, table_files
+from harness.cells import Cell, rule
 from harness.measurements import ENERGY_METRICS
 from harness.power.ratios import energy_ratios
 from harness.published import Value
 from harness.store import Store, csv_text
 from harness.sweep.axes import Axis
-from harness.tables import Cell
 
 BASE = "agilenn"
 COLUMNS = (
@@ -54,7 +54,7 @@ def write(
     header = [*_HEADER, f"/ {titles.get(BASE, BASE)}", *(["paper"] if published else [])]
     text = [line[: len(header)] for line in text]
     note = energy_note(found)
-    title = "Energy of an inference: medians over the images"
+    title = f"Energy of an inference: {rule(found, ours=axis.statistic)}"
     shown = Table(title=title, caption=note, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         shown.add_column(name, justify="left" if i == 0 else "right")
@@ -76,11 +76,11 @@ def rows(found: Sequence[Cell], axis: str, published: Sequence[Value]) -> list[d
     paper_mj = {v.scheme: v.value for v in published}
     lines = [_row(cell, axis) for cell in found]
     for value in dict.fromkeys(cell.value for cell in found):
-        at = {c.scheme: [r["energy_uj"] for r in c.rows] for c in found if c.value == value}
+        at = {c.scheme: c.middle("energy_uj") for c in found if c.value == value}
         for ratio in energy_ratios(at, paper_mj, BASE):
             line = next(x for x in lines if (x["scheme"], x["value"]) == (ratio.scheme, value))
             line |= {"ratio": ratio.ratio, "published_ratio": ratio.published_ratio}
-    others: dict[str, list[float | None]] = {s: [] for s in paper_mj if s not in {c.scheme for c in found}}
+    others: dict[str, float | None] = {s: None for s in paper_mj if s not in {c.scheme for c in found}}
     return lines + [
         {"scheme": r.scheme, "axis": axis, "published_ratio": r.published_ratio, "energy_source": "published"}
         for r in energy_ratios(others, paper_mj, BASE)
@@ -100,14 +100,14 @@ def energy_note(found: Sequence[Cell]) -> str:
 
 def _row(cell: Cell, axis: str) -> dict[str, Any]:
     known = [float(r["energy_uj"]) for r in cell.rows if r.get("energy_uj") is not None]
-    interval = stats.median_interval(known)
+    interval = cell.interval("energy_uj")
     return {
         "scheme": cell.scheme,
         "axis": axis,
         "value": cell.value,
         "n": len(known),
         "void": len(cell.rows) - len(known),
-        **{name: cell.median(name) for name in ENERGY_METRICS},
+        **{name: cell.middle(name) for name in ENERGY_METRICS},
         "energy_uj_low": interval and interval.low,
         "energy_uj_high": interval and interval.high,
         "energy_source": cell.source("energy_uj"),

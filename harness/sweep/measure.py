@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from harness import accuracy, journal
+from harness.cells import Accuracy
 from harness.contracts.errors import BenchError
 from harness.images import Images
 from harness.journal import Journal
@@ -27,7 +28,6 @@ from harness.sweep.axes import Axis
 from harness.sweep.prepare import Ground
 from harness.sweep.repeat import Enough, Procedure
 from harness.sweep.runner import Bench, Job, Watcher, run
-from harness.tables import Accuracy
 
 log = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import plots, stability, stats, table_files, tables, tail
+from harness.cells import Accuracy, Cell, cells, rule
 from harness.contracts.testbed import TestbedDescription
 from harness.measurements import STAGES
 from harness.published import Value
 from harness.store import Store, csv_text
 from harness.sweep.axes import Axis
 from harness.sweep.repeat import Procedure
-from harness.tables import Accuracy, Cell
 
 STAGE_HEADER = ["scheme", "value", *(f"{stage} ms" for stage in STAGES), "total ms"]
 
@@ -37,7 +37,7 @@ def write(
 ) -> tuple[list[Cell], list[Path]]:
     """Write samples.csv, tables and plots from the journal; the cells and the files written."""
     store.write_samples()
-    found = tables.cells(store.rows(), axis.column, list(titles), axis.statistic)
+    found = cells(store.rows(), axis.column, list(titles), axis.statistic, accuracies)
     shown = {value: axis.show(value) for value in sorted(values)}
     header, lines = tables.summary(found, titles, shown, accuracies)
     note = time_note(found, testbed)
@@ -45,11 +45,16 @@ def write(
     tail_header, tail_lines = tail.lines(told, titles, shown)
     csv = {axis.name: (tables.COLUMNS, tables.table(found, axis.name, accuracies)), "tail": (tail.COLUMNS, told)}
     written = [store.write_text(f"tables/{name}.csv", csv_text(*table)) for name, table in csv.items()]
-    caption = f"Latency in ms: {axis.statistic} over the images with its 95 % bootstrap interval"
+    caption = f"Latency in ms with its 95 % bootstrap interval: {rule(found, ours=axis.statistic)}"
     stages = tables.stage_lines(found, titles, shown)
     written += table_files.write(store, axis.name, caption=caption, note=note, header=header, lines=lines)
     written += table_files.write(
-        store, "stages", caption="Medians in ms over the images", note=note, header=STAGE_HEADER, lines=stages
+        store,
+        "stages",
+        caption=f"Stages in ms: {rule(found, ours=axis.statistic)}",
+        note=note,
+        header=STAGE_HEADER,
+        lines=stages,
     )
     written += table_files.write(
         store, "tail", caption="The slow end of the latencies", note=note, header=tail_header, lines=tail_lines
@@ -73,7 +78,8 @@ def time_note(found: Sequence[Cell], testbed: TestbedDescription) -> str:
     sources = sorted({s for cell in found for s in cell.source("total_ms").split("+") if s})
     kind = " and ".join(sources) or testbed.time_source
     error = f" ({testbed.remarks})" if testbed.remarks else ""
-    mean = " Mean where some of the pictures exit early." if any(cell.mixed for cell in found) else ""
+    mixed = rule(found).partition("; ")[2]
+    mean = f" {mixed[0].upper()}{mixed[1:]}." if mixed else ""
     return f"Times {kind} on {testbed.title}{error}.{mean}"
 
 
@@ -88,7 +94,8 @@ def show(
 ) -> None:
     """The table that the command ends with."""
     header, lines = tables.summary(found, titles, values, accuracies)
-    title = f"Latency in ms: {found[0].statistic if found else 'median'} over the images [95 % interval]"
+    ours = found[0].wanted if found else "median"
+    title = f"Latency in ms: {ours} over the pictures [95 % interval]"
     table = Table(title=title, caption=note, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         table.add_column(name, justify="left" if i == 0 else "right")
@@ -108,6 +115,12 @@ def warnings(
         if cell.failed:
             n = cell.failed + len(cell.rows)
             said.append(f"{cell.scheme} at {value}: {cell.failed} of {n} samples failed, see samples.csv")
+        if cell.rows and cell.latency is None:
+            sent = 100 * (1 - (cell.test_exits or 0.0))
+            said.append(
+                f"{cell.scheme} at {value}: all timed pictures exited early, of the test set {sent:.0f} % are sent: "
+                "no latency can be told, time more pictures (--images)"
+            )
         # Along an axis of chance a few samples are meant to be far off; and so is an exit from what is sent.
         times = [float(r["total_ms"]) for r in cell.rows] if cell.statistic == "median" else []
         for i in stats.outliers(times):

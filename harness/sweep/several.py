@@ -83,7 +83,7 @@ def joined(folder: Path, names: Sequence[str], axis: str) -> list[dict[str, str]
 
 
 def markdown(rows: Sequence[Mapping[str, str]], axis: Axis) -> str:
-    """Median latencies in ms, a line a testbed and scheme, a column a value."""
+    """Latencies in ms, a line a testbed and scheme, a column a value."""
     values = sorted({float(r["value"]) for r in rows})
     lines = []
     for testbed, scheme in dict.fromkeys((r["testbed"], r["scheme"]) for r in rows):
@@ -91,7 +91,9 @@ def markdown(rows: Sequence[Mapping[str, str]], axis: Axis) -> str:
         sources = "+".join(sorted({r["time_source"] for r in own.values() if r["time_source"]}))
         lines.append([testbed, scheme, *(_latency(own.get(v)) for v in values), sources or "–"])
     header = ["testbed", "scheme", *(axis.show(v) for v in values), "times"]
-    return "Latency in ms: median over the images [95 % interval].\n\n" + tables.markdown(header, lines)
+    return "Latency in ms over the images [95 % interval], as each testbed's own table has it.\n\n" + tables.markdown(
+        header, lines
+    )
 
 
 def _latency(row: Mapping[str, str] | None) -> str:

@@ -7,33 +7,19 @@ are the run's medians for AgileNN, scaled by cycles or symbols. So every figure 
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness import parquet
 from harness.contracts.errors import BenchError
-from harness.store import PARQUET, SAMPLES
+from harness.store import Store
 
 RATES = {"total_270k_ms": 270e3, "total_2m_ms": 2e6, "total_6m_ms": 6e6}  # the paper's Fig 23
-_NEEDED = (
-    "scheme",
-    "status",
-    "warmup",
-    "rate_bps",
-    "network_ms",
-    "payload_bytes",
-    "local_ms",
-    "encode_ms",
-    "remote_ms",
-)
+_NEEDED = ("rate_bps", "network_ms", "payload_bytes", "local_ms", "encode_ms", "remote_ms", "combine_ms")
 _CURE = "make one: python -m harness.sweep bandwidth --out DIR, then give --run DIR"
 
 
@@ -105,9 +91,10 @@ def fit(run: Path) -> Latency:
     """Fit the samples of a bandwidth run.
 
     Raises:
-        BenchError: no such run, or too few samples or rates.
+        BenchError: no such run, a damaged one, or one of too few samples or rates.
     """
-    rows = _rows(run)
+    store = Store.reopen(run)
+    schemes, rows = store.facts().schemes, _rows(store)
     sent = [r for r in rows if r["payload_bytes"]]
     own = [r for r in sent if r["scheme"] == "agilenn"]
     if not own or len({r["rate_bps"] for r in sent}) < 3 or len({r["payload_bytes"] for r in sent}) < 2:
@@ -134,33 +121,13 @@ def fit(run: Path) -> Latency:
         remote_ms=median("remote_ms"),
         samples=len(sent),
         worst=worst,
-        of_weights=_weights(run / "manifest.json"),
+        of_weights=schemes["agilenn"].weights,
     )
 
 
-def _weights(manifest: Path) -> str:
-    try:
-        return str(json.loads(manifest.read_text(encoding="utf-8"))["schemes"]["agilenn"]["weights"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _rows(run: Path) -> list[dict[str, Any]]:
-    path = run / SAMPLES
-    try:
-        if not path.exists() and (run / PARQUET).exists():  # a slim run
-            kept: list[Any] = [r for r in parquet.read(run / PARQUET) if r["status"] == "ok" and not r["warmup"]]
-        else:
-            with path.open(encoding="utf-8", newline="") as f:
-                kept = [r for r in csv.DictReader(f) if r["status"] == "ok" and r["warmup"] == "false"]
-        return [{"scheme": r["scheme"], **_numbers(r)} for r in kept]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError, TypeError) as e:
-        raise BenchError(f"{path} can't be read as samples of a run ({e})", cure=_CURE) from e
-
-
-def _numbers(row: dict[str, Any]) -> dict[str, float]:
-    names: Sequence[str] = (*_NEEDED[3:], "combine_ms")
-    values = {name: float(row[name] or 0.0) for name in names}
-    if not all(math.isfinite(v) for v in values.values()) or values["rate_bps"] <= 0:
-        raise ValueError("a value is not finite")
-    return values
+def _rows(store: Store) -> list[dict[str, Any]]:
+    """Measured samples with what is fitted to; a stage that did not take place counts as 0."""
+    kept = [r for r in store.rows() if r["status"] == "ok" and not r["warmup"]]
+    if any(r["rate_bps"] is None for r in kept):
+        raise BenchError(f"{store.folder} knows no link rate", cure=_CURE)
+    return [{"scheme": r["scheme"]} | {name: float(r[name] or 0.0) for name in _NEEDED} for r in kept]

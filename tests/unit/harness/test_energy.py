@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness import plots, tables
+from harness import plots
 from harness.artefacts import Artefact
 from harness.bringup import Board, State
+from harness.cells import cells
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, Testbed
@@ -137,7 +138,7 @@ def _row(scheme: str, image: int, total: float | None) -> dict[str, Any]:
 
 
 ROWS = [*(_row("agilenn", i, 100.0 + i) for i in range(3)), *(_row("local_only", i, 202.0) for i in range(3))]
-CELLS = tables.cells([*ROWS, _row("agilenn", 3, None)], "rate_bps")
+CELLS = cells([*ROWS, _row("agilenn", 3, None)], "rate_bps")
 
 
 def test_ratios_stand_beside_the_papers() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.cells import cells
 from harness.sweep import outcome
 from harness.sweep.axes import axis
-from harness.tables import cells
 
 
 def _row(image: int, rate: float, total: float | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Schemes side by side: exits weighed by the test set, fronts, splits."""
+"""Schemes side by side: fronts and splits."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 
 from harness import artefacts, registry
 from harness.artefacts import Artefact
+from harness.cells import Accuracy, cells
 from harness.contracts.errors import BenchError
 from harness.contracts.scheme import Scheme
 from harness.store import Store
 from harness.sweep import side_by_side, splits
 from harness.sweep.axes import AXES, axis
-from harness.sweep.expected import expected
-from harness.tables import Accuracy, cells
 
 FACTS: dict[str, Any] = {
     "near": {"title": "Near", "exit_threshold": 2.0, "split": 0, "firmware": {"macs": 3_000_000}},
@@ -48,37 +47,10 @@ def rows_at(rate: float, sent_ms: float) -> list[dict[str, Any]]:
     return far + [row("near", i, rate, 9.0) for i in range(8)]
 
 
-def test_exits_are_weighed_by_the_test_set_and_not_by_the_few_timed_pictures() -> None:
-    cell = next(c for c in cells(rows_at(6e6, 20.5), "rate_bps") if c.scheme == "far")
-    assert cell.statistic == "mean"  # a median would be that of one kind
-    assert cell.latency is not None
-    assert cell.latency.middle == pytest.approx((2 * 4.5 + 6 * 20.5) / 8)
-    e = expected(cell, Accuracy(8000, 10_000, exited=6000))
-    assert (e.exited_ms, e.offloaded_ms, e.exited_share) == (4.5, 20.5, 0.6)
-    assert e.mean_ms == pytest.approx(0.6 * 4.5 + 0.4 * 20.5)
-    assert sum(v for v in e.stages_ms.values() if v is not None) == pytest.approx(e.mean_ms)
-    assert e.payload_bytes == 700
-
-
-def test_an_exit_that_no_timed_picture_took_is_local_and_combine() -> None:
-    sent = [r for r in rows_at(6e6, 20.5) if not r["exited"]]
-    cell = next(c for c in cells(sent, "rate_bps") if c.scheme == "far")
-    assert cell.statistic == "median"
-    e = expected(cell, Accuracy(8000, 10_000, exited=5000))
-    assert (e.exited_ms, e.offloaded_ms) == (4.5, 20.5)
-    assert e.mean_ms == pytest.approx(12.5)
-
-
-def test_where_only_exits_were_timed_nothing_is_made_up() -> None:
-    left = [r for r in rows_at(6e6, 20.5) if r["exited"]]
-    e = expected(cells(left, "rate_bps")[0], Accuracy(8000, 10_000, exited=5000))
-    assert (e.mean_ms, e.offloaded_ms, e.exited_ms) == (None, None, 4.5)
-
-
 @pytest.fixture
 def lines() -> list[dict[str, Any]]:
-    found = cells(rows_at(270e3, 80.5) + rows_at(6e6, 8.5), "rate_bps", ["near", "far"])
     accuracies = {"near": Accuracy(8100, 10_000), "far": Accuracy(8700, 10_000, exited=5000)}
+    found = cells(rows_at(270e3, 80.5) + rows_at(6e6, 8.5), "rate_bps", ["near", "far"], accuracies=accuracies)
     return side_by_side.rows(found, FACTS, accuracies)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from harness import plots, published, tables
+from harness.cells import Accuracy, cells
 from harness.contracts.errors import BenchError
 from harness.measurements import METRICS, metric
-from harness.tables import Accuracy
 
 
 def _row(scheme: str, rate: float, image: int, total: float, **more: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ ROWS = [
 
 
 def test_warmups_and_failures_stay_out_of_medians() -> None:
-    found = {(c.scheme, c.value): c for c in tables.cells(ROWS, "rate_bps")}
+    found = {(c.scheme, c.value): c for c in cells(ROWS, "rate_bps")}
     cell = found["agilenn", 6e6]
     assert cell.latency is not None
     assert (cell.latency.median, cell.latency.n, cell.failed) == (13.5, 6, 1)
@@ -41,7 +41,7 @@ def test_where_some_exit_stages_add_up_and_bytes_are_of_the_sent() -> None:
     rows = [_row("partition", 1e6, i, 20.0) for i in range(2)] + [
         _row("partition", 1e6, i, 16.0, **gone) for i in (2, 3, 4)
     ]
-    (cell,) = tables.cells(rows, "rate_bps")
+    (cell,) = cells(rows, "rate_bps")
     assert cell.statistic == "mean"
     ((_, _, *stages),) = tables.stage_lines([cell], {}, {1e6: "1 Mbit/s"})
     assert stages[2] == "1.60"  # a median would be 0, of those that exit
@@ -50,7 +50,7 @@ def test_where_some_exit_stages_add_up_and_bytes_are_of_the_sent() -> None:
 
 
 def test_the_table_has_every_column_and_the_whole_test_set() -> None:
-    lines = tables.table(tables.cells(ROWS, "rate_bps"), "bandwidth", {"agilenn": Accuracy(8123, 10_000)})
+    lines = tables.table(cells(ROWS, "rate_bps"), "bandwidth", {"agilenn": Accuracy(8123, 10_000)})
     assert len(lines) == 4
     assert set(lines[0]) == set(tables.COLUMNS)
     assert (lines[0]["accuracy"], lines[0]["accuracy_n"]) == (0.8123, 10_000)
@@ -58,7 +58,7 @@ def test_the_table_has_every_column_and_the_whole_test_set() -> None:
 
 
 def test_the_summary_reads_as_a_table() -> None:
-    found = tables.cells(ROWS, "rate_bps")
+    found = cells(ROWS, "rate_bps")
     shown = {1e6: "1 Mbit/s", 6e6: "6 Mbit/s"}
     header, lines = tables.summary(found, {"agilenn": "AgileNN"}, shown, {"agilenn": Accuracy(1, 2)})
     assert header[:3] == ["scheme", "1 Mbit/s", "6 Mbit/s"]
@@ -75,7 +75,7 @@ def test_the_plot_is_written_twice_with_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         written.append(
             plots.latency(
-                tables.cells(ROWS, "rate_bps"),
+                cells(ROWS, "rate_bps"),
                 {"agilenn": "AgileNN", "local_only": "Local only"},
                 axis_title="link rate (bit/s)",
                 values={1e6: "1 Mbit/s", 6e6: "6 Mbit/s"},

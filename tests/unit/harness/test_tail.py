@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness import tables, tail
+from harness import tail
+from harness.cells import cells
 
 from . import runs
 
@@ -16,7 +17,7 @@ TITLES, SHOW = {"agilenn": "AgileNN"}, {6e6: "6 Mbit/s"}
 def _told(latencies: list[float], failed: int = 0, deadline_ms: float | None = None) -> dict[str, Any]:
     rows = [runs.measured(i, i, total_ms=ms) for i, ms in enumerate(latencies)]
     rows += [runs.measured(900 + i, 900 + i, status="failed", total_ms=None) for i in range(failed)]
-    (line,) = tail.rows(tables.cells(rows, "rate_bps"), "bandwidth", deadline_ms)
+    (line,) = tail.rows(cells(rows, "rate_bps"), "bandwidth", deadline_ms)
     return line
 
 

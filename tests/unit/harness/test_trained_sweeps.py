@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
+from harness.journal import Journal
 from harness.paths import REFERENCE
+from harness.sample import Point
+from harness.store import Store
 from harness.sweep.__main__ import main
 from harness.sweep.trained import axes, committed, latency, pareto, rows, show
 from harness.sweep.trained import plan as plans
 from harness.sweep.trained.points import Base, settings_of
+
+from . import runs
 
 PLAN = plans.load()
 
@@ -116,31 +120,20 @@ def test_any_text_is_rows_or_one_line(tmp_path: Path, text: str) -> None:
 
 def run_folder(folder: Path, *, rates: tuple[float, ...] = (270e3, 2e6, 6e6), began: str = "2026-01-01") -> Path:
     """A bandwidth run whose waiting times follow the law that is fitted."""
-    folder.mkdir(parents=True)
-    names = ["scheme", "status", "warmup", "rate_bps", "payload_bytes", "local_ms", "encode_ms", "network_ms"]
-    with (folder / "samples.csv").open("w", newline="") as f:
-        writer = csv.DictWriter(f, [*names, "remote_ms", "combine_ms"])
-        writer.writeheader()
+    store = Store.create(folder)
+    axis = {"name": "bandwidth", "column": "rate_bps", "values": list(rates)}
+    dataset = runs.manifest()["dataset"] | {"name": "cifar10"}
+    store.write_manifest(runs.manifest(axis=axis, dataset=dataset, began_at=began))
+    with closing(Journal(folder)) as journal:
         for rate in rates:
             for scheme, payload in (("agilenn", 900), ("agilenn", 950), ("full_offload", 3088), ("local_only", 0)):
                 network = 4 + 0.002 * payload + (1500 + 8 * payload) * 1e3 / rate if payload else 0.0
                 times = {"local_ms": 2.0, "encode_ms": 0.5, "network_ms": network, "remote_ms": 1.0, "combine_ms": 0.01}
-                common = {
-                    "scheme": scheme,
-                    "status": "ok",
-                    "warmup": "false",
-                    "rate_bps": rate,
-                    "payload_bytes": payload,
-                }
-                writer.writerow(common | times)
-        writer.writerow(common | times | {"status": "failed", "network_ms": ""})
-    facts = {
-        "axis": {"name": "bandwidth"},
-        "dataset": {"name": "cifar10"},
-        "schemes": {"agilenn": {}},
-        "began_at": began,
-    }
-    (folder / "manifest.json").write_text(json.dumps(facts))
+                point = Point(scheme, "cifar10", "compact", "virtual", rate)
+                taken = runs.measured(image=payload, point=point, **times) | {"payload_bytes": payload}
+                journal.append(runs.planned(image=payload, point=point).key, taken)
+        failed = runs.measured(image=0, point=point) | {"status": "failed", "network_ms": None}
+        journal.append(runs.planned(image=1, point=point).key, failed)
     return folder
 
 
@@ -171,8 +164,8 @@ def test_runs_that_latency_can_not_be_fitted_to_are_one_line(tmp_path: Path) -> 
         latency.newest(tmp_path, "cifar10")
     with pytest.raises(BenchError, match="too few"):
         latency.fit(run_folder(tmp_path / "one", rates=(6e6,)))
-    (tmp_path / "one" / "samples.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(BenchError, match="can't be read"):
+    (tmp_path / "one" / "manifest.json").write_text("{}")
+    with pytest.raises(BenchError, match="manifest"):
         latency.fit(tmp_path / "one")
 
 

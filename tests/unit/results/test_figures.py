@@ -20,6 +20,9 @@ from harness.figures.material import Material, gather
 from harness.figures.of_runs import choices_at, ratios
 from harness.figures.training import read_rows
 from harness.paths import REFERENCE
+from harness.recommending import Wanted, options
+from harness.report.page import build
+from harness.store import Store
 
 Make = Callable[..., Path]
 LATENCIES = {
@@ -141,5 +144,10 @@ def test_latency_with_exits_is_that_of_the_whole_test_set_as_the_tables_have_it(
         table = {r["scheme"]: r for r in csv.DictReader(f) if float(r["rate_bps"]) == 6e6}
     drawn = {d.scheme: d.value for d in read_run(run).data if d.metric == "total_ms" and d.x == 6e6}
     assert float(table["partition"]["exited_share"]) > 0.3
+    page = build(Store.reopen(run))
+    asked = Wanted("virtual", "cifar10", 6e6, 0)
+    recommended = {o.scheme: o.latency_ms for o in options([read_run(run)], asked)}
     for scheme, line in table.items():
+        assert recommended[scheme] == drawn[scheme]
+        assert f"{line['title']}, 6 Mbit/s: {drawn[scheme]:.1f} " in page
         assert drawn[scheme] == pytest.approx(float(line["latency_ms"]), abs=1e-3)
