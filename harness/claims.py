@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
         shown.add_row(*line(verdict))
     out.print(shown)
     for command in dict.fromkeys(v.claim.command for v in judged if v.holds is None):
-        out.print(f"not measured yet: {command} --dataset {options.dataset}", markup=False)
+        out.print(f"not measured yet: {command} --dataset {options.dataset}", markup=False, soft_wrap=True)
     if options.out:
         store, stem = Store(options.out), f"claims-{options.dataset}"
         lines = [_record(v) for v in judged]

@@ -24,6 +24,7 @@ from harness.sweep.trained import rows
 from harness.sweep.trained.rows import Row
 
 CLAIMS = RESULTS / "published" / "claims.toml"
+FULL = "full"
 HEADER = ("claim", "published", "ours", "holds?")
 _SHARES = (
     "accuracy",
@@ -173,13 +174,15 @@ def judge(claim: Claim, found: Mapping[str, Sequence[Row]], summaries: Mapping[s
 def load_rows(folders: Sequence[Path], dataset: str, profile: str) -> dict[str, list[Row]]:
     """Rows of the training sweeps by axis; the first folder that has an axis gives it.
 
+    Those of a folder's `full/`, trained for the shipped recipe's whole budget, are there as `full/<axis>`.
+
     Raises:
         BenchError: a file is damaged.
     """
     found: dict[str, list[Row]] = {}
     for folder in folders:
-        for path in sorted(folder.glob(f"*-{dataset}.csv")):
-            axis = path.stem.removesuffix(f"-{dataset}")
+        for path in sorted([*folder.glob(f"*-{dataset}.csv"), *folder.glob(f"{FULL}/*-{dataset}.csv")]):
+            axis = path.relative_to(folder).with_suffix("").as_posix().removesuffix(f"-{dataset}")
             own = [row for row in rows.read(path) if row["profile"] == profile]
             if own and axis not in found:
                 found[axis] = own

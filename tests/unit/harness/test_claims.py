@@ -66,13 +66,24 @@ def test_any_text_is_a_rule_or_refused(rule: str) -> None:
 
 
 def test_shipped_claims_ask_for_what_the_sweeps_give() -> None:
-    known = {*axes.AXES, "alpha"}
+    known = {*axes.AXES, "alpha", f"{method.FULL}/ablation"}
     for claim in read_toml(method.CLAIMS, method.Claims).claim:
         for quantity in claim.quantities.values():
             assert quantity.scheme or quantity.axis in known
-            if quantity.value and quantity.axis in axes.AXES:
-                axis = axes.AXES[quantity.axis]
+            name = quantity.axis.removeprefix(f"{method.FULL}/")
+            if quantity.value and name in axes.AXES:
+                axis = axes.AXES[name]
                 axis.setting(float(quantity.value) if axis.key else quantity.value)
+
+
+def test_rows_of_full_trainings_are_an_axis_of_their_own(tmp_path: Path) -> None:
+    plain = dict.fromkeys(rows.COLUMNS) | {"dataset": "cifar10", "profile": "compact", "axis": "ablation"}
+    plain |= {"value": "x", "recipe_hash": "h"}
+    (tmp_path / "full").mkdir()
+    for name, epochs in (("ablation-cifar10.csv", 3), ("full/ablation-cifar10.csv", 12), ("ablation-svhn.csv", 1)):
+        (tmp_path / name).write_text(rows.text([plain | {"epochs": epochs}]))
+    found = method.load_rows([tmp_path], "cifar10", "compact")
+    assert {axis: own[0]["epochs"] for axis, own in found.items()} == {"ablation": 3, "full/ablation": 12}
 
 
 def test_table_says_what_was_not_measured_and_by_which_command(
