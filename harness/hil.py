@@ -135,7 +135,7 @@ class Hil:
                 self.record.keep(planned, failed(planned, label, str(e)))
             raise
         if self.record:
-            self.record.keep(planned, row)
+            self.record.keep(planned, row, board.testbed.link.certificate if link else None)
         return row
 
 

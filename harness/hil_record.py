@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from harness.contracts.errors import BenchError
+from harness.contracts.link import Certificate
 from harness.doctor.examine import attached
 from harness.doctor.report import Report
 from harness.journal import Journal
+from harness.link.kept import Kept, summaries
 from harness.measurements import METRICS
 from harness.sample import Planned, checked
 from harness.store import Store, now_text
@@ -33,16 +35,24 @@ class SessionRecord:
         self._report = report  # the doctor's, put beside the samples
         self._store: Store | None = None
         self._journal: Journal | None = None
+        self._links: Kept | None = None
 
-    def keep(self, planned: Planned, row: dict[str, Any]) -> None:
-        """A sample is there; it is on disk when this returns. Raises BenchError when it can't be."""
+    def keep(self, planned: Planned, row: dict[str, Any], certificate: Certificate | None = None) -> None:
+        """A sample is there, taken over a link of which this was measured; it is on disk when this returns.
+
+        Raises:
+            BenchError: it can't be written.
+        """
         if self._journal is None:
             self._store = Store.create(self.folder)
             if self._report is not None:
                 self._manifest["doctor"] = attached(self._store, self._report)
             self._store.write_manifest(self._manifest)
             self._journal = Journal(self.folder)
+            self._links = Kept(self._store)
         self._journal.append(planned.key, checked(row))
+        if certificate is not None and self._links is not None:
+            self._links.note(planned.point.point_id, certificate)
 
     def __enter__(self) -> SessionRecord:
         return self
@@ -55,7 +65,8 @@ class SessionRecord:
         self._journal.close()
         self._store.write_samples()
         status = "finished" if kind is None else "stopped"
-        self._store.write_manifest(self._manifest | {"status": status, "ended_at": now_text()})
+        ended = {"status": status, "ended_at": now_text(), "link_certificates": summaries(self._store)}
+        self._store.write_manifest(self._manifest | ended)
 
 
 def saved_folder(name: str, root: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.contracts.link import Certificate, LinkProbe, LinkSpec
 from harness.sample import Planned, Point, row
 
 POINT = Point("agilenn", "tiny", "compact", "virtual", 6e6, clock_hz=216_000_000)
@@ -85,3 +86,15 @@ def manifest(**more: Any) -> dict[str, Any]:
         "broker": "stub",
     }
     return found | more
+
+
+def certificate() -> Certificate:
+    """Of a link of 6 Mbit/s and 2 ms that was measured right."""
+    asked = LinkSpec.symmetric(6e6, 2.0)
+    probe = LinkProbe(
+        way="both", message_bytes=100, rounds=1, n=3, lost=0, ideal_ms=1.0, median_ms=1.1, least_ms=1.0, most_ms=1.2,
+        ok=True,
+    )  # fmt: skip
+    return Certificate(
+        kind="userspace", asked=asked, installed=asked, probes=(probe,), tolerance=0.1, allowance_ms=1.0, verdict="ok"
+    )

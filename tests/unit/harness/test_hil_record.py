@@ -91,6 +91,16 @@ def test_a_saved_session_is_a_run_like_any_other(tmp_path: Path) -> None:
     assert (told["total_ms_source"], told["n"], told["payload_bytes"]) == ("modelled", "8", "500")
 
 
+def test_what_was_measured_of_the_link_is_kept_with_the_session(tmp_path: Path) -> None:
+    with SessionRecord(tmp_path / "run", runs.manifest(kind="hil")) as record:
+        for i, row in enumerate(_rows(10.0, 3)):
+            record.keep(runs.planned(i, i), row, runs.certificate())
+    store = Store.reopen(tmp_path / "run")
+    (told,) = store.facts().link_certificates
+    assert (told["point_id"], told["verdict"], told["probes_right"]) == (runs.POINT.point_id, "ok", 1)
+    assert (store.folder / "certificates.json").is_file()
+
+
 def test_a_session_that_is_slower_than_the_run_named_fails(tmp_path: Path) -> None:
     _kept(tmp_path / "results" / "saved" / "first", 10.0)
     slower = _session(tmp_path, 12.0, "--compare", "first")

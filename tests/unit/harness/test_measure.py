@@ -10,7 +10,6 @@ import pytest
 
 from harness import cli, journal
 from harness.contracts.errors import BenchError
-from harness.contracts.link import Certificate, LinkProbe, LinkSpec
 from harness.link.kept import Kept
 from harness.stand_in import StandInTestbed
 from harness.store import Store
@@ -122,15 +121,7 @@ def test_what_was_measured_of_the_link_stands_in_the_manifest(tmp_path: Path, ma
     store = Store.create(tmp_path / "run")
     jobs = make_jobs([0])
     point = jobs[0].planned.point.point_id
-    asked = LinkSpec.symmetric(6e6, 2.0)
-    probe = LinkProbe(
-        way="both", message_bytes=100, rounds=1, n=3, lost=0, ideal_ms=1.0, median_ms=1.1, least_ms=1.0, most_ms=1.2,
-        ok=True,
-    )  # fmt: skip
-    certificate = Certificate(
-        kind="userspace", asked=asked, installed=asked, probes=(probe,), tolerance=0.1, allowance_ms=1.0, verdict="ok"
-    )
-    Kept(store).note(point, certificate)
+    Kept(store).note(point, runs.certificate())
     _take(tmp_path / "run", make_bench()[0], jobs)
     (told,) = store.facts().link_certificates
     assert (told["point_id"], told["verdict"], told["rate_up_bps"]) == (point, "ok", 6e6)
