@@ -150,8 +150,9 @@ def _data(base: Base, settings: Sequence[Setting]) -> DataSet:
 
 def _budget_note(base: Base, found: Sequence[Row]) -> str:
     b = base.budget
+    pictures = f"{b.max_train:,}" if b.max_train else "all"
     return (
-        f"{FLOAT_NOTE}; {b.max_train:,} training pictures, {b.epochs} + {b.finish_epochs} epochs a point from a shared "
+        f"{FLOAT_NOTE}; {pictures} training pictures, {b.epochs} + {b.finish_epochs} epochs a point from a shared "
         f"warm start; {found[0]['n_test']:,} test pictures, importance on {b.attention_samples:,}"
     )
 
