@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.figures.figure import Figure
 from harness.figures.of_runs import Breakdown, Energy, Front, Latency, Memory
+from harness.figures.of_settings import Settings
 from harness.figures.of_trainings import Curves, Kinds, SplitGrid, Trained
 
 _ACCURACY = ("accuracy", "accuracy")
@@ -27,5 +28,8 @@ FIGURES: tuple[Figure, ...] = (
     Front(),
     Latency("delay"),
     Latency("loss"),
+    Kinds("ablation", "", "", "What is left out", (_ACCURACY, ("skewness", "skewness"))),
+    Settings("pareto", "Settings of AgileNN: accuracy against latency", joined=False),
+    Settings("exit", "Early exit of AgileNN: accuracy against latency", joined=True),
     Trained("rho", "", "", "Accuracy and skewness against rho", "rho", _SKEWNESS),
 )

@@ -98,6 +98,22 @@ def test_a_figure_without_its_data_says_what_it_needs(make_run: Make, tmp_path: 
     assert not list(tmp_path.glob("x.*"))
 
 
+def test_settings_are_drawn_where_their_rows_have_latencies(tmp_path: Path) -> None:
+    header = "dataset,axis,value,accuracy,total_270k_ms,total_2m_ms,total_6m_ms,time_source\n"
+    for axis, extra in (("pareto", ""), ("exit", ",0.87,24,8,7,modelled\n"), ("rho", "")):
+        lines = [f"cifar10,{axis},{v},0.{80 + v},{20 + v},{8 + v},{6 + v},modelled\n" for v in (1, 2)]
+        lines += [f"cifar10,{axis},last{extra}"] if extra else []
+        (tmp_path / f"{axis}-cifar10.csv").write_text(header + "".join(lines))
+    known = gather([], rows=tmp_path)
+    for name in ("agilenn_pareto", "agilenn_exit"):
+        next(f for f in FIGURES if f.name == name).draw(known, "cifar10", tmp_path / name)
+        text = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+        assert "270 kbit/s" in text
+        assert ("Pareto front" in text) is (name == "agilenn_pareto")
+    with pytest.raises(Missing, match="no rows of the exit sweep"):
+        next(f for f in FIGURES if f.name == "agilenn_exit").draw(known, "cifar100", tmp_path / "none")
+
+
 def test_pareto_keeps_what_no_other_beats_in_both() -> None:
     a, b, c, d = (Choice(n, n, ms, acc, "modelled") for n, ms, acc in
                   (("a", 10, 80), ("b", 20, 90), ("c", 15, 79), ("d", 20, 90)))  # fmt: skip
