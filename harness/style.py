@@ -59,5 +59,7 @@ class Line:
 
 def line(scheme: str, index: int) -> Line:
     """Colour and marker of a scheme; `index` decides for schemes that are not ours."""
-    at = _FIXED.get(scheme, (index + 3) % len(_COLOURS))
-    return Line(_COLOURS[at], _MARKERS[at])
+    if scheme in _FIXED:
+        return Line(_COLOURS[_FIXED[scheme]], _MARKERS[_FIXED[scheme]])
+    at, again = (index + 3) % len(_COLOURS), index // len(_COLOURS)  # colours that come again have another marker
+    return Line(_COLOURS[at], _MARKERS[(at + again) % len(_MARKERS)])

@@ -30,7 +30,7 @@ class Settings(Figure):
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
         with draw.page(
-            out, note=f"{training_note(rows)} {_MODEL}", width=2, height=1.05, ncols=len(RATES), sharey=True
+            out, note=f"{training_note(rows)} {_MODEL}", width=2, height=1.3, ncols=len(RATES), sharey=True
         ) as panels:
             for axes, rate in zip(panels, RATES, strict=True):
                 if self._joined:
@@ -44,7 +44,7 @@ class Settings(Figure):
                 if axes is not panels[0]:
                     axes.set_ylabel("")
             if not self._joined:
-                draw.legend(panels[0], columns=5)
+                draw.legend(panels[0], columns=4)
 
 
 def _choice(row: TrainedRow, rate: str) -> front.Choice:

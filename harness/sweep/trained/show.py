@@ -174,24 +174,21 @@ def against_latency(rows: Sequence[Row], *, marked: str, label: str, joined: boo
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     with plt.rc_context(style.RC):
-        figure, panels = plt.subplots(1, len(RATES), figsize=(7.2, 3.2), layout="constrained", sharey=True)
+        figure, panels = plt.subplots(
+            1, len(RATES), figsize=(7.2, 3.2 if joined else 3.8), layout="constrained", sharey=True
+        )
         drawn, other = style.line("agilenn", 0), style.line("", 5)
         for axes, total in zip(panels, RATES, strict=True):
             x, y = [r[total] for r in rows], [100 * r["accuracy"] for r in rows]
             if joined:
                 axes.plot(x, y, color=drawn.colour, marker=drawn.marker, markersize=3)
             else:
-                axes.plot(x, y, color=drawn.colour, marker=drawn.marker, linestyle="none")
                 best = sorted((r[total], 100 * r["accuracy"]) for r in rows if r["value"] in front(rows, total))
-                axes.plot([p[0] for p in best], [p[1] for p in best], color=drawn.colour, linewidth=1.0, linestyle=":")
-                for row in rows:
-                    axes.annotate(
-                        str(row["value"]),
-                        (row[total], 100 * row["accuracy"]),
-                        xytext=(3, 3),
-                        textcoords="offset points",
-                        fontsize=5.5,
-                    )
+                axes.plot([p[0] for p in best], [p[1] for p in best], color="#777777", linewidth=0.8, label="front")
+                for i, row in enumerate(rows):
+                    own = style.line("", i)
+                    where = {"color": own.colour, "marker": own.marker, "linestyle": "none"}
+                    axes.plot([row[total]], [100 * row["accuracy"]], **where, label=str(row["value"]))
             for row in rows:
                 if row["value"] == marked:
                     axes.plot(
@@ -200,15 +197,16 @@ def against_latency(rows: Sequence[Row], *, marked: str, label: str, joined: boo
                         color=other.colour,
                         marker="*",
                         markersize=11,
+                        markerfacecolor=other.colour if joined else "none",
                         linestyle="none",
                         label=label,
                     )
             axes.set_title(HEADS[total][0].removesuffix(" ms"))
             axes.set_xlabel("mean latency (ms)")
-            axes.set_xlim(0, (1.1 if joined else 1.3) * max(x))  # room for names
+            axes.set_xlim(0, 1.1 * max(x))
         panels[0].set_ylabel("accuracy (%)")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", frameon=False)
+        figure.legend(handles, labels, loc="outside upper right", ncols=1 if joined else 5, frameon=False)
         figure.supxlabel(textwrap.fill(note, 150), fontsize=6, color="#444444")
         written = [out.with_suffix(f".{kind}") for kind in ("png", "svg")]
         for path in written:
