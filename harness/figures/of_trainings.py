@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness import registry, style
@@ -12,6 +13,7 @@ from harness.figures.figure import Figure, Missing, beside, pick_scheme, said
 from harness.figures.material import Material
 from harness.figures.training import TrainedRow, as_data
 from harness.sweep.trained.axes import AXES
+from harness.sweep.trained.rows import AT_RUN_TIME
 
 _CHANNELS = 24
 
@@ -35,8 +37,9 @@ class Trained(Figure):
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
         published = pick_scheme(beside(self._key, dataset, self._axis), "agilenn") if self._key else []
         with draw.page(out, note=training_note(rows) + said(published, dataset)) as axes:
-            ours = as_data(rows, "accuracy", metric="accuracy", factor=100.0, title="accuracy", x_column=self._x)
-            lines.lines(axes, ours)
+            for title, own in _by_training(rows).items():
+                ours = as_data(own, "accuracy", metric="accuracy", factor=100.0, title=title, x_column=self._x)
+                lines.lines(axes, [replace(d, scheme=title) for d in ours] if AT_RUN_TIME in title else ours)
             lines.lines(axes, pick(published, "accuracy"), label="accuracy")
             axes.set_xlabel(self._label)
             axes.set_ylabel("accuracy (%)")
@@ -55,17 +58,28 @@ class Trained(Figure):
             draw.legend(axes, handles=handles)
 
 
+def _by_training(rows: Sequence[TrainedRow]) -> dict[str, list[TrainedRow]]:
+    """Rows by how they came about, under a name: trained so, or laid over trained weights."""
+    laid_over = [r for r in rows if r.value.endswith(AT_RUN_TIME)]
+    trained = [r for r in rows if not r.value.endswith(AT_RUN_TIME)]
+    both = {f"accuracy,{AT_RUN_TIME}": laid_over, "accuracy, trained so" if laid_over else "accuracy": trained}
+    return {title: own for title, own in both.items() if own}
+
+
 def training_note(rows: Sequence[TrainedRow]) -> str:
     """The budget of trained rows, in words."""
     columns = [r.columns for r in rows]
-    epochs = sorted({c.get("epochs", "") for c in columns} - {""})
-    samples = sorted({c.get("samples", "") for c in columns} - {""})
+    trained = [r.columns for r in rows if not r.value.endswith(AT_RUN_TIME)]
+    epochs = sorted({c.get("epochs", "") for c in trained} - {""})
+    samples = sorted({c.get("samples", "") for c in trained} - {""})
     n = sorted({c.get("n_test", "") for c in columns} - {""})
     parts = []
     if epochs and samples:
         parts.append(
             f"Each point: {' or '.join(epochs)} epochs of {' or '.join(samples)} pictures from one warm start."
         )
+    if len(trained) < len(rows):
+        parts.append("At run time: the committed weights, their codebook made coarser.")
     if n:
         parts.append(f"Accuracy on {' or '.join(n)} test pictures.")
     return " ".join(parts)

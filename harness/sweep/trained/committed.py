@@ -23,7 +23,7 @@ from harness.contracts.errors import BenchError
 from harness.sweep.trained import rows
 from harness.sweep.trained.latency import Latency
 from harness.sweep.trained.points import payload_figures, settings_of
-from harness.sweep.trained.rows import Row
+from harness.sweep.trained.rows import AT_RUN_TIME, Row
 
 if TYPE_CHECKING:
     from baselines.recipe import AgileNNRecipe
@@ -144,7 +144,7 @@ def compression(weights: Weights, levels: Sequence[int] = (2, 3, 4, 6, 8)) -> li
         symbols = groups[test.symbols]
         remote = test.remote if n == d.n_symbols else _remote(weights.artefact, centroids).infer_batch(symbols)
         coarse = Halves(test.local, remote, symbols, test.payload, test.labels)
-        row = weights.row("compression", f"{n} at run time") | {"centroids": n, "n_test": len(test.labels)}
+        row = weights.row("compression", f"{n}{AT_RUN_TIME}") | {"centroids": n, "n_test": len(test.labels)}
         found.append(row | coarse.accuracies(d.alpha) | payload_figures(symbols, n, values))
     return found
 

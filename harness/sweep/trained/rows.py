@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _TEXTS = ("dataset", "profile", "axis", "value", "method", "ordering", "recipe_hash", "source")
 _WHOLE = ("k", "centroids", "seed", "n_validation", "n_test", "n_attention", "epochs", "samples", "cycles", "macs")
+AT_RUN_TIME = " at run time"  # ends the value of a row whose setting was not trained but laid over trained weights
 _SETTING = (
     "profile", "axis", "value", "k", "rho", "lambda", "temperature", "centroids", "method", "ordering", "seed",
 )  # fmt: skip

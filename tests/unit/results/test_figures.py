@@ -98,6 +98,22 @@ def test_a_figure_without_its_data_says_what_it_needs(make_run: Make, tmp_path: 
     assert not list(tmp_path.glob("x.*"))
 
 
+def test_what_was_trained_and_what_was_laid_over_weights_are_two_lines(tmp_path: Path) -> None:
+    lines = ["dataset,axis,value,accuracy,compression,epochs,samples,n_test\n"]
+    lines += [f"cifar10,compression,{n}{kind},0.8{n},{50 - n},{e},{s},10000\n" for n in (2, 4)
+              for kind, e, s in (("", 3, 12800), (" at run time", 12, ""))]  # fmt: skip
+    (tmp_path / "compression-cifar10.csv").write_text("".join(lines))
+    figure = next(f for f in FIGURES if f.name == "agilenn_compression")
+    figure.draw(gather([], rows=tmp_path), "cifar10", tmp_path / "x")
+    text = (tmp_path / "x.svg").read_text(encoding="utf-8")
+    for said in (
+        "accuracy, at run time (measured)",
+        "accuracy, trained so (measured)",
+        "Each point: 3 epochs of 12800",
+    ):
+        assert said in text
+
+
 def test_settings_are_drawn_where_their_rows_have_latencies(tmp_path: Path) -> None:
     header = "dataset,axis,value,accuracy,total_270k_ms,total_2m_ms,total_6m_ms,time_source\n"
     for axis, extra in (("pareto", ""), ("exit", ",0.87,24,8,7,modelled\n"), ("rho", "")):
