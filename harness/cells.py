@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import stats
 from harness.measurements import METRICS
 from harness.stats import Interval, Statistic
+
+if TYPE_CHECKING:
+    from harness.manifest import Manifest
 
 # What an exit does not do. The rest of the stages, local network and combining, is the same for every picture.
 _OF_SENDING = (
@@ -24,6 +27,7 @@ _OF_SENDING = (
 )
 _KEPT = ("local", "combine")
 _SUMS = {"total_ms": [f"{stage}_ms" for stage in _KEPT], "energy_uj": [f"energy_{stage}_uj" for stage in _KEPT]}
+_OF_ALL = tuple(name for parts in _SUMS.values() for name in parts)
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,7 @@ class Cell:
         if not self._weighted:
             of = stats.median if self.statistic == "median" else stats.mean
             return of(_values(self.rows, metric))
-        left, sent, share = stats.mean(self.left(metric)), stats.mean(self.sent(metric)), self.test_exits or 0.0
-        return None if left is None or sent is None else share * left + (1 - share) * sent
+        return self._together(self.left(metric), self.sent(metric))
 
     def sent(self, metric: str) -> list[float]:
         """The values of a metric of the timed pictures that did not exit."""
@@ -117,16 +120,19 @@ class Cell:
         if metric in _SUMS:
             parts = [self.sent(name) for name in _SUMS[metric]]
             return [sum(each) for each in zip(*parts, strict=True)] if len(set(map(len, parts))) == 1 else []
-        return self.sent(metric) if metric in {name for sums in _SUMS.values() for name in sums} else []
+        return self.sent(metric) if metric in _OF_ALL else []
 
     def late_share(self, deadline_ms: float) -> float | None:
         """Share of the pictures over a deadline, exits weighted as in `middle`; None where nothing can be told."""
         if not self._weighted:
             return stats.mean([ms > deadline_ms for ms in _values(self.rows, "total_ms")])
-        kinds = self.left("total_ms"), self.sent("total_ms")
-        left, sent = (stats.mean([ms > deadline_ms for ms in kind]) for kind in kinds)
-        share = self.test_exits or 0.0
-        return None if left is None or sent is None else share * left + (1 - share) * sent
+        left, sent = ([ms > deadline_ms for ms in kind] for kind in (self.left("total_ms"), self.sent("total_ms")))
+        return self._together(left, sent)
+
+    def _together(self, left: Sequence[float], sent: Sequence[float]) -> float | None:
+        """The mean of both kinds, weighted by the test set; None where one of them is not known."""
+        one, other, share = stats.mean(left), stats.mean(sent), self.test_exits or 0.0
+        return None if one is None or other is None else share * one + (1 - share) * other
 
     def repeated_share(self) -> float | None:
         """Share of the samples in which TCP sent a segment again; None where the testbed can't tell."""
@@ -139,15 +145,28 @@ class Cell:
         return "+".join(sorted({str(r[column]) for r in self.rows if r.get(column)}))
 
 
+def accuracies_of(facts: Manifest) -> dict[str, Accuracy]:
+    """What a run's manifest tells of the whole test set, by scheme."""
+    return {name: Accuracy(a.right, a.n, a.exited) for name, a in facts.accuracy.items()}
+
+
 def rule(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
     """What the middles of these cells are, for a caption."""
+    exits = rule_of_exits(found, ours=ours)
+    return f"{ours} over the pictures" + (f"; {exits}" if exits else "")
+
+
+def rule_of_exits(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
+    """What they are where pictures exit early; nothing where none does."""
     kinds = {c.statistic for c in found}
-    said = f"{ours} over the pictures"
     if "weighted mean" in kinds:
-        said += "; where pictures exit early, the mean weighted by the share of the whole test set that exits"
-    elif "mean" in kinds and ours != "mean":
-        said += "; where some of the timed pictures exit early, their mean"
-    return said
+        return "where pictures exit early, the mean weighted by the share of the whole test set that exits"
+    return "where some of the timed pictures exit early, their mean" if "mean" in kinds and ours != "mean" else ""
+
+
+def sources(found: Sequence[Cell], metric: str) -> list[str]:
+    """Where the values of a metric come from in any of these cells, sorted."""
+    return sorted({source for cell in found for source in cell.source(metric).split("+") if source})
 
 
 def _values(rows: Sequence[Mapping[str, Any]], metric: str) -> list[float]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness import stats
-from harness.cells import Cell
+from harness.cells import Cell, sources
 from harness.contracts.errors import BenchError
 from harness.figures.datum import RunData
 
@@ -101,14 +101,13 @@ def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
     late = None
     if wanted.deadline_ms is not None and not interpolated:
         late = next(c for c in own if _same(c.value, wanted.rate_bps)).late_share(wanted.deadline_ms)
-    sources = {source for c in own for source in c.source("total_ms").split("+")}
     low, _ = stats.share_interval(accuracy["right"], accuracy["n"]) or (0.0, 1.0)
     setting = f"codec {facts['codec']}, alpha {facts['alpha']:g}"
     if facts["exit_threshold"] <= 1:
         setting += f", exit at {facts['exit_threshold']:g}"
     return Option(
         scheme, str(facts["title"]), f"{setting}, weights {str(facts['weights'])[:8]}", latency, late,
-        100 * accuracy["share"], 100 * low, energy, interpolated, "+".join(sorted(sources)), str(run.folder),
+        100 * accuracy["share"], 100 * low, energy, interpolated, "+".join(sources(own, "total_ms")), str(run.folder),
         str(run.manifest.get("ended_at") or ""),
     )  # fmt: skip
 

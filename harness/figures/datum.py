@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import published as papers
-from harness.cells import Accuracy, Cell, cells
+from harness.cells import Accuracy, Cell, accuracies_of, cells
 from harness.contracts.errors import BenchError
 from harness.measurements import ENERGY_METRICS, METRICS
 from harness.stats import share_interval
@@ -80,18 +80,18 @@ def read_run(folder: Path) -> RunData:
         BenchError: no run there, a damaged one, or one without a single measured sample.
     """
     store = Store.reopen(folder)
-    manifest, rows = store.manifest(), store.rows()
+    facts, rows = store.facts(), store.rows()
+    manifest = facts.model_dump(mode="json")
     try:
         axis, column = str(manifest["axis"]["name"]), str(manifest["axis"]["column"])
         dataset, testbed = str(manifest["dataset"]["name"]), str(manifest["testbed"]["name"])
-        schemes = {str(name): dict(facts) for name, facts in manifest["schemes"].items()}
+        schemes = {str(name): dict(told) for name, told in manifest["schemes"].items()}
     except (KeyError, TypeError, AttributeError) as e:
         raise BenchError(f"{folder} is no sweep's run ({e} is missing in its manifest)", cure="give a sweep's") from e
     found: list[Datum] = []
     known = AXES.get(axis)
-    accuracy = manifest.get("accuracy") or {}
-    shares = {n: Accuracy(int(a["right"]), int(a["n"]), int(a.get("exited", 0))) for n, a in accuracy.items()}
-    grouped = cells(rows, column, list(schemes), known.statistic if known else "median", shares)
+    accuracies = accuracies_of(facts)
+    grouped = cells(rows, column, list(schemes), known.statistic if known else "median", accuracies)
     for cell in grouped:
         title = str(schemes.get(cell.scheme, {}).get("title", cell.scheme))
         for name in ("total_ms", *_BY_STAGE, *ENERGY_METRICS):
@@ -107,17 +107,17 @@ def read_run(folder: Path) -> RunData:
             )  # fmt: skip
     if not found:
         raise BenchError(f"{folder} has no measured sample", cure="finish it with --resume")
-    found += _of_schemes(dataset, testbed, schemes, accuracy)
+    found += _of_schemes(dataset, testbed, schemes, accuracies)
     return RunData(folder, manifest, tuple(found), tuple(rows), tuple(grouped))
 
 
 def _of_schemes(
-    dataset: str, testbed: str, schemes: dict[str, dict[str, Any]], accuracy: dict[str, dict[str, Any]]
+    dataset: str, testbed: str, schemes: dict[str, dict[str, Any]], accuracies: dict[str, Accuracy]
 ) -> Iterable[Datum]:
     for name, facts in schemes.items():
         title = str(facts.get("title", name))
-        if name in accuracy:
-            right, n = int(accuracy[name]["right"]), int(accuracy[name]["n"])
+        if name in accuracies:
+            right, n = accuracies[name].right, accuracies[name].n
             low, high = share_interval(right, n) or (None, None)
             yield Datum(
                 dataset, name, title, "accuracy", "%", "", NOWHERE, 100 * (right / n), "measured",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import cli, style
 from harness.figures import draw, front
 from harness.figures.figure import Figure, Missing
 from harness.figures.material import Material
@@ -11,7 +12,6 @@ from harness.figures.of_trainings import training_note
 from harness.figures.training import TrainedRow
 from harness.sweep.trained.latency import RATES
 
-_TITLES = {"total_270k_ms": "270 kbit/s", "total_2m_ms": "2 Mbit/s", "total_6m_ms": "6 Mbit/s"}
 _MODEL = "Latency modelled: fitted to the bandwidth run (docs/agilenn.md)."
 
 
@@ -29,18 +29,21 @@ class Settings(Figure):
         rows = [r for r in material.rows(self._axis, dataset) if all(r.number(n) for n in ("accuracy", *RATES))]
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
+        own = style.line("agilenn", 0)
         with draw.page(
             out, note=f"{training_note(rows)} {_MODEL}", width=2, height=1.3, ncols=len(RATES), sharey=True
         ) as panels:
             for axes, rate in zip(panels, RATES, strict=True):
                 if self._joined:
                     found = sorted((r.number(rate) or 0.0, 100 * (r.number("accuracy") or 0.0)) for r in rows)
-                    axes.plot([x for x, _ in found], [y for _, y in found], "o-", color="#0072B2", markersize=3)
+                    axes.plot(
+                        [x for x, _ in found], [y for _, y in found], f"{own.marker}-", color=own.colour, markersize=3
+                    )
                     axes.set_xlabel("mean latency (ms)")
                     axes.set_ylabel("accuracy (%)")
                 else:
                     front.draw_front(axes, [_choice(r, rate) for r in rows])
-                axes.set_title(_TITLES[rate])
+                axes.set_title(cli.rate_text(RATES[rate]))
                 if axes is not panels[0]:
                     axes.set_ylabel("")
             if not self._joined:

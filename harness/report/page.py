@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import published as papers
 from harness import style, tables
-from harness.cells import Accuracy, Cell, cells, rule
+from harness.cells import Accuracy, Cell, accuracies_of, cells, rule
 from harness.figures.front import Choice, pareto
 from harness.figures.of_runs import WIFI_BPS
 from harness.manifest import Manifest
@@ -36,7 +36,7 @@ def build(store: Store, *, live: bool = False) -> str:
     rows = store.rows()
     axis = axes.axis(facts.axis.name if facts.axis else "none")
     titles = {name: scheme.title for name, scheme in facts.schemes.items()}
-    accuracies = {name: Accuracy(a.right, a.n, a.exited) for name, a in facts.accuracy.items()}
+    accuracies = accuracies_of(facts)
     found = cells(rows, axis.column, list(titles), axis.statistic, accuracies)
     note = f"Times {facts.testbed.time_source} on {facts.testbed.title}"
     note += f" ({facts.testbed.remarks})." if facts.testbed.remarks else "."

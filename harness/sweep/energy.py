@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import plots, table_files
-from harness.cells import Cell, rule
+from harness.cells import Cell, rule, sources
 from harness.measurements import ENERGY_METRICS
 from harness.power.ratios import energy_ratios
 from harness.published import Value
@@ -89,9 +89,8 @@ def rows(found: Sequence[Cell], axis: str, published: Sequence[Value]) -> list[d
 
 def energy_note(found: Sequence[Cell]) -> str:
     """What the energies are."""
-    sources = sorted({s for cell in found for s in cell.source("energy_uj").split("+") if s})
     rails = sorted({str(r["energy_rail"]) for cell in found for r in cell.rows if r.get("energy_rail")})
-    kind = " and ".join(sources) or "none"
+    kind = " and ".join(sources(found, "energy_uj")) or "none"
     return (
         f"Energy {kind}; rail: {'; '.join(rails) or 'unknown'}; idle not subtracted; the remote service is part of the "
         "waiting. Compare ratios, not joules (docs/power.md)."

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import plots, stability, stats, table_files, tables, tail
-from harness.cells import Accuracy, Cell, cells, rule
+from harness.cells import Accuracy, Cell, cells, rule, rule_of_exits, sources
 from harness.contracts.testbed import TestbedDescription
 from harness.measurements import STAGES
 from harness.published import Value
@@ -75,10 +75,9 @@ def write(
 
 def time_note(found: Sequence[Cell], testbed: TestbedDescription) -> str:
     """What the times are and how far they can be trusted."""
-    sources = sorted({s for cell in found for s in cell.source("total_ms").split("+") if s})
-    kind = " and ".join(sources) or testbed.time_source
+    kind = " and ".join(sources(found, "total_ms")) or testbed.time_source
     error = f" ({testbed.remarks})" if testbed.remarks else ""
-    mixed = rule(found).partition("; ")[2]
+    mixed = rule_of_exits(found)
     mean = f" {mixed[0].upper()}{mixed[1:]}." if mixed else ""
     return f"Times {kind} on {testbed.title}{error}.{mean}"
 
