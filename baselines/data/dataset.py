@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from baselines.atomic import replacing
 from harness.contracts.errors import BenchError
+from harness.contracts.files import replacing
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from baselines.atomic import replacing
 from baselines.networks import block_text, chain, decoder, mobilenet, residual
 from baselines.networks.folding import Weights, assign
 from harness.contracts.errors import BenchError
+from harness.contracts.files import replacing
 
 FORMAT = 1
 _CURE = "restore the weights, or train them: python -m harness.train"

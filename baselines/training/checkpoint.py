@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from baselines.atomic import replacing
 from harness.contracts.errors import BenchError
+from harness.contracts.files import replacing
 
 
 def save(path: Path, variables: list[Any], state: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from keras import ops
 
 from baselines.data import DataSet, resized, train_validation_split
-from baselines.recipe import Recipe
+from baselines.recipes.recipe import Recipe
 from baselines.training import backend
 from baselines.training.augment import augment, to_unit
 from baselines.training.descent import DescentJob, sgd

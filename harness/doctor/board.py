@@ -6,19 +6,20 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import artefacts, locks
-from harness.artefacts import Artefact
-from harness.bringup import BoardSettings
+from harness.artefacts import artefacts
+from harness.artefacts.artefacts import Artefact
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.testbed import Testbed
-from harness.device import BOARD, EMULATED, Device
+from harness.device.bringup import BoardSettings
+from harness.device.device import BOARD, EMULATED, Device
+from harness.device.messages import Info, config_tlvs, radio_tlvs
 from harness.doctor import clocks
 from harness.doctor.clocks import Drift, Stopwatch, Wait
 from harness.doctor.report import Finding
-from harness.lab import Lab
-from harness.messages import Info, config_tlvs, radio_tlvs
+from harness.host import locks
+from harness.lab.lab import Lab
 
 # Where a device can tell, its text after CONNECT says so: "associated rssi=-52 channel=6".
 _RADIO = re.compile(r"rssi=(-?\d{1,3})\b(?:.*?channel=(\d{1,3})\b)?")

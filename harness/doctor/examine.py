@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import artefacts, lab, registry
-from harness.artefacts import Artefact
+from harness.artefacts import artefacts
+from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.testbed import Testbed
 from harness.doctor import board, clocks, host, link, network, probe
 from harness.doctor.report import Finding, Report, guarded
 from harness.edge import elsewhere
-from harness.lab import Lab
-from harness.labfile import LabSetup
-from harness.provenance import file_sha256
-from harness.store import Store
+from harness.host import registry
+from harness.lab import lab
+from harness.lab.lab import Lab
+from harness.lab.labfile import LabSetup
+from harness.runs.provenance import file_sha256
+from harness.runs.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ def _edge(setup: LabSetup, up: Lab) -> list[Finding]:
 
 def _image(testbed: Testbed) -> Path | None:
     """An image for the testbed: of a scheme that offloads where there is one, since its device waits for a reply."""
-    from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
+    from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
 
     chosen = _artefact()
     return None if chosen is None else build(chosen.folder, testbed.description.target)

@@ -6,10 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from harness import discovery
-from harness.broker import find_mosquitto
+from harness.broker.managed import find_mosquitto
 from harness.doctor.report import Finding
-from harness.labfile import LabSetup
+from harness.lab import discovery
+from harness.lab.labfile import LabSetup
 
 _NET_ADMIN = 12  # capabilities(7), CAP_NET_ADMIN
 _LEAST_FREE_BYTES = 1 << 30

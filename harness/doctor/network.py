@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import paho.mqtt.client as paho
 
-from harness import mqtt
+from harness.broker import mqtt
+from harness.broker.given import try_connect
+from harness.broker.mqtt import BrokerAddress
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
 from harness.doctor.report import Finding
-from harness.given_broker import try_connect
-from harness.lab import Lab
-from harness.mqtt import BrokerAddress
+from harness.lab.lab import Lab
 
 SIZES_BYTES = (100, 1000, 10_000)
 _ROUNDS = 15

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.contracts.errors import BenchError
-from harness.store import now_text
+from harness.runs.store import now_text
 
 Status = Literal["pass", "warn", "fail", "skip"]
 REPORT_VERSION = 1

@@ -17,10 +17,10 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
-from harness import mqtt
+from harness.broker import mqtt
+from harness.broker.mqtt import BrokerAddress
 from harness.contracts.errors import BenchError
 from harness.edge.launch import Calibrated
-from harness.mqtt import BrokerAddress
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from harness.broker.mqtt import BrokerAddress
 from harness.contracts.errors import BenchError
-from harness.mqtt import BrokerAddress
-from harness.processes import inherited_path
+from harness.host.processes import inherited_path
 
 log = logging.getLogger(__name__)
 

@@ -15,28 +15,29 @@ from typing import Any
 
 import numpy as np
 
-from harness import lab, registry
-from harness.artefacts import Artefact
-from harness.bringup import Board
+from harness.artefacts.artefacts import Artefact
 from harness.contracts.attachment import Attachment
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
 from harness.contracts.probe import PowerTimeline
-from harness.device import Device, Patience
+from harness.device.bringup import Board
+from harness.device.device import Device, Patience
+from harness.device.messages import config_tlvs
+from harness.device.stand_in import CLOCK_HZ, StandInDevice, StandInPort, StandInTestbed
 from harness.doctor import board as doctor_board
 from harness.doctor import clocks
 from harness.faults.noise import NoisyPort
 from harness.faults.scene import SCHEME, At, Scene
-from harness.messages import config_tlvs
+from harness.host import registry
+from harness.lab import lab
+from harness.measure.inference_energy import measure_with_energy
 from harness.power.meter import ProbeMeter
 from harness.power.ppk2 import Ppk2Options, Ppk2Probe
 from harness.power.ppk2_words import RATE_HZ
 from harness.power.sampling import MeasuredEnergy
 from harness.power.standins.ppk2 import Ppk2Faults, StandinPpk2
-from harness.sample import Planned, Point
-from harness.sample_energy import measure_with_energy
-from harness.stand_in import CLOCK_HZ, StandInDevice, StandInPort, StandInTestbed
+from harness.runs.sample import Planned, Point
 
 _QUICK = Patience(timeout_s=0.15, attempts=40, hello_s=0.15, hello_attempts=40, infer_s=0.4, infer_attempts=40)
 

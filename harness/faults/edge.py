@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import paho.mqtt.client as paho
 
-from harness import mqtt, processes
+from harness.broker import mqtt
 from harness.contracts.description import load_description, weights_u32
 from harness.edge.server import EdgeServer, Served
+from harness.host import processes
 
 PASSWORD_VARIABLE = "AGILENN_MQTT_PASSWORD"
 
@@ -49,7 +50,7 @@ class FixedModel:
 
 def main(argv: list[str]) -> int:
     """Serve until killed, or until the parent is gone."""
-    from testbeds.firmware.hostlib import codec_library  # noqa: PLC0415 - compiles the C codecs at first use
+    from testbeds.firmware.host.hostlib import codec_library  # noqa: PLC0415 - compiles the C codecs at first use
 
     processes.die_with_parent()
     broker, user, root, folder, classes, delay_ms = argv

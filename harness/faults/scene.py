@@ -18,19 +18,22 @@ from typing import Any
 
 import numpy as np
 
-from harness import artefacts, broker, registry, services
-from harness.bringup import BoardSettings
+from harness.artefacts import artefacts
+from harness.artefacts.images import Images
+from harness.broker import managed as broker
+from harness.broker.given import GivenBroker, try_connect
+from harness.broker.mqtt import BrokerAddress
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
+from harness.device.bringup import BoardSettings
+from harness.edge import services
 from harness.faults.edge import PASSWORD_VARIABLE, logits
 from harness.faults.proxy import Proxy
-from harness.given_broker import GivenBroker, try_connect
-from harness.images import Images
-from harness.lab import BoardKind, Lab
-from harness.labfile import BrokerSection, LabFile, LabSetup
-from harness.mqtt import BrokerAddress
-from harness.processes import inherited_path
-from harness.sample import Planned, Point
+from harness.host import registry
+from harness.host.processes import inherited_path
+from harness.lab.lab import BoardKind, Lab
+from harness.lab.labfile import BrokerSection, LabFile, LabSetup
+from harness.runs.sample import Planned, Point
 from harness.sweep.runner import Bench, Job, Watcher, run
 
 CLASSES = 4
@@ -69,7 +72,7 @@ class OwnBroker:
         orders: dict[str, Any] = {"program": broker.find_mosquitto(), "host": a.host, "port": a.port, "user": a.user}
         orders |= {"password": a.password, "folder": folder}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.broker_process"],
+            [sys.executable, "-m", "harness.broker.keeper"],
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": inherited_path()},
@@ -159,7 +162,7 @@ class Scene:
         self._held.close()
 
     def _open(self) -> None:
-        from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
+        from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
 
         folder = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="agilenn-faults-")))
         scheme = folder / SCHEME

@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Sequence
 
-from harness import locks
 from harness.contracts.errors import BenchError
 from harness.contracts.link import Certificate, Link, LinkProbe, LinkSpec
+from harness.host import locks
 from harness.link import leftovers, netem, offloads
 from harness.link.certificate import ROUNDS, certify, judged
 from harness.link.commands import Commands

@@ -13,8 +13,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness import locks
 from harness.contracts.errors import BenchError
+from harness.host import locks
 from harness.link import netem, offloads
 from harness.link.commands import Commands
 

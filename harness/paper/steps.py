@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
-from harness.manifest import MANIFEST
-from harness.store import Store
-from harness.sweep import axes
+from harness.measure import axes
+from harness.runs.manifest import MANIFEST
+from harness.runs.store import Store
 
 _AXES = (  # with what to add to each
     ("bandwidth", ("--energy",)),

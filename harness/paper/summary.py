@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import tables
-from harness.comparison import claims, method
-from harness.figures.datum import Datum, RunData, at, pick
-from harness.figures.front import pareto
-from harness.figures.material import Material
-from harness.figures.of_runs import FRONT_RATES, WIFI_BPS, choices_at
-from harness.measurements import STAGES
+from harness.analysis.comparison import claims, method
+from harness.analysis.datum import Datum, RunData, at, pick
+from harness.analysis.material import Material
+from harness.runs.measurements import STAGES
+from harness.show import tables
+from harness.show.figures.front import pareto
+from harness.show.figures.of_runs import FRONT_RATES, WIFI_BPS, choices_at
 
 
 def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path, *, profile: str) -> str:

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 from serial.tools import list_ports
 
-from harness import registry
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import PowerProbe
 from harness.contracts.toml import Strict
+from harness.host import registry
 from harness.power.ina import InaOptions, InaProbe
 from harness.power.joulescope import JoulescopeOptions, JoulescopeProbe
 from harness.power.lpm01a import Lpm01aOptions, Lpm01aProbe

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from harness import published as papers
-from harness import style, tables
-from harness.cells import Accuracy, Cell, accuracies_of, cells, rule
-from harness.figures.front import Choice, pareto
-from harness.figures.of_runs import WIFI_BPS
-from harness.manifest import Manifest
-from harness.measurements import STAGES
-from harness.report import markup, svg, timeline
+from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells, rule
+from harness.measure import axes
+from harness.measure.axes import Axis
+from harness.report import markup, outcome, svg, timeline
 from harness.report.markup import Markup, tag, text
-from harness.store import Store
-from harness.sweep import axes, outcome
-from harness.sweep.axes import Axis
+from harness.runs import published as papers
+from harness.runs.manifest import Manifest
+from harness.runs.measurements import STAGES
+from harness.runs.store import Store
+from harness.show import style, tables
+from harness.show.figures.front import Choice, pareto
+from harness.show.figures.of_runs import WIFI_BPS
 
 _MOST_ERRORS = 20
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.contracts.errors import BenchError
 from harness.report.markup import text
 from harness.report.page import build
-from harness.store import Store
+from harness.runs.store import Store
 
 LOOPBACK = "127.0.0.1"
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.images import Images
-from harness.provenance import file_sha256, provenance
-from harness.sample import Point
-from harness.store import now_text
-from harness.sweep.axes import Setting
+from harness.artefacts.images import Images
+from harness.measure.axes import Setting
+from harness.runs.provenance import file_sha256, provenance
+from harness.runs.sample import Point
+from harness.runs.store import now_text
 from harness.sweep.plan import Plan
 from harness.sweep.prepare import Ground
 
@@ -79,7 +79,7 @@ def manifest(
 
 def firmware_facts(image: Path) -> dict[str, Any]:
     """What the manifest says of an image: its hash, compiler, kernel variant and sizes."""
-    from testbeds.firmware.build import read_record  # noqa: PLC0415
+    from testbeds.firmware.toolchain.build import read_record  # noqa: PLC0415
 
     record = read_record(image)
     kept: dict[str, Any] = {

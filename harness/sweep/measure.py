@@ -13,18 +13,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from harness import accuracy, journal
-from harness.cells import Accuracy
+from harness.analysis.cells import Accuracy
+from harness.artefacts import accuracy
+from harness.artefacts.images import Images
 from harness.contracts.errors import BenchError
-from harness.images import Images
-from harness.journal import Journal
-from harness.link import kept as certificates
-from harness.manifest import MANIFEST
-from harness.manifest import checked as checked_manifest
-from harness.sample import Planned, checked
-from harness.store import PARQUET, Store, now_text
+from harness.measure.axes import Axis
+from harness.runs import certificates, journal
+from harness.runs.journal import Journal
+from harness.runs.manifest import MANIFEST
+from harness.runs.manifest import checked as checked_manifest
+from harness.runs.sample import Planned, checked
+from harness.runs.store import PARQUET, Store, now_text
 from harness.sweep import prepare
-from harness.sweep.axes import Axis
 from harness.sweep.prepare import Ground
 from harness.sweep.repeat import Enough, Procedure
 from harness.sweep.runner import Bench, Job, Watcher, run

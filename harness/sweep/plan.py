@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.contracts.errors import BenchError
-from harness.sample import Planned, Point
+from harness.runs.sample import Planned, Point
 
 MOST_IMAGES = 10_000
 

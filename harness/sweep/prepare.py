@@ -7,21 +7,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness import images, locks, registry
-from harness.artefacts import Artefact
+from harness.artefacts import images
+from harness.artefacts.artefacts import Artefact
+from harness.artefacts.images import Images
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
 from harness.contracts.scheme import Scheme
 from harness.contracts.testbed import Testbed, TestbedDescription
-from harness.images import Images
-from harness.lab import BoardKind, many
-from harness.labfile import EMPTY, LabSetup
-from harness.pinned import Pinned
+from harness.host import locks, registry
+from harness.lab.lab import BoardKind, many
+from harness.lab.labfile import EMPTY, LabSetup
+from harness.measure.axes import Axis, Setting
+from harness.measure.inference_energy import check_link, meter_for
+from harness.measure.pinned import Pinned
 from harness.power.sampling import EnergyMeter
-from harness.provenance import file_sha256
-from harness.sample import Planned, Point
-from harness.sample_energy import check_link, meter_for
-from harness.sweep.axes import Axis, Setting
+from harness.runs.provenance import file_sha256
+from harness.runs.sample import Planned, Point
 from harness.sweep.plan import Plan
 from harness.sweep.runner import Job
 
@@ -122,14 +123,14 @@ def firmware(ground_: Ground) -> dict[str, Path]:
     Raises:
         BenchError: no compiler, an operator that the generator lacks, code that does not fit.
     """
-    from testbeds.firmware.build import build  # noqa: PLC0415 - found late, like every testbed
+    from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
 
     return {name: build(a.folder, ground_.testbed.target) for name, a in ground_.artefacts.items()}
 
 
 def library(artefact: Artefact) -> Path:
     """The host build of an artefact's firmware. Raises as `firmware`."""
-    from testbeds.firmware.build import build  # noqa: PLC0415
+    from testbeds.firmware.toolchain.build import build  # noqa: PLC0415
 
     return build(artefact.folder, "host")
 

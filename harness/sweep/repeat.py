@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness import stats
+from harness.analysis import stats
 from harness.contracts.errors import BenchError
-from harness.sample import Planned
+from harness.runs.sample import Planned
 
 DEFAULT_SHARE = 0.05
 DEFAULT_MOST = 100

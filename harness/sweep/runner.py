@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.artefacts import Artefact
-from harness.bringup import Board, State
+from harness.artefacts.artefacts import Artefact
+from harness.artefacts.images import Images
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.link import Certificate, LinkSpec
 from harness.contracts.testbed import Testbed
-from harness.device import Cancelled
-from harness.images import Images
-from harness.inference import measure
-from harness.lab import BoardKind, Boards, Lab
+from harness.device.bringup import Board, State
+from harness.device.device import Cancelled
+from harness.lab.lab import BoardKind, Boards, Lab
+from harness.measure.inference import measure
+from harness.measure.inference_energy import measure_with_energy
 from harness.power.sampling import EnergyMeter
-from harness.sample import Planned, failed
-from harness.sample_energy import measure_with_energy
+from harness.runs.sample import Planned, failed
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts.errors import BenchError
-from harness.store import csv_text
+from harness.runs.store import csv_text
 
 # Figure of summary.toml -> text; shares, shown in percent.
 FIGURES = {

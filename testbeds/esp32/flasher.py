@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
-from testbeds.firmware.idf import FLASH_BEGIN
+from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.link import Link, LinkSpec
 from harness.contracts.testbed import SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
-from testbeds.firmware.clocks import STM32F746_CLOCKS_HZ
+from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
 from testbeds.stm32f746.flasher import Flasher, choose
 from testbeds.tools import Tools
 from testbeds.usb import find_port, serial_of

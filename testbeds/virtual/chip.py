@@ -18,7 +18,7 @@ from unicorn.arm_const import (
 
 from testbeds.timebase import MICROSECOND, MILLISECOND
 from testbeds.virtual.bus import Bus, Device
-from testbeds.virtual.core.cycles import CycleModel
+from testbeds.virtual.cycle_model.cycles import CycleModel
 from testbeds.virtual.devices.core import CacheControl, CoreDebug, Dwt, SysTick
 from testbeds.virtual.devices.gpio import Gpio, Syscfg
 from testbeds.virtual.devices.nvic import SystemControl

@@ -11,7 +11,7 @@ from unicorn.arm_const import UC_ARM_REG_PC
 
 from testbeds.timebase import MICROSECOND
 from testbeds.virtual.chip import Chip
-from testbeds.virtual.core.cycles import NEVER
+from testbeds.virtual.cycle_model.cycles import NEVER
 from testbeds.virtual.devices.nvic import SVCALL, SYSTICK
 from testbeds.virtual.devices.timers import CNT
 from testbeds.virtual.devices.usart import ISR

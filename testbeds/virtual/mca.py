@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 
 from harness.contracts.errors import BenchError
-from testbeds.virtual.core.decode import Instruction
+from testbeds.virtual.cycle_model.decode import Instruction
 from testbeds.virtual.profile import Profile
 
 ITERATIONS = 200

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from unicorn import Uc
 
-from testbeds.virtual.core.cycles import CycleModel
-from testbeds.virtual.core.decode import Instruction, decode
+from testbeds.virtual.cycle_model.cycles import CycleModel
+from testbeds.virtual.cycle_model.decode import Instruction, decode
 from testbeds.virtual.image import Image
 from testbeds.virtual.scoreboard import explain
 

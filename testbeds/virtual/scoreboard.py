@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from testbeds.virtual.core.decode import ACC_WIDE, Instruction
+from testbeds.virtual.cycle_model.decode import ACC_WIDE, Instruction
 
 _WAITS = {"LD": "load result", "MAC": "multiply result", "VFP": "float result", "DIV": "divide result"}
 

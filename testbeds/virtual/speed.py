@@ -9,7 +9,7 @@ from rich.table import Table
 from unicorn import UC_ARCH_ARM, UC_MODE_MCLASS, UC_MODE_THUMB, Uc
 from unicorn.arm_const import UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_CPU_ARM_CORTEX_M7
 
-from testbeds.virtual.core.cycles import CycleModel
+from testbeds.virtual.cycle_model.cycles import CycleModel
 from testbeds.virtual.memory import FLASH, FLASH_BYTES, RAM, RAM_BYTES
 
 # The inner loop of an int8 convolution, two outputs at a time (hand-assembled Thumb-2): 12 instructions, 4 loads.

@@ -15,7 +15,7 @@ from harness.contracts.link import Link, LinkSpec
 from harness.contracts.probe import PowerTimeline
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed, TestbedDescription
 from harness.contracts.toml import read_toml
-from testbeds.firmware.clocks import STM32F746_CLOCKS_HZ
+from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
 from testbeds.virtual.bench import VirtualBench
 from testbeds.virtual.client import Emulator
 from testbeds.virtual.power_log import sample_timeline

@@ -14,18 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from harness import artefacts, lab, labfile
-from harness.artefacts import Artefact
-from harness.bringup import Board, BoardSettings, State
+from harness.artefacts import artefacts
+from harness.artefacts.artefacts import Artefact
 from harness.contracts.attachment import Attachment
 from harness.contracts.errors import BenchError
-from harness.device import Device
-from harness.lab import Lab
-from harness.labfile import LabSetup
-from testbeds.firmware.build import build
+from harness.device.bringup import Board, BoardSettings, State
+from harness.device.device import Device
+from harness.lab import lab, labfile
+from harness.lab.lab import Lab
+from harness.lab.labfile import LabSetup
 from testbeds.firmware.generator.compose import Composer
 from testbeds.firmware.generator.writer import write_model
-from testbeds.firmware.schemelib import HostLibrary
+from testbeds.firmware.host.schemelib import HostLibrary
+from testbeds.firmware.toolchain.build import build
 
 from .scripted_edge import ScriptedEdge
 

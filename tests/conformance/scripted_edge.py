@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from harness import mqtt
+from harness.broker import mqtt
 from harness.contracts.testbed import Network
 
 CLASSES = 3

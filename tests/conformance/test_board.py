@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.bringup import Board, State
 from harness.contracts.errors import BenchError
-from harness.device import BOARD, EMULATED, Device, DeviceError
-from harness.messages import COMBINED_LOGITS, FEATURES, LAST_PAYLOAD, LOCAL_LOGITS
+from harness.device.bringup import Board, State
+from harness.device.device import BOARD, EMULATED, Device, DeviceError
+from harness.device.messages import COMBINED_LOGITS, FEATURES, LAST_PAYLOAD, LOCAL_LOGITS
 
 from .conftest import PASSWORD, SANITIZED, Subject
 

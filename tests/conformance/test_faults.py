@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.contracts.errors import BenchError
-from harness.device import DeviceError, Patience
+from harness.device.device import DeviceError, Patience
 
 from .conftest import ALPHA, Subject
 from .scripted_edge import LOGITS

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from harness.device import Refused
-from harness.frames import Frame, seal
-from harness.messages import CONFIG, HELLO, LOAD, READ
+from harness.device.device import Refused
+from harness.device.frames import Frame, seal
+from harness.device.messages import CONFIG, HELLO, LOAD, READ
 
 from .conftest import Subject
 

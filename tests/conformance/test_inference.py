@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from harness.inference import measure
-from harness.measurements import STAGES
-from harness.messages import COMBINED_LOGITS, LAST_PAYLOAD, LOCAL_LOGITS
-from harness.sample import Planned, Point
+from harness.device.messages import COMBINED_LOGITS, LAST_PAYLOAD, LOCAL_LOGITS
+from harness.measure.inference import measure
+from harness.runs.measurements import STAGES
+from harness.runs.sample import Planned, Point
 
 from .conftest import ALPHA, REMOTE_MS, Subject
 from .scripted_edge import LOGITS, SERVICE_US, reply

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import bringup
-from harness.broker import find_mosquitto
+from harness.broker.managed import find_mosquitto
+from harness.commands import faults as way
 from harness.contracts.errors import BenchError
-from harness.device import Patience
-from harness.faults import __main__ as way
+from harness.device import bringup
+from harness.device.device import Patience
 from harness.faults import catalogue
 from harness.faults.catalogue import FAULTS, Outcome
 from harness.faults.noise import NoisyPort

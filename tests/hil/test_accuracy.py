@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness import accuracy
-from harness.hil import Hil
+from harness.artefacts import accuracy
+from harness.hil.measuring import Hil
 from harness.sweep import prepare
 
 pytestmark = [pytest.mark.hil, pytest.mark.accuracy]

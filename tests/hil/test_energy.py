@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.hil import Hil, Seen
+from harness.hil.measuring import Hil, Seen
 from harness.power.energy import StageEnergy
 from harness.power.sampling import ModelledEnergy
 

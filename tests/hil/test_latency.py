@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from harness.contracts.testbed import Testbed
-from harness.hil import Hil, Seen
-from harness.measurements import STAGES
+from harness.hil.measuring import Hil, Seen
+from harness.runs.measurements import STAGES
 from testbeds.virtual import VirtualTestbed
 
 pytestmark = [pytest.mark.hil, pytest.mark.latency]

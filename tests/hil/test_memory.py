@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.hil import Hil
-from harness.memory import footprint
+from harness.hil.measuring import Hil
+from testbeds.firmware.toolchain.footprint import footprint
 
 pytestmark = [pytest.mark.hil, pytest.mark.memory]
 

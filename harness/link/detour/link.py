@@ -14,10 +14,10 @@ from typing import Any
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import WAYS, Certificate, Link, LinkProbe, LinkSpec
+from harness.host.processes import inherited_path
 from harness.link.certificate import DEFAULT_BYTES, ROUNDS, certify, judged
 from harness.link.config import LinkSection
 from harness.link.probes import tcp_probe
-from harness.processes import inherited_path
 
 log = logging.getLogger(__name__)
 

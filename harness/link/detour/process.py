@@ -18,11 +18,11 @@ from typing import Any
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
+from harness.host.processes import die_with_parent
 from harness.link.detour import namespaces
 from harness.link.detour.relay import Delays, Pair
 from harness.link.detour.shaper import PacketShaper
 from harness.link.detour.wire import EDGE, Wire
-from harness.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
-from testbeds.esp32.standin import container
 from testbeds.esp32.standin.faults import Noise
 from testbeds.esp32.standin.radio import AccessPoint, Radio
 from testbeds.esp32.standin.rom import FLASH_BYTES, RomLoader
-from testbeds.firmware.idf import FLASH_BEGIN
+from testbeds.firmware.toolchain import esp32_container as container
+from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from testbeds.virtual.bus import WORD, Device, Registers
-from testbeds.virtual.core.cycles import CycleModel
+from testbeds.virtual.cycle_model.cycles import CycleModel
 
 UNLOCK = 0xC5ACCE55
 TRCENA = 1 << 24

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from baselines.agilenn import AgileNN
+from baselines.schemes.agilenn import AgileNN
 
 CHANCE = {
     "preselect.method": '"random"',

@@ -49,12 +49,12 @@ def synthetic() -> Any:
 
 def joint_gradients(*, second_order: bool) -> dict[str, np.ndarray]:
     """Loss and gradients of AgileNN's joint step at weights and pictures that depend on no backend."""
-    from baselines.agilenn.joint import JointJob  # noqa: PLC0415
-    from baselines.agilenn.networks import device_model, reference_body, remote_spec  # noqa: PLC0415
-    from baselines.recipe import AgileNNRecipe, load_recipe  # noqa: PLC0415
-    from baselines.reference import picture_spec  # noqa: PLC0415
+    from baselines.recipes.recipe import AgileNNRecipe, load_recipe  # noqa: PLC0415
+    from baselines.schemes.agilenn.joint import JointJob  # noqa: PLC0415
+    from baselines.schemes.agilenn.networks import device_model, reference_body, remote_spec  # noqa: PLC0415
     from baselines.training import backend  # noqa: PLC0415
     from baselines.training.augment import to_unit  # noqa: PLC0415
+    from baselines.training.reference import picture_spec  # noqa: PLC0415
     from baselines.training.supervised import Samples  # noqa: PLC0415
 
     more = {"precision": "float32", "importance.second_order": str(second_order).lower(), "distillation.weight": "0.5"}
@@ -97,7 +97,7 @@ def gradients(folder: Path) -> None:
 
 def agilenn(folder: Path, cache: str, *, stop: bool = False, resume: bool = False, **more: str) -> Any:
     """Two joint epochs and one of the local branch, nothing exported; `stop` interrupts after the first."""
-    from baselines.agilenn import AgileNN, training  # noqa: PLC0415
+    from baselines.schemes.agilenn import AgileNN, training  # noqa: PLC0415
     from baselines.training.interface import Silent  # noqa: PLC0415
     from harness.training.options import TrainOptions  # noqa: PLC0415
 
@@ -136,8 +136,8 @@ def resume(folder: Path) -> None:
 
 def way_in(folder: Path) -> None:
     """`harness.train agilenn` as a user has it; its exit code into `code`."""
-    from baselines.agilenn import training  # noqa: PLC0415
-    from harness import train  # noqa: PLC0415
+    from baselines.schemes.agilenn import training  # noqa: PLC0415
+    from harness.commands import train  # noqa: PLC0415
 
     os.environ["AGILENN_CACHE_DIR"] = str(folder / "cache")
     training.load_dataset = lambda *_: synthetic()

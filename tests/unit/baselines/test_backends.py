@@ -17,12 +17,12 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from baselines.agilenn import AgileNN
-from baselines.agilenn import training as agilenn_training
 from baselines.data import DataSet
-from baselines.quiet import backend_name, start_tensorflow, start_training
+from baselines.networks.quiet import backend_name, start_tensorflow, start_training
+from baselines.schemes.agilenn import AgileNN
+from baselines.schemes.agilenn import training as agilenn_training
 from baselines.training.interface import Silent
-from harness import train as way_in
+from harness.commands import train as way_in
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
 from harness.training.options import TrainOptions

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.agilenn import codebook
+from baselines.schemes.agilenn import codebook
 
 
 @given(

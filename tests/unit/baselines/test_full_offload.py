@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from baselines import tomlout
 from baselines.data import DataSet, resized
-from baselines.full_offload import FullOffload, FullOffloadJpeg
-from baselines.full_offload.reduced import Reduced
-from baselines.recipe import RECIPES, FullOffloadRecipe, load_recipe
+from baselines.recipes.recipe import RECIPES, FullOffloadRecipe, load_recipe
+from baselines.schemes.full_offload import FullOffload, FullOffloadJpeg
+from baselines.schemes.full_offload.reduced import Reduced
 from baselines.training.interface import Silent
+from harness.contracts import tomlout
 from harness.contracts.description import SERVER, DeviceDescription, load_description, server_file, weights_hash
 from harness.contracts.errors import BenchError
 from harness.training.options import TrainOptions

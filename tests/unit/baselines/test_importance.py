@@ -8,8 +8,8 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
 
-from baselines.agilenn.importance import ImportanceMeter, channel_importance  # noqa: E402
-from baselines.agilenn.losses import skewness_loss  # noqa: E402
+from baselines.schemes.agilenn.importance import ImportanceMeter, channel_importance  # noqa: E402
+from baselines.schemes.agilenn.losses import skewness_loss  # noqa: E402
 
 
 def linear_body(weights: np.ndarray) -> keras.Model:

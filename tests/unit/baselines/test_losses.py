@@ -7,7 +7,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from baselines.agilenn import losses, preselect  # noqa: E402
+from baselines.schemes.agilenn import losses, preselect  # noqa: E402
 
 
 def element_map(channels: list[float]) -> np.ndarray:

@@ -8,17 +8,17 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from baselines.agilenn import AgileNN
-from baselines.agilenn import training as agilenn_training
-from baselines.agilenn.networks import device_model, remote_spec
 from baselines.data import DataSet
-from baselines.recipe import AgileNNRecipe, load_recipe
+from baselines.recipes.recipe import AgileNNRecipe, load_recipe
+from baselines.schemes.agilenn import AgileNN
+from baselines.schemes.agilenn import training as agilenn_training
+from baselines.schemes.agilenn.networks import device_model, remote_spec
 from baselines.training.interface import Silent
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
-from harness.memory import footprint
 from harness.training.options import TrainOptions
-from testbeds.firmware.build import build
+from testbeds.firmware.toolchain.build import build
+from testbeds.firmware.toolchain.footprint import footprint
 
 FLASH, RAM = (0x0800_0000, 1 << 20), (0x2000_0000, 320 << 10)
 SLIM = "[4, 4, 8, 8, 8, 8, 8, 16]"  # MobileNetV2's shape at a width that trains in seconds

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines import tomlout
-from baselines.recipe import RECIPES, AgileNNRecipe, as_tree, load_recipe, preset_names, recipe_hash
-from harness import train
+from baselines.recipes.recipe import RECIPES, AgileNNRecipe, as_tree, load_recipe, preset_names, recipe_hash
+from harness.commands import train
+from harness.contracts import tomlout
 from harness.contracts.errors import BenchError
 
 MODELS = {"agilenn": AgileNNRecipe}
@@ -129,7 +129,7 @@ def test_bad_input_is_one_line_and_exit_code_2(argv: list[str], capsys: pytest.C
 
 def test_help_and_wrong_recipes_do_not_import_tensorflow() -> None:
     code = (
-        "import sys; from harness import train; train.main(['agilenn', '--profile', 'huge']);"
+        "import sys; from harness.commands import train; train.main(['agilenn', '--profile', 'huge']);"
         "sys.exit(int('tensorflow' in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

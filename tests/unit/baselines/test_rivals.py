@@ -12,13 +12,13 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from baselines.data import DataSet
-from baselines.deepcod import DeepCOD
-from baselines.evaluation import accuracies, device_half
-from baselines.exits import NEVER, choose_threshold, exits, top_probability
-from baselines.hierarchical import Hierarchical
+from baselines.export.evaluation import accuracies, device_half
+from baselines.export.exits import NEVER, choose_threshold, exits, top_probability
 from baselines.networks.block_text import parse
-from baselines.partition import Partition
-from baselines.partition.splits import available, materialise
+from baselines.schemes.deepcod import DeepCOD
+from baselines.schemes.hierarchical import Hierarchical
+from baselines.schemes.partition import Partition
+from baselines.schemes.partition.splits import available, materialise
 from baselines.training.interface import Silent
 from harness.contracts.description import load_description, weights_hash
 from harness.contracts.errors import BenchError
@@ -130,8 +130,8 @@ def test_deepcod_decodes_and_classifies(tmp_path: Path, tiny: DataSet) -> None:
 def test_deepcod_starts_as_the_best_linear_code(tmp_path: Path, tiny: DataSet) -> None:
     """Untrained, encoder and decoder are a projection on the patches' principal components and back."""
     tf = pytest.importorskip("tensorflow")
-    from baselines.deepcod.encoder import Encoder, device_model, first_kernel  # noqa: PLC0415
     from baselines.networks.decoder import decoder_model, start_linear  # noqa: PLC0415
+    from baselines.schemes.deepcod.encoder import Encoder, device_model, first_kernel  # noqa: PLC0415
 
     x = tf.cast(tiny.x_train[:32], tf.float32) / 255.0
     error = {}
@@ -151,7 +151,7 @@ def test_deepcod_starts_as_the_best_linear_code(tmp_path: Path, tiny: DataSet) -
 
 def test_centres_get_hard_values_and_soft_gradients() -> None:
     tf = pytest.importorskip("tensorflow")
-    from baselines.deepcod.encoder import quantise  # noqa: PLC0415
+    from baselines.schemes.deepcod.encoder import quantise  # noqa: PLC0415
 
     x, centres = tf.Variable([0.1, 0.9, 2.6]), tf.Variable([0.0, 1.0, 3.0])
     with tf.GradientTape() as tape:

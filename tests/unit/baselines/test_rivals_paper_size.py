@@ -9,14 +9,14 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from baselines.data import DataSet
-from baselines.deepcod import DeepCOD
+from baselines.schemes.deepcod import DeepCOD
 from baselines.training.interface import Silent
-from harness import registry
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
-from harness.memory import footprint
+from harness.host import registry
 from harness.training.options import TrainOptions
-from testbeds.firmware.build import build, read_record
+from testbeds.firmware.toolchain.build import build, read_record
+from testbeds.firmware.toolchain.footprint import footprint
 
 FLASH, RAM = (0x0800_0000, 1 << 20), (0x2000_0000, 320 << 10)
 SLIM = "[4, 4, 8, 8, 8, 8, 8, 16]"

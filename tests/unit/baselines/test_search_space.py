@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from baselines.data import DataSet
-from baselines.local_only.search import LocalOnlySpace
-from baselines.local_only.training import network
 from baselines.networks.stages import Stage, parse_stage
-from baselines.recipe import LocalOnlyRecipe, ReferenceRecipe
+from baselines.recipes.recipe import LocalOnlyRecipe, ReferenceRecipe
+from baselines.schemes.local_only.search import LocalOnlySpace
+from baselines.schemes.local_only.training import network
 from baselines.training.interface import Silent
 from harness.training.options import parse_overrides
 

@@ -13,12 +13,12 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from baselines.agilenn import AgileNN
-from baselines.agilenn import training as agilenn_training
 from baselines.data import DataSet
-from baselines.evaluation import accuracies, device_half
-from baselines.full_offload import FullOffload
-from baselines.local_only import LocalOnly
+from baselines.export.evaluation import accuracies, device_half
+from baselines.schemes.agilenn import AgileNN
+from baselines.schemes.agilenn import training as agilenn_training
+from baselines.schemes.full_offload import FullOffload
+from baselines.schemes.local_only import LocalOnly
 from baselines.training import checkpoint
 from baselines.training.interface import Silent
 from harness.contracts.description import load_description, weights_hash
@@ -44,7 +44,7 @@ AGILE = TINY | {
 
 @pytest.fixture(autouse=True)
 def _small_calibration(tiny: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("baselines.quantise.CALIBRATION_PICTURES", 16)
+    monkeypatch.setattr("baselines.export.quantise.CALIBRATION_PICTURES", 16)
     monkeypatch.setattr(agilenn_training, "CALIBRATION_PICTURES", 16)
     monkeypatch.setattr(agilenn_training, "load_dataset", lambda *_: tiny)
 

@@ -10,15 +10,15 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from baselines.agilenn import warm
-from baselines.agilenn.trial import Trials
 from baselines.data import DataSet
-from baselines.recipe import AgileNNRecipe, load_recipe
+from baselines.recipes.recipe import AgileNNRecipe, load_recipe
+from baselines.schemes.agilenn import warm
+from baselines.schemes.agilenn.trial import Trials
 from baselines.training.interface import Silent
 from harness.contracts.paths import cache_dir
-from harness.sweep.trained import points
-from harness.sweep.trained.axes import Setting
-from harness.sweep.trained.plan import Budget
+from harness.training.sweep import points
+from harness.training.sweep.axes import Setting
+from harness.training.sweep.plan import Budget
 
 OVERRIDES = {
     "batch": "16",
@@ -111,7 +111,7 @@ def test_the_warm_extractor_is_shared_by_what_it_does_not_depend_on(
 
 
 def test_random_channels_follow_the_seed() -> None:
-    from baselines.agilenn.preselect import channel_order  # noqa: PLC0415
+    from baselines.schemes.agilenn.preselect import channel_order  # noqa: PLC0415
 
     channels = np.ones((4, 24), np.float32)
     first = channel_order(channels, 5, "random", 0)

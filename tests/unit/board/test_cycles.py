@@ -16,8 +16,8 @@ import pytest
 from unicorn import UC_ARCH_ARM, UC_MODE_MCLASS, UC_MODE_THUMB, Uc
 from unicorn.arm_const import UC_ARM_REG_FPEXC, UC_ARM_REG_LR, UC_ARM_REG_SP, UC_CPU_ARM_CORTEX_M7
 
-from testbeds.virtual.core.cycles import NEVER, CycleModel
-from testbeds.virtual.core.decode import decode
+from testbeds.virtual.cycle_model.cycles import NEVER, CycleModel
+from testbeds.virtual.cycle_model.decode import decode
 from testbeds.virtual.image import Image, load_image
 from testbeds.virtual.memory import FLASH, FLASH_BYTES, RAM, RAM_BYTES
 

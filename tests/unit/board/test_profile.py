@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.contracts.errors import BenchError
 from testbeds.virtual import mca
-from testbeds.virtual.core.decode import decode
+from testbeds.virtual.cycle_model.decode import decode
 from testbeds.virtual.profile import Profile
 from testbeds.virtual.scoreboard import explain
 

@@ -14,7 +14,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from harness import broker
+from harness.broker import managed as broker
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.link import Direction, LinkSpec
 from harness.contracts.testbed import SampleLog

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import BenchError
-from testbeds.firmware import idf
-from testbeds.firmware.build import build, read_record
+from testbeds.firmware.toolchain import idf
+from testbeds.firmware.toolchain.build import build, read_record
 
 # What idf.py does, as far as the harness sees it: reads the project's inputs, writes flasher_args.json and its files.
 IDF = """#!{python}

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
 from testbeds.esp32.flasher import flash
-from testbeds.esp32.standin import container, rom
+from testbeds.esp32.standin import rom
 from testbeds.esp32.standin.chip import Chip
 from testbeds.esp32.standin.ends import PtyEnd
 from testbeds.esp32.standin.rom import FLASH_BYTES, RomLoader
 from testbeds.esp32.standin.slip import SlipReader, wrap
-from testbeds.firmware.idf import FLASH_BEGIN
+from testbeds.firmware.toolchain import esp32_container as container
+from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
 from .conftest import needs_esptool
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from testbeds.esp32.flasher import flash
-from testbeds.esp32.standin import container
 from testbeds.esp32.standin.chip import Chip
 from testbeds.esp32.standin.ends import Rfc2217End
-from testbeds.firmware import build as building
-from testbeds.firmware.describe import write_description
-from testbeds.firmware.toolchain import find_compiler, run_compiler
+from testbeds.firmware.toolchain import build as building
+from testbeds.firmware.toolchain import esp32_container as container
+from testbeds.firmware.toolchain.compiler import find_compiler, run_compiler
+from testbeds.firmware.toolchain.describe import write_description
 
 from .conftest import needs_esptool
 

@@ -20,10 +20,10 @@ from harness.contracts.link import LinkSpec
 from testbeds.esp32 import Esp32Testbed
 from testbeds.esp32 import testbed as module
 from testbeds.esp32.access import LinesAccess
-from testbeds.esp32.standin import container
 from testbeds.esp32.standin.chip import Chip
 from testbeds.esp32.standin.ends import Rfc2217End
-from testbeds.firmware.idf import FLASH_BEGIN
+from testbeds.firmware.toolchain import esp32_container as container
+from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
 CP2102, OTHER = (0x10C4, 0xEA60), (1, 2)
 

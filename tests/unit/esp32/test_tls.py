@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 import serial
 
-from harness import broker
+from harness.broker import managed as broker
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network
-from harness.device import Device, DeviceError, Refused
-from harness.messages import config_tlvs, radio_tlvs
+from harness.device.device import Device, DeviceError, Refused
+from harness.device.messages import config_tlvs, radio_tlvs
 from testbeds.esp32.standin.chip import Chip
 from testbeds.esp32.standin.ends import PtyEnd
-from testbeds.firmware.build import build
-from testbeds.firmware.idf import FLASH_BEGIN
+from testbeds.firmware.toolchain.build import build
+from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
 _NOW = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 

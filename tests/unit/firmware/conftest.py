@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from testbeds.firmware import build as building
-from testbeds.firmware import describe
-from testbeds.firmware.hostlib import CodecLibrary
-from testbeds.firmware.schemelib import HostLibrary
+from testbeds.firmware.host.hostlib import CodecLibrary
+from testbeds.firmware.host.schemelib import HostLibrary
+from testbeds.firmware.toolchain import build as building
+from testbeds.firmware.toolchain import describe
 
 from .firmware_helpers import STUB_GRAPH_C, STUB_GRAPH_H, Scripted, write_scheme
 

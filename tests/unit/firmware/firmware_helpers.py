@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.contracts.context import ContextTables
-from testbeds.firmware.schemelib import HostLibrary
+from testbeds.firmware.host.schemelib import HostLibrary
 
 IMAGE_BYTES = 48
 FEATURES = (4, 4, 4)

@@ -11,11 +11,11 @@ import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
 
-from harness import broker
+from harness.broker import managed as broker
 from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import Network, Testbed
-from harness.device import Device, config_tlvs
+from harness.device.device import Device, config_tlvs
 from testbeds import absent
 from testbeds.esp32 import Esp32Testbed
 from testbeds.native import NativeTestbed

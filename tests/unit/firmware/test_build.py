@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.contracts.errors import BenchError
-from testbeds.firmware import toolchain
-from testbeds.firmware.build import STACK_BYTES, build, read_record
-from testbeds.firmware.image import image_sizes, symbols
+from testbeds.firmware.toolchain import compiler as toolchain
+from testbeds.firmware.toolchain.build import STACK_BYTES, build, read_record
+from testbeds.firmware.toolchain.image import image_sizes, symbols
 
 from .firmware_helpers import write_scheme
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines.context_tables import learn_tables
-from harness.bench_codecs import entropies
-from testbeds.firmware.codec_measure import CodecProbe
-from testbeds.firmware.hostlib import PAYLOAD_HEAD, CodecLibrary
+from baselines.export.context_tables import learn_tables
+from harness.bench.codecs import entropies
+from testbeds.firmware.host.hostlib import PAYLOAD_HEAD, CodecLibrary
+from testbeds.virtual.codec_cycles import CodecProbe
 
 SHAPE = (16, 16, 19)
 

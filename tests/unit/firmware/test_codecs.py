@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbeds.firmware.hostlib import CodecLibrary, PayloadError
+from testbeds.firmware.host.hostlib import CodecLibrary, PayloadError
 
 from .firmware_helpers import lzw_oracle, message, shuffle_oracle, stored_oracle
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from baselines.context_tables import bits_per_picture, context_counts, learn_tables
+from baselines.export.context_tables import bits_per_picture, context_counts, learn_tables
 from harness.contracts.context import TOTAL, ContextTables
 from harness.contracts.errors import BenchError
-from testbeds.firmware.hostlib import CODEC_IDS, PAYLOAD_HEAD, CodecLibrary, PayloadError
+from testbeds.firmware.host.hostlib import CODEC_IDS, PAYLOAD_HEAD, CodecLibrary, PayloadError
 
 from .firmware_helpers import context_oracle
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from testbeds.firmware.hostlib import CodecLibrary
+from testbeds.firmware.host.hostlib import CodecLibrary
 
 floats = st.floats(-1e4, 1e4, width=32)
 vectors = hnp.arrays(np.float32, st.integers(1, 20), elements=floats)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from testbeds.firmware.hostlib import CodecLibrary
+from testbeds.firmware.host.hostlib import CodecLibrary
 
 from .firmware_helpers import Scripted, frame, logits_reply, lzw_oracle, message, received, stored_oracle, tlv
 

@@ -8,7 +8,7 @@ import zlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbeds.firmware.hostlib import CodecLibrary
+from testbeds.firmware.host.hostlib import CodecLibrary
 
 from .firmware_helpers import cobs, frame, uncobs
 

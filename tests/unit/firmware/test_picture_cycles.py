@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbeds.firmware.codec_measure import CodecProbe
+from testbeds.virtual.codec_cycles import CodecProbe
 
 from .test_picture_codecs import FULL_CHROMA, natural
 

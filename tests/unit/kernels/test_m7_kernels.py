@@ -7,7 +7,7 @@ from oracle import Oracle
 
 from testbeds.firmware.generator import zoo
 from testbeds.firmware.generator.compose import Composer
-from testbeds.firmware.generator.measure import measure
+from testbeds.virtual.layer_cycles import measure
 
 # name -> (cycles without line fills, data fills, instruction fills), by the pinned compiler (ziglang 0.17.1).
 CYCLES = {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import artefacts
-from harness.artefacts import Artefact
+from harness.artefacts import artefacts
+from harness.artefacts.artefacts import Artefact
 from harness.contracts.testbed import Network
 
 LOCAL = """

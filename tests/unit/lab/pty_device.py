@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from harness.device.stand_in import StandInDevice
 from harness.power.standins.pty_instrument import PtyInstrument
-from harness.stand_in import StandInDevice
 
 
 class PtyDevice(PtyInstrument):

@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
-from harness import broker, given_broker, lab, labfile, mqtt, reach
-from harness.artefacts import Artefact
-from harness.broker import Broker
+from harness.artefacts.artefacts import Artefact
+from harness.broker import given as given_broker
+from harness.broker import managed as broker
+from harness.broker import mqtt
+from harness.broker.managed import Broker
+from harness.broker.mqtt import BrokerAddress
 from harness.contracts.errors import BenchError
+from harness.device.stand_in import StandInTestbed
 from harness.edge import elsewhere
 from harness.edge.elsewhere import EdgeElsewhere
-from harness.labfile import BrokerSection, LabSetup, WifiSection
-from harness.mqtt import BrokerAddress
-from harness.stand_in import StandInTestbed
+from harness.lab import broker_address as reach
+from harness.lab import lab, labfile
+from harness.lab.labfile import BrokerSection, LabSetup, WifiSection
 
 
 @pytest.fixture

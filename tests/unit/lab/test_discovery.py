@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import discovery
+from harness.lab import discovery
 
 
 def _port(device: str, vid: int | None, pid: int | None, serial: str | None = None) -> SimpleNamespace:

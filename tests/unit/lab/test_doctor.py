@@ -12,23 +12,25 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness import broker, lab, labfile, locks
-from harness.artefacts import Artefact
+from harness.artefacts.artefacts import Artefact
+from harness.broker import managed as broker
+from harness.commands.doctor import main
 from harness.contracts.clock import Clock
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
 from harness.contracts.probe import Trace
-from harness.device import Device
+from harness.device.device import Device
+from harness.device.stand_in import CLOCK_HZ, StandInDevice, StandInPort, StandInTestbed
 from harness.doctor import board, clocks, examine, host, link, network, probe
-from harness.doctor.__main__ import main
 from harness.doctor.clocks import Wait
 from harness.doctor.examine import Wanted
 from harness.doctor.report import Finding, Report, guarded
-from harness.labfile import LabSetup
+from harness.host import locks
+from harness.lab import lab, labfile
+from harness.lab.labfile import LabSetup
 from harness.power.probes import ProbeConfig
 from harness.power.trace import write_trace
-from harness.stand_in import CLOCK_HZ, StandInDevice, StandInPort, StandInTestbed
-from harness.store import Store
+from harness.runs.store import Store
 
 
 class Attached(StandInTestbed):

@@ -11,18 +11,21 @@ from typing import Any
 
 import pytest
 
-from harness import given_broker, labfile, places
-from harness.artefacts import Artefact
-from harness.broker import find_mosquitto
+from harness.artefacts.artefacts import Artefact
+from harness.broker import given as given_broker
+from harness.broker.managed import find_mosquitto
+from harness.commands.sweep import main as sweep_main
 from harness.contracts.attachment import Attachment
 from harness.contracts.errors import BenchError
-from harness.device import Device, DeviceError, Patience
-from harness.serial_server import LinelessPort, SerialServer
-from harness.stand_in import StandInDevice, StandInTestbed
-from harness.sweep import axes, several
-from harness.sweep.__main__ import main as sweep_main
+from harness.device.device import Device, DeviceError, Patience
+from harness.device.stand_in import StandInDevice, StandInTestbed
+from harness.lab import labfile
+from harness.lab import labgrid as places
+from harness.measure import axes
+from harness.sweep import several_testbeds as several
 from testbeds.stm32f746 import Stm32F746Testbed
 
+from ...support.serial_server import LinelessPort, SerialServer
 from .pty_device import PtyDevice
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import labfile
 from harness.contracts.attachment import Attachment
 from harness.contracts.errors import BenchError
-from harness.stand_in import StandInTestbed
+from harness.device.stand_in import StandInTestbed
+from harness.lab import labfile
 
 WHOLE = """
 [broker]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.link.agreement import Agreement, compare
+from harness.doctor.agreement import Agreement, compare
 
 
 @pytest.mark.soak

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness import locks
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
+from harness.host import locks
 from harness.link import leftovers, netem
 from harness.link.commands import Commands
 from harness.link.config import LinkSection

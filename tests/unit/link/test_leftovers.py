@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import locks
+from harness.host import locks
 
 INSIDE = Path(__file__).with_name("inside_namespace.py")
 

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import Certificate, Direction, LinkSpec
-from harness.link import kept
 from harness.link.certificate import certify, judged
 from harness.link.config import LinkSection
 from harness.link.make import link_for
 from harness.link.probes import EchoProbe, _checksum, ideal_echo_ms
-from harness.store import Store
+from harness.runs import certificates as kept
+from harness.runs.store import Store
 
 SPEC = LinkSpec.symmetric(1e6, 5.0)
 SECTION = LinkSection(kind="proxy", tolerance=0.1, allowance_ms=1.0)

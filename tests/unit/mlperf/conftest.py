@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.eembc.client import Dut, Limits
-from harness.eembc.faults import Engine, Faults, FaultyLine
-from harness.eembc.lines import LoopPort, StepClock
-from harness.eembc.standin import StandinDut, checksum_network
-from testbeds.firmware.build import build
+from harness.mlperf.client import Dut, Limits
+from harness.mlperf.faults import Engine, Faults, FaultyLine
+from harness.mlperf.lines import LoopPort, StepClock
+from harness.mlperf.standin import StandinDut, checksum_network
 from testbeds.firmware.eembc.host import CDut
 from testbeds.firmware.generator.model import Model, Operator, Tensor
 from testbeds.firmware.generator.writer import write_model
-from testbeds.firmware.schemelib import HostLibrary
+from testbeds.firmware.host.schemelib import HostLibrary
+from testbeds.firmware.toolchain.build import build
 from testbeds.virtual.board import Board
 
 INPUT_SHAPE = (4, 8, 3)

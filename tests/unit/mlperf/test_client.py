@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.eembc.client import Dut, DutError, Limits
-from harness.eembc.faults import Faults
-from harness.eembc.lines import LoopPort, StepClock
-from harness.eembc.standin import StandinDut
+from harness.mlperf.client import Dut, DutError, Limits
+from harness.mlperf.faults import Faults
+from harness.mlperf.lines import LoopPort, StepClock
+from harness.mlperf.standin import StandinDut
 
 MakeBench = Callable[..., Any]
 DATA = bytes(range(100, 196))

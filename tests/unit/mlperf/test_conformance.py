@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.eembc.faults import Engine
+from harness.mlperf.faults import Engine
 from testbeds.firmware.eembc.host import CDut
 
 INFER_US = 12_345  # of the devices in conftest.py

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.eembc import dialect
-from harness.eembc.dialect import LineReader, parse
+from harness.mlperf import dialect
+from harness.mlperf.dialect import LineReader, parse
 
 
 @pytest.mark.parametrize(

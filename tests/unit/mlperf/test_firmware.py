@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import mlperf
-from harness.device import Device
-from harness.eembc.client import Dut
-from harness.eembc.faults import Faults, FaultyLine
-from harness.eembc.inputs import synthetic
-from harness.eembc.lines import LoopPort, StepClock
-from testbeds.firmware.build import build
+from harness.commands import mlperf
+from harness.device.device import Device
+from harness.mlperf.client import Dut
+from harness.mlperf.faults import Faults, FaultyLine
+from harness.mlperf.inputs import synthetic
+from harness.mlperf.lines import LoopPort, StepClock
+from testbeds.firmware.toolchain.build import build
 
 PICTURES = synthetic(5, size=96)
 

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
-from harness.eembc import inputs, layout
-from harness.eembc.client import Identity
-from harness.eembc.inputs import Input
-from harness.eembc.layout import Record
-from harness.eembc.lines import StepClock
-from harness.eembc.procedures import Accuracy, Performance, Prediction, Window
+from harness.mlperf import inputs, layout
+from harness.mlperf.client import Identity
+from harness.mlperf.inputs import Input
+from harness.mlperf.layout import Record
+from harness.mlperf.lines import StepClock
+from harness.mlperf.procedures import Accuracy, Performance, Prediction, Window
 
 
 def folder(tmp_path: Path, labels: str) -> Path:

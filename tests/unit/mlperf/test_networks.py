@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import mlperf
+from harness.commands import mlperf
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
-from harness.eembc import networks
+from harness.mlperf import networks
 
 
 def test_a_file_becomes_an_artefact(artefact: Path, tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
-from harness.eembc import procedures, scores
-from harness.eembc.client import Dut
-from harness.eembc.inputs import Input, InputSet, synthetic
-from harness.eembc.lines import LoopPort, StepClock
-from harness.eembc.procedures import WindowPlan
-from harness.eembc.standin import StandinDut, checksum_network
+from harness.mlperf import procedures, scores
+from harness.mlperf.client import Dut
+from harness.mlperf.inputs import Input, InputSet, synthetic
+from harness.mlperf.lines import LoopPort, StepClock
+from harness.mlperf.procedures import WindowPlan
+from harness.mlperf.standin import StandinDut, checksum_network
 
 SEEN: list[tuple[str, int, int]] = []
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.eembc.client import DutError
-from harness.eembc.faults import Faults
+from harness.mlperf.client import DutError
+from harness.mlperf.faults import Faults
 
 SESSIONS = 5000
 INFER_US = 12_345  # of the devices in conftest.py

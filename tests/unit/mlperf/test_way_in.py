@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import serial
 
-from harness import mlperf
-from harness.eembc.faults import Faults, FaultyLine
-from harness.eembc.lines import PtyDevice
-from harness.eembc.standin import StandinDut
+from harness.commands import mlperf
+from harness.mlperf.faults import Faults, FaultyLine
+from harness.mlperf.lines import PtyDevice
+from harness.mlperf.standin import StandinDut
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:

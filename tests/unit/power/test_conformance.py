@@ -13,7 +13,6 @@ import pytest
 
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import PowerProbe, PowerTimeline
-from harness.manifest import ProbeFacts
 from harness.power.energy import sample_energies_uj, sample_energy
 from harness.power.ina import InaOptions, InaProbe
 from harness.power.joulescope import JoulescopeOptions, JoulescopeProbe
@@ -23,6 +22,7 @@ from harness.power.standins.ina import InaFaults, StandinIna
 from harness.power.standins.joulescope import StandinJoulescopePackage
 from harness.power.standins.lpm01a import Lpm01aFaults, StandinLpm01a
 from harness.power.standins.ppk2 import Ppk2Faults, StandinPpk2
+from harness.runs.manifest import ProbeFacts
 
 from .conftest import exact_uj, make_timeline
 

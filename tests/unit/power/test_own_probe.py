@@ -7,9 +7,9 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from harness import registry
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import PowerProbe, Trace
+from harness.host import registry
 from harness.power.probes import ProbeConfig, open_probe
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.power.ratios import energy_ratios
-from harness.published import load
+from harness.runs.published import load
 
 
 def test_ratios_stand_beside_the_published() -> None:

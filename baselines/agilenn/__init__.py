@@ -1,5 +1,0 @@
-"""AgileNN (Huang & Gao, MobiCom 2022): explainable AI decides which features stay on the device."""
-
-from baselines.agilenn.scheme import AgileNN
-
-__all__ = ["AgileNN"]

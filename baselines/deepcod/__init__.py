@@ -1,5 +1,0 @@
-"""DeepCOD: a learned compressive encoder of one convolution on the device, a decoder on the server (SenSys'20)."""
-
-from baselines.deepcod.scheme import DeepCOD
-
-__all__ = ["DeepCOD"]

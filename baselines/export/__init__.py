@@ -1,0 +1,1 @@
+"""What becomes of a trained network: int8 graph, context tables, artefact, evaluation, serving."""

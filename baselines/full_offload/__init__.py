@@ -1,5 +1,0 @@
-"""Full offloading: the whole picture goes to the server (the paper's edge-only baseline), losslessly or as JPEG."""
-
-from baselines.full_offload.scheme import FullOffload, FullOffloadJpeg
-
-__all__ = ["FullOffload", "FullOffloadJpeg"]

@@ -1,5 +1,0 @@
-"""Hierarchical inference: a tiny network on the device, and the picture to the server when it is unsure."""
-
-from baselines.hierarchical.scheme import Hierarchical
-
-__all__ = ["Hierarchical"]

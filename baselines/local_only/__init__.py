@@ -1,5 +1,0 @@
-"""Local only: a small int8 network on the device, nothing on the link."""
-
-from baselines.local_only.scheme import LocalOnly
-
-__all__ = ["LocalOnly"]

@@ -1,5 +1,0 @@
-"""Partition: one network cut between device and server, with an exit on the device (SPINN, MobiCom'20)."""
-
-from baselines.partition.scheme import Partition
-
-__all__ = ["Partition"]

@@ -1,0 +1,44 @@
+"""AgileNN as a scheme."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from baselines.networks.quiet import start_training
+from baselines.recipes.recipe import AgileNNRecipe, recipe_for
+from baselines.training.interface import Report, TrainOptions
+from harness.contracts.description import SERVER, load_description
+from harness.contracts.scheme import Scheme, ServerModel
+
+
+class AgileNN(Scheme):
+    """k important channels are judged on the device, the others go quantised to the server; alpha combines both."""
+
+    name = "agilenn"
+    title = "AgileNN"
+    recipe_name = "agilenn"  # a scheme derived from this one may go by its recipe
+
+    def train(self, options: TrainOptions, report: Report) -> Path:
+        """Train by the recipe and write the artefact."""
+        recipe = recipe_for(AgileNNRecipe, self.recipe_name, options)
+        start_training(2)
+        from baselines.schemes.agilenn.training import train_agilenn  # noqa: PLC0415 - after a wrong recipe has been refused
+
+        return train_agilenn(self, recipe, options, report)
+
+    def server(self, artefact: Path) -> ServerModel:
+        """The remote network behind the codebook."""
+        from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
+
+        d = load_description(artefact)
+        shape = feature_shape(artefact)
+        return load_server(artefact / SERVER, (shape[0], shape[1], d.channels), d.classes, d.centroids)
+
+
+def feature_shape(artefact: Path) -> tuple[int, int]:
+    """Height and width of the feature map that the device graph gives."""
+    from baselines.export.quantise import output_shape  # noqa: PLC0415 - imports TensorFlow
+
+    d = load_description(artefact)
+    _, height, width, _ = output_shape((artefact / "device.tflite").read_bytes(), d.features_output)
+    return height, width

@@ -1,0 +1,210 @@
+"""AgileNN's training from reference network to artefact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from baselines.data import DataSet, load_dataset
+from baselines.export.artefact import work_folder, write_artefact
+from baselines.export.context_tables import PICTURES, tables_for
+from baselines.export.evaluation import combine, summarise
+from baselines.export.quantise import CALIBRATION_PICTURES
+from baselines.networks.blocks import precision
+from baselines.networks.folding import assign, fold
+from baselines.recipes.recipe import AgileNNRecipe
+from baselines.schemes.agilenn.export import export_device, export_remote
+from baselines.schemes.agilenn.jobs import LocalJob
+from baselines.schemes.agilenn.joint import JointJob
+from baselines.schemes.agilenn.networks import device_model, reference_body, remote_spec
+from baselines.schemes.agilenn.warm import arrange, start_remote, warm_extractor, warm_folder
+from baselines.training import backend
+from baselines.training.handover import hand_over
+from baselines.training.interface import Report, TrainOptions
+from baselines.training.loop import Run, train
+from baselines.training.reference import Reference, cached, obtain
+from baselines.training.supervised import Samples, accuracy
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import weights_dir
+from harness.contracts.scheme import Scheme
+
+CHANNELS = "channels.json"  # in the folder of a training
+ALPHAS = [round(0.05 * i, 2) for i in range(21)]
+
+
+class Alpha(NamedTuple):
+    """Weights of the local logits: the one in use, as trained, the best on validation; accuracies there by weight."""
+
+    used: float
+    learned: float
+    best: float
+    by_alpha: dict[float, float]
+
+
+def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, report: Report) -> Path:
+    """Reference network, warm start, channel selection, joint training, export; returns the artefact's folder."""
+    check(recipe, deployable=True)
+    data = load_dataset(options.dataset, options.data_dir)
+    out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
+    work = work_folder(scheme.name, recipe, data)
+    reference = obtain(recipe.reference, data, report, resume=options.resume)
+    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    job = prepare(recipe, data, reference, samples, report, channels=work / CHANNELS, resume=options.resume)
+    figures = run_phases(job, recipe, samples, work, report, title=scheme.title, resume=options.resume)
+    if not options.export:
+        return hand_over(report, work, cached(recipe.reference, data), warm_folder(recipe, data, len(samples)))
+    _export(
+        scheme,
+        job,
+        recipe,
+        options,
+        data=data,
+        samples=samples,
+        out=out,
+        figures=figures,
+        history=work / "joint.csv",
+        report=report,
+    )
+    return out
+
+
+def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
+    """Do the settings go together?
+
+    Raises:
+        BenchError: not, with the keys.
+    """
+    if recipe.input_size != recipe.reference.input_size:
+        raise BenchError(
+            f"input_size is {recipe.input_size}, reference.input_size {recipe.reference.input_size}",
+            cure="set both alike",
+        )
+    if deployable and not recipe.codebook.quantise:
+        raise BenchError(
+            "a device can't send features that are not quantised",
+            cure="leave codebook.quantise on; the control runs by: python -m harness.sweep ablation",
+        )
+
+
+def prepare(
+    recipe: AgileNNRecipe,
+    data: DataSet,
+    reference: Reference,
+    samples: Samples,
+    report: Report,
+    *,
+    warm_on: Samples | None = None,
+    channels: Path | None = None,
+    resume: bool = False,
+) -> JointJob:
+    """Networks at their start: warm extractor, channels in order, remote network, codebook.
+
+    Args:
+        warm_on: what the extractor is warmed on, where that is not `samples`.
+        channels: file that keeps the order of the channels; it is read with `resume` only.
+    """
+    backend.set_seed(recipe.seed)
+    device = device_model(recipe, data, folded=False)
+    body = reference_body(reference.spec, reference.model, recipe, data)
+    untrained = recipe.model_copy(update={"preselect": recipe.preselect.model_copy(update={"warm_epochs": 0})})
+    warm_recipe = recipe if recipe.epochs else untrained
+    shown = warm_on or samples
+    folder = warm_folder(recipe, data, len(shown))
+    extractor = warm_extractor(device, body, reference, shown, warm_recipe, folder, report)
+    centroids = arrange(device, extractor, body, shown, recipe, report, keep=channels, resume=resume)
+    with precision(recipe.precision):
+        remote = remote_spec(recipe, data).build(folded=False, logit_norm=recipe.network.logit_norm)
+    if recipe.network.remote_start == "reference":
+        start_remote(remote, body, extractor, shown, recipe)
+    teacher = reference.model if recipe.distillation.weight > 0 else None
+    return JointJob(
+        device=device, remote=remote, body=body, teacher=teacher, samples=samples, recipe=recipe, centroids=centroids
+    )
+
+
+def run_phases(
+    job: JointJob, recipe: AgileNNRecipe, samples: Samples, work: Path, report: Report, *, title: str, resume: bool
+) -> dict[str, Any]:
+    """Joint training, then the local branch alone; the figures of the chosen epoch."""
+    figures = train(job, _run(title, work, samples, recipe, epochs=recipe.epochs, phase="joint"), report, resume=resume)
+    if recipe.finish_epochs and recipe.epochs and recipe.network.k:
+        finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
+        local = train(LocalJob(job.device, samples, recipe), finish, report, resume=resume)
+        figures |= {"finish_epoch": local["epoch"], "wall_s": round(figures["wall_s"] + local["wall_s"], 1)}
+    return figures
+
+
+def choose_alpha(job: JointJob, recipe: AgileNNRecipe, samples: Samples) -> Alpha:
+    """Weight of the local logits, by the recipe: as trained, or the best on validation."""
+    learned = float(job.alpha())
+    if not recipe.network.k:
+        return Alpha(0.0, 0.0, 0.0, {})
+    local, remote = job.logits(samples.x_validation)
+    by_alpha = {a: accuracy(combine(local, remote, a), samples.y_validation) for a in ALPHAS}
+    # The nearest to the learned value among the best, so that noise alone moves nothing far.
+    best = min((a for a in ALPHAS if by_alpha[a] == max(by_alpha.values())), key=lambda a: abs(a - learned))
+    return Alpha(learned if recipe.alpha == "learned" else best, learned, best, by_alpha)
+
+
+def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, *, epochs: int, phase: str) -> Run:
+    return Run(
+        title=title,
+        folder=work,
+        samples=len(samples),
+        batch=recipe.batch,
+        epochs=epochs,
+        seed=recipe.seed,
+        learning_rate=recipe.learning_rate,
+        warmup_epochs=recipe.warmup_epochs,
+        patience=recipe.patience,
+        log_name=f"{phase}.csv",
+        checkpoint_name=f"{phase}.npz",
+    )
+
+
+def _export(
+    scheme: Scheme,
+    job: JointJob,
+    recipe: AgileNNRecipe,
+    options: TrainOptions,
+    *,
+    data: DataSet,
+    samples: Samples,
+    out: Path,
+    figures: dict[str, Any],
+    history: Path,
+    report: Report,
+) -> None:
+    alpha = choose_alpha(job, recipe, samples)
+    folded = device_model(recipe, data, folded=True)
+    assign(folded, fold(job.device))
+    half = export_device(
+        folded,
+        job.centroids(),
+        round(alpha.used, 6),
+        recipe,
+        scheme=scheme.name,
+        dataset=options.dataset,
+        profile=options.profile,
+        classes=data.classes,
+        calibration=samples.first(CALIBRATION_PICTURES),
+    )
+    export_remote(out, remote_spec(recipe, data), fold(job.remote))
+    context = tables_for(half.description, half.graph, samples.first(PICTURES))
+    write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history, context=context)
+    more: dict[str, Any] = {"validation_float": job.evaluate()}
+    if recipe.network.k:
+        local, remote = job.logits(samples.x_validation)
+        combined = accuracy(combine(local, remote, alpha.used), samples.y_validation)
+        more["validation_float"] |= {"combined_at_alpha": round(combined, 5)}
+        more = {"alpha_learned": round(alpha.learned, 4), "alpha_best_on_validation": alpha.best, **more}
+        more["validation_float_by_alpha"] = {f"{a:.2f}": round(value, 5) for a, value in alpha.by_alpha.items()}
+        more["test_attention"] = job.attention(samples.as_taken(data.x_test), data.y_test) if recipe.epochs else {}
+    summary = summarise(scheme, out, data, recipe.validation, training=figures, more=more)
+    floats = more["validation_float"]
+    before = floats.get("combined_at_alpha", floats["val_accuracy"])
+    after = summary["validation_int8"]["combined"]
+    report.message(
+        f"int8 device half: validation {100 * before:.1f} % in float, {100 * after:.1f} % as exported "
+        f"({100 * (after - before):+.1f} points)"
+    )

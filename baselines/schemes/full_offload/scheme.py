@@ -1,0 +1,130 @@
+"""Full offloading as a scheme, losslessly and by JPEG."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from baselines.data import load_dataset
+from baselines.networks.quiet import start_training
+from baselines.recipes.recipe import FullOffloadRecipe, recipe_for
+from baselines.training.handover import hand_over
+from baselines.training.interface import Report, TrainOptions
+from harness.contracts.description import (
+    DESCRIPTION,
+    SERVER,
+    DeviceDescription,
+    file_sha256,
+    load_description,
+    server_file,
+)
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import weights_dir
+from harness.contracts.scheme import Scheme, ServerModel
+
+
+class FullOffload(Scheme):
+    """No graph on the device: the whole picture goes to the reference network on the server."""
+
+    name = "full_offload"
+    title = "Full offloading"
+
+    def train(self, options: TrainOptions, report: Report) -> Path:
+        """Train (or take from the cache, or from the folder beside this one) the reference network; write the artefact.
+
+        Raises:
+            BenchError: as `reference.obtain`, or the recipe scales pictures to what the network's size does not divide.
+        """
+        recipe = recipe_for(FullOffloadRecipe, self.name, options, prefix="reference.")
+        start_training(2)
+        from baselines.export.artefact import versions, write_artefact, write_bytes, write_summary  # noqa: PLC0415 - TensorFlow
+        from baselines.export.evaluation import summarise  # noqa: PLC0415
+        from baselines.training.reference import obtain, picture_spec  # noqa: PLC0415
+
+        data = load_dataset(options.dataset, options.data_dir)
+        folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
+        of = recipe.server_of.format(dataset=options.dataset)
+        beside = Path(os.path.normpath(folder / of))  # the folder itself may not be there yet
+        shared = _shared(beside, options.dataset) if of else None
+        shape = picture_spec(recipe.reference, data).input_shape
+        sent = (recipe.upscaled, recipe.upscaled, 3) if recipe.upscaled else shape
+        _reach(sent, shape)
+        reference = None
+        if shared is None:
+            reference = obtain(recipe.reference, data, report, resume=options.resume)
+            if not options.export:
+                return hand_over(report, reference.path.parent)
+            write_bytes(folder / SERVER, reference.path.read_bytes())
+        else:
+            report.message(f"the server network is that of {beside}")
+            if not options.export:
+                return beside
+            (folder / SERVER).unlink(missing_ok=True)
+        description = DeviceDescription(
+            scheme=self.name,
+            dataset=options.dataset,
+            profile=options.profile,
+            classes=data.classes,
+            input_shape=sent,
+            scale_pictures=bool(recipe.upscaled or recipe.reference.input_size),
+            graph=False,
+            offload="image",
+            features_output=-1,
+            local_logits_output=-1,
+            channels=3,
+            n_symbols=256,
+            symbol_table=list(range(256)),
+            codec=recipe.codec,
+            jpeg_quality=recipe.jpeg_quality,
+            jpeg_chroma=recipe.jpeg_chroma,
+            server_of=of if shared else "",
+            server_sha256=shared or "",
+            alpha=0.0,
+        )
+        history, figures = (None, {}) if reference is None else (reference.history, reference.figures)
+        write_artefact(folder, description, graph=None, recipe=recipe, history=history)
+        if recipe.codec == "jpeg":  # its loss is the C encoder's, which `python -m harness.accuracy` asks
+            write_summary(folder, {"scheme": self.name, "dataset": data.name, "versions": versions()})
+        else:
+            summarise(self, folder, data, recipe.reference.validation, training=figures)
+        return folder
+
+    def server(self, artefact: Path) -> ServerModel:
+        """The reference network behind symbols that are the picture's bytes."""
+        from baselines.export.serving import load_server  # noqa: PLC0415
+        from baselines.networks.store import read_spec  # noqa: PLC0415 - imports TensorFlow
+        from baselines.schemes.full_offload.reduced import Reduced  # noqa: PLC0415
+
+        description = load_description(artefact)
+        file, table = server_file(artefact, description), (np.arange(256) / 255.0).tolist()
+        shape = read_spec(file).input_shape
+        reach = _reach(description.input_shape, shape)
+        network = load_server(file, shape, description.classes, table)
+        return network if reach == 1 else Reduced(network, description.input_shape, reach)
+
+
+class FullOffloadJpeg(FullOffload):
+    """The same network behind pictures that travel as JPEG."""
+
+    name = "full_offload_jpeg"
+    title = "Full offloading (JPEG)"
+
+
+def _shared(folder: Path, dataset: str) -> str | None:
+    """SHA-256 of the server network in `folder`; None where there is none."""
+    if not (folder / DESCRIPTION).exists():
+        return None
+    other = load_description(folder)
+    if other.dataset != dataset or other.server_of:
+        raise BenchError(f"{folder} holds {other.label}, not the network for {dataset}", cure="change server_of")
+    return file_sha256(folder / SERVER)
+
+
+def _reach(sent: tuple[int, int, int], taken: tuple[int, int, int]) -> int:
+    """Pixels sent for each one that the network takes, along a side: an odd number, so that one is in the middle."""
+    reach = sent[0] // taken[0]
+    if reach % 2 == 0 or (taken[0] * reach, taken[1] * reach) != sent[:2]:
+        raise BenchError(f"pictures of {sent[0]}x{sent[1]} for a network of {taken[0]}x{taken[1]}: not an odd multiple")
+    return reach

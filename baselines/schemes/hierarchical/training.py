@@ -1,0 +1,103 @@
+"""Training of the local network of hierarchical inference, its threshold and its export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from baselines.data import load_dataset
+from baselines.export.artefact import work_folder, write_artefact, write_bytes
+from baselines.export.evaluation import device_half, summarise
+from baselines.export.exits import NEVER, choose_threshold, exits
+from baselines.export.quantise import CALIBRATION_PICTURES, to_int8
+from baselines.networks.blocks import precision
+from baselines.networks.chain import chain_model
+from baselines.networks.folding import assign, fold
+from baselines.schemes.hierarchical.recipe import HierarchicalRecipe
+from baselines.training import backend
+from baselines.training.handover import hand_over
+from baselines.training.interface import Report, TrainOptions
+from baselines.training.loop import Run, train
+from baselines.training.reference import cached, obtain
+from baselines.training.supervised import Samples, SupervisedJob, accuracy, picture_shape
+from harness.contracts.description import SERVER, DeviceDescription
+from harness.contracts.paths import weights_dir
+from harness.contracts.scheme import Scheme
+
+
+def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: TrainOptions, report: Report) -> Path:
+    """Train the local network, choose the threshold on validation, write the artefact and return its folder."""
+    data = load_dataset(options.dataset, options.data_dir)
+    out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
+    work = work_folder(scheme.name, recipe, data)
+    reference = obtain(recipe.reference, data, report, resume=options.resume)
+    backend.set_seed(recipe.seed)
+    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    shape = picture_shape(recipe, data)
+    with precision(recipe.precision):
+        model = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=False)
+    distil = recipe.distillation
+    job = SupervisedJob(
+        model,
+        samples,
+        weight_decay=recipe.weight_decay,
+        smoothing=recipe.smoothing,
+        teacher=reference.model if distil.weight > 0 else None,
+        distil=distil.weight,
+        distil_temperature=distil.temperature,
+        nesterov=recipe.nesterov,
+    )
+    run = Run(
+        title=scheme.title,
+        folder=work,
+        samples=len(samples),
+        batch=recipe.batch,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        learning_rate=recipe.learning_rate,
+        warmup_epochs=recipe.warmup_epochs,
+        patience=recipe.patience,
+    )
+    figures = train(job, run, report, resume=options.resume)
+    if not options.export:
+        return hand_over(report, work, cached(recipe.reference, data))
+    folded = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=True)
+    assign(folded, fold(model))
+    graph = to_int8(folded, samples.first(CALIBRATION_PICTURES))
+    description = DeviceDescription(
+        scheme=scheme.name,
+        dataset=options.dataset,
+        profile=options.profile,
+        classes=data.classes,
+        input_shape=shape,
+        scale_pictures=bool(recipe.input_size),
+        graph=True,
+        offload="image",
+        features_output=-1,
+        local_logits_output=0,
+        channels=3,
+        n_symbols=256,
+        symbol_table=list(range(256)),
+        codec=recipe.codec,
+        jpeg_quality=recipe.jpeg_quality,
+        jpeg_chroma=recipe.jpeg_chroma,
+        alpha=0.0,
+        exit_threshold=NEVER,
+    )
+    write_bytes(out / SERVER, reference.path.read_bytes())
+    write_artefact(out, description, graph=graph, recipe=recipe, history=work / run.log_name)
+    symbols, local = device_half(description, graph, samples.x_validation)
+    if symbols is None or local is None:
+        raise AssertionError("the device has the picture and its own logits")
+    y, threshold = samples.y_validation, recipe.threshold
+    if threshold == "validation":
+        threshold = choose_threshold(local, scheme.server(out).infer_batch(symbols), y, recipe.threshold_loss)
+    chosen = description.model_copy(update={"exit_threshold": threshold})
+    write_artefact(out, chosen, graph=graph, recipe=recipe, history=work / run.log_name)
+    more = {
+        "validation_float": job.evaluate(),
+        "threshold": threshold,
+        "validation_exited": round(float(exits(local, threshold).mean()), 5),
+        "validation_local_int8": round(accuracy(local, y), 5),
+    }
+    summarise(scheme, out, data, recipe.validation, training=figures, more=more)
+    return out

@@ -1,0 +1,132 @@
+"""The local-only networks that a search may choose from.
+
+Space: stem of 8..32 channels at 32x32 or 16x16, then three or four stages, each of plain convolutions with residual
+blocks or of inverted residuals (MCUNet's block: Lin et al., NeurIPS 2020), widths growing, map halving down to 4x4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from baselines.data import DataSet
+from baselines.data.resize import resized
+from baselines.export.artefact import work_folder
+from baselines.export.quantise import to_int8
+from baselines.networks.stages import Stage, parse_stage
+from baselines.recipes.recipe import LocalOnlyRecipe, as_tree
+from baselines.schemes.local_only.training import Teacher, fit, network
+from baselines.training.interface import Report
+
+STEMS = (8, 16, 24, 32)
+WIDTHS = ((16, 24, 32), (24, 32, 48, 64), (48, 64, 96, 128), (64, 96, 128, 160))
+CONV_DEPTHS, INVERTED_DEPTHS, EXPANSIONS = (0, 1, 2), (1, 2, 3), (2, 3, 4, 6)
+_CALIBRATION = 32  # pictures: ranges of untrained weights matter to nobody
+
+
+class LocalOnlySpace:
+    """Candidates as `stem 16 s2; conv 16 s1 d0; conv 32 s2 d1`. `recipe` is what every candidate is trained by."""
+
+    def __init__(self, recipe: LocalOnlyRecipe, data: DataSet, report: Report) -> None:
+        self._recipe, self._data, self._report = recipe, data, report
+        self._teacher = Teacher()
+        tree = as_tree(recipe)
+        for name in ("stem", "stem_stride", "stages"):
+            del tree[name]
+        text = json.dumps({"recipe": tree, "data": data.checksum}, sort_keys=True)
+        self.key = hashlib.sha256(text.encode()).hexdigest()
+
+    def first(self) -> str:
+        """The recipe's own network."""
+        r = self._recipe
+        return _text(r.stem, r.stem_stride, list(map(parse_stage, r.stages)))
+
+    def sample(self, rng: np.random.Generator) -> str:
+        """Uniform over every choice."""
+        stem_stride = int(rng.choice((1, 2)))
+        count = int(rng.choice((3, 4)))
+        halvings = 3 if stem_stride == 1 else 2  # down to 4x4
+        at = set(rng.permutation(np.arange(1, count))[:halvings].tolist()) if halvings < count else set(range(count))
+        stages = [_stage(rng, i, 2 if i in at else 1) for i in range(count)]
+        return _text(int(rng.choice(STEMS)), stem_stride, _growing(stages))
+
+    def mutate(self, candidate: str, rng: np.random.Generator) -> str:
+        """One choice made anew; strides stay."""
+        stem, stem_stride, stages = _parse(candidate)
+        at = int(rng.integers(-1, len(stages)))
+        if at < 0:
+            stem = int(rng.choice(STEMS))
+        else:
+            old, new = stages[at], _stage(rng, at, stages[at].stride)
+            what = int(rng.integers(3))
+            if what == 0:  # width alone
+                stages[at] = Stage(old.kind, new.width, old.stride, old.depth, old.expand)
+            elif what == 1 and new.kind == old.kind:  # depth and expansion
+                stages[at] = Stage(old.kind, old.width, old.stride, new.depth, new.expand)
+            else:
+                stages[at] = new
+        return _text(stem, stem_stride, _growing(stages))
+
+    def graph(self, candidate: str) -> bytes:
+        """As `SearchSpace.graph`."""
+        import keras  # noqa: PLC0415 - as in training
+
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(self._recipe.seed)
+        model = network(self._with(candidate), self._data, folded=True)
+        flat: bytes = to_int8(model, resized(self._data.x_train[:_CALIBRATION], self._recipe.input_size))
+        return flat
+
+    def accuracy(self, candidate: str) -> float:
+        """As `SearchSpace.accuracy`, in float: int8 costs all of them alike, about 0.1 points."""
+        recipe = self._with(candidate)
+        fitted = fit(
+            recipe,
+            self._data,
+            work_folder("local_only-search", recipe, self._data),
+            self._report,
+            title=candidate,
+            resume=True,
+            teacher=self._teacher,
+        )
+        return fitted.validation_float["val_accuracy"]
+
+    def recipe_words(self, candidate: str) -> list[str]:
+        """As `SearchSpace.recipe_words`."""
+        stem, stem_stride, stages = _parse(candidate)
+        listed = json.dumps([str(stage) for stage in stages])
+        return ["--set", f"stem={stem}", "--set", f"stem_stride={stem_stride}", "--set", f"stages={listed}"]
+
+    def _with(self, candidate: str) -> LocalOnlyRecipe:
+        stem, stem_stride, stages = _parse(candidate)
+        changed: dict[str, Any] = {"stem": stem, "stem_stride": stem_stride, "stages": [str(stage) for stage in stages]}
+        return LocalOnlyRecipe.model_validate(self._recipe.model_dump(by_alias=True) | changed)
+
+
+def _stage(rng: np.random.Generator, at: int, stride: int) -> Stage:
+    width = int(rng.choice(WIDTHS[min(at, len(WIDTHS) - 1)]))
+    if rng.random() < 0.5:
+        return Stage("conv", width, stride, int(rng.choice(CONV_DEPTHS)))
+    return Stage("inverted", width, stride, int(rng.choice(INVERTED_DEPTHS)), int(rng.choice(EXPANSIONS)))
+
+
+def _growing(stages: list[Stage]) -> list[Stage]:
+    """No stage narrower than the one before."""
+    grown: list[Stage] = []
+    for s in stages:
+        width = max(s.width, grown[-1].width if grown else 0)
+        grown.append(Stage(s.kind, width, s.stride, s.depth, s.expand))
+    return grown
+
+
+def _text(stem: int, stem_stride: int, stages: list[Stage]) -> str:
+    return "; ".join([f"stem {stem} s{stem_stride}", *map(str, stages)])
+
+
+def _parse(candidate: str) -> tuple[int, int, list[Stage]]:
+    head, *rest = candidate.split("; ")
+    _, stem, stride = head.split(" ")
+    return int(stem), int(stride[1:]), [parse_stage(text) for text in rest]

@@ -1,0 +1,125 @@
+"""Fit the local-only network of a recipe, for good or for a moment of a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from baselines.data import DataSet
+from baselines.networks.blocks import precision
+from baselines.networks.device import small_model
+from baselines.networks.folding import assign, fold
+from baselines.networks.stages import parse_stage
+from baselines.recipes.recipe import LocalOnlyRecipe
+from baselines.training import backend
+from baselines.training.augment import to_unit
+from baselines.training.interface import Report
+from baselines.training.loop import Run, in_batches, train
+from baselines.training.reference import obtain
+from baselines.training.supervised import Samples, SupervisedJob, picture_shape
+
+
+class Fitted(NamedTuple):
+    """A trained network with batch normalisation folded away, and what its training left."""
+
+    model: Any
+    samples: Samples
+    figures: dict[str, Any]
+    validation_float: dict[str, float]
+    history: Path
+
+
+def network(recipe: LocalOnlyRecipe, data: DataSet, *, folded: bool) -> Any:
+    """The recipe's network for the pictures and classes of `data`, weights at their initial values."""
+    return small_model(
+        picture_shape(recipe, data),
+        data.classes,
+        stem=recipe.stem,
+        stem_stride=recipe.stem_stride,
+        stages=tuple(map(parse_stage, recipe.stages)),
+        folded=folded,
+    )
+
+
+class Teacher:
+    """The reference network, obtained when first asked for; its logits are kept for the next training."""
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self._logits: npt.NDArray[np.float32] | None = None
+
+    def model(self, recipe: LocalOnlyRecipe, data: DataSet, report: Report, *, resume: bool) -> Any:
+        """The frozen network: pictures in 0..1 -> logits."""
+        if self._model is None:
+            self._model = obtain(recipe.reference, data, report, resume=resume).model
+        return self._model
+
+    def logits(
+        self, recipe: LocalOnlyRecipe, data: DataSet, samples: Samples, report: Report, *, resume: bool
+    ) -> npt.NDArray[np.float32]:
+        """float32 [samples, classes] of the training pictures as they are."""
+        if self._logits is None or len(self._logits) < len(samples):
+            model = self.model(recipe, data, report, resume=resume)
+            report.message(f"the reference network looks at {len(samples):,} pictures")
+            self._logits = in_batches(
+                backend.compiled(lambda x: model(to_unit(x), training=False)), samples.first(len(samples))
+            )
+        return self._logits[: len(samples)]
+
+
+def fit(
+    recipe: LocalOnlyRecipe,
+    data: DataSet,
+    work: Path,
+    report: Report,
+    *,
+    title: str,
+    resume: bool,
+    teacher: Teacher | None = None,
+) -> Fitted:
+    """Train the network of `recipe`; checkpoints and log lie in `work`.
+
+    Raises:
+        BenchError: as `training.loop.train` and `reference.obtain`.
+    """
+    teacher = teacher or Teacher()
+    distil = recipe.distillation
+    backend.set_seed(recipe.seed)
+    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    guide: dict[str, Any] = {}
+    if distil.weight > 0 and recipe.epochs > 0:
+        if distil.once:
+            guide = {"teacher_logits": teacher.logits(recipe, data, samples, report, resume=resume)}
+        else:
+            guide = {"teacher": teacher.model(recipe, data, report, resume=resume)}
+    backend.set_seed(recipe.seed)  # the same start whether the reference network had to be made or not
+    with precision(recipe.precision):
+        model = network(recipe, data, folded=False)
+    job = SupervisedJob(
+        model,
+        samples,
+        weight_decay=recipe.weight_decay,
+        smoothing=recipe.smoothing,
+        distil=distil.weight,
+        distil_temperature=distil.temperature,
+        nesterov=recipe.nesterov,
+        **guide,
+    )
+    run = Run(
+        title=title,
+        folder=work,
+        samples=len(samples),
+        batch=recipe.batch,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        learning_rate=recipe.learning_rate,
+        warmup_epochs=recipe.warmup_epochs,
+        patience=recipe.patience,
+    )
+    figures = train(job, run, report, resume=resume)
+    folded = network(recipe, data, folded=True)
+    assign(folded, fold(model))
+    return Fitted(folded, samples, figures, job.evaluate(), work / run.log_name)

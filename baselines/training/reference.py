@@ -1,0 +1,87 @@
+"""The reference network: trained once per recipe, kept in the cache, or a user's own file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from baselines.data import DataSet
+from baselines.networks.folding import fold
+from baselines.networks.store import NetworkSpec, load_network, save_network
+from baselines.recipes.recipe import ReferenceRecipe, recipe_hash
+from baselines.training.interface import Report
+from harness.contracts.paths import cache_dir
+
+
+class Reference(NamedTuple):
+    """The frozen reference network. `model`: picture in 0..1 -> logits; `figures`: of its training."""
+
+    path: Path
+    spec: NetworkSpec
+    model: Any
+    figures: dict[str, Any]
+    history: Path | None
+
+
+def picture_spec(recipe: ReferenceRecipe, data: DataSet) -> NetworkSpec:
+    """What network the recipe asks for on this data set."""
+    size = recipe.input_size
+    height, width = (size, size) if size else (int(n) for n in data.x_train.shape[1:3])
+    return NetworkSpec(f"{recipe.network}_picture", (height, width, 3), data.classes, recipe.widths)
+
+
+def cached(recipe: ReferenceRecipe, data: DataSet) -> Path:
+    """The cache folder of the reference network that `recipe` trains."""
+    return cache_dir() / "training" / f"reference-{recipe_hash(recipe, data=data.checksum)}"
+
+
+def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bool) -> Reference:
+    """The reference network of `recipe`: from its file, the cache, or trained now (and cached).
+
+    Raises:
+        BenchError: the file is missing, damaged or of another network; or training failed.
+    """
+    spec = picture_spec(recipe, data)
+    if recipe.file:
+        path = Path(recipe.file).expanduser()
+        _, model = load_network(path, expect=spec)
+        return Reference(path, spec, model, {}, None)
+    folder = cached(recipe, data)
+    path, figures_path = folder / "reference.npz", folder / "figures.json"
+    if not path.exists():
+        figures = _train(recipe, spec, data, folder, report, resume=resume)
+        figures_path.write_text(json.dumps(figures), encoding="utf-8")
+    _, model = load_network(path, expect=spec)
+    return Reference(path, spec, model, json.loads(figures_path.read_text()), folder / "history.csv")
+
+
+def _train(
+    recipe: ReferenceRecipe, spec: NetworkSpec, data: DataSet, folder: Path, report: Report, *, resume: bool
+) -> dict[str, Any]:
+    from baselines.networks.blocks import precision  # noqa: PLC0415 - a cached network needs no training code
+    from baselines.training import backend  # noqa: PLC0415
+    from baselines.training.loop import Run, train  # noqa: PLC0415
+    from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
+
+    backend.set_seed(recipe.seed)
+    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    with precision(recipe.precision):
+        model = spec.build(folded=False)
+    job = SupervisedJob(
+        model, samples, weight_decay=recipe.weight_decay, smoothing=recipe.smoothing, nesterov=recipe.nesterov
+    )
+    run = Run(
+        title="reference network",
+        folder=folder,
+        samples=len(samples),
+        batch=recipe.batch,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        learning_rate=recipe.learning_rate,
+        warmup_epochs=recipe.warmup_epochs,
+        patience=recipe.patience,
+    )
+    figures = train(job, run, report, resume=resume)
+    save_network(folder / "reference.npz", spec, fold(model))
+    return figures

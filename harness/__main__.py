@@ -1,0 +1,55 @@
+"""`python -m harness COMMAND [OPTIONS]`: every way in by its name."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from harness.contracts.errors import BenchError
+from harness.host.cli import Parser, console, way_in
+
+_FOLDER = Path(__file__).parent / "commands"
+
+
+def commands() -> list[str]:
+    """The names of the commands, in alphabetical order: the files of `harness/commands` that are ways in."""
+    return sorted(
+        p.stem
+        for p in _FOLDER.glob("*.py")
+        if p.stem != "__init__" and not p.stem.startswith("trained_") and not p.stem.endswith("_options")
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code (2 where there is no such command)."""
+    return way_in(_main, argv)
+
+
+def _main(argv: list[str]) -> int:
+    parser = Parser(prog="python -m harness", description="One command over all ways in.", add_help=False)
+    parser.add_argument("command", nargs="?")
+    if not argv or argv[0] in ("-h", "--help"):
+        _overview()
+        return 0 if argv else 2
+    name = argv[0]
+    if name not in commands():
+        raise BenchError(f"'{name}' is no command", cure=f"one of {', '.join(commands())}")
+    module = import_module(f"harness.commands.{name}")
+    sys.argv = [f"harness {name}", *argv[1:]]
+    return int(module.main(argv[1:]))
+
+
+def _overview() -> None:
+    out = console()
+    out.print("python -m harness COMMAND [OPTIONS]; each takes --help\n")
+    for name in commands():
+        said = ast.get_docstring(ast.parse((_FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        _, _, what = said.splitlines()[0].partition(": ")
+        out.print(f"  {name:<10} {what or said.splitlines()[0]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""One scheme at one value of an axis: its samples, and what latency, stages and bytes come to over the pictures.
+
+Where a scheme exits early on some pictures there are two kinds of latency, and a median would be one of either. A
+handful of timed pictures says little of how many exit, the whole test set says it exactly: so both kinds are taken from
+the timed pictures, and weighted by the test set's share of exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis import stats
+from harness.analysis.stats import Interval, Statistic
+from harness.runs.measurements import METRICS
+
+if TYPE_CHECKING:
+    from harness.runs.manifest import Manifest
+
+# What an exit does not do. The rest of the stages, local network and combining, is the same for every picture.
+_OF_SENDING = (
+    *(f"{stage}_ms" for stage in ("encode", "network", "remote")),
+    *(f"energy_{stage}_uj" for stage in ("encode", "network")),
+    *("remote_wall_ms", "payload_bytes", "mqtt_bytes", "wire_bytes"),
+)
+_KEPT = ("local", "combine")
+_SUMS = {"total_ms": [f"{stage}_ms" for stage in _KEPT], "energy_uj": [f"energy_{stage}_uj" for stage in _KEPT]}
+_OF_ALL = tuple(name for parts in _SUMS.values() for name in parts)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of a whole test set that is classified rightly."""
+
+    right: int
+    n: int
+    exited: int = 0  # of the n, by the device's own exit test
+
+    @property
+    def share(self) -> float:
+        """0..1."""
+        return self.right / self.n
+
+    @property
+    def exited_share(self) -> float:
+        """0..1, of the pictures for which nothing is sent."""
+        return self.exited / self.n
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One scheme at one value of the axis. `statistic` is what `middle`, `interval` and `latency` are."""
+
+    scheme: str
+    value: float
+    rows: tuple[dict[str, Any], ...]  # measured ones, without warm-ups
+    failed: int = 0
+    wanted: Statistic = "median"  # where all pictures are of one kind
+    test_exits: float | None = None  # share of the whole test set that exits; None where it was not taken
+
+    @property
+    def mixed(self) -> bool:
+        """Do some pictures exit early and others not, among the timed ones or in the test set?"""
+        return len({bool(r["exited"]) for r in self.rows}) > 1 or bool(self.rows and self._weighted)
+
+    @property
+    def _weighted(self) -> bool:
+        return self.test_exits is not None and 0 < self.test_exits < 1
+
+    @property
+    def statistic(self) -> Statistic:
+        """`weighted mean` where exits are weighted by the test set, `mean` where its share of them is not known."""
+        if self._weighted:
+            return "weighted mean"
+        return "mean" if self.mixed else self.wanted
+
+    @property
+    def exited_share(self) -> float | None:
+        """0..1, of the test set where that is known, else of the timed pictures."""
+        if self.test_exits is not None:
+            return self.test_exits
+        return sum(bool(r["exited"]) for r in self.rows) / len(self.rows) if self.rows else None
+
+    @cached_property
+    def latency(self) -> Interval | None:
+        """Of `total_ms`."""
+        return self.interval("total_ms")
+
+    def interval(self, metric: str) -> Interval | None:
+        """Of a metric, with its 95 % bootstrap interval; None of nothing, or where only one of two kinds was timed."""
+        if self._weighted:
+            return stats.weighted_interval(self.left(metric), self.sent(metric), self.test_exits or 0.0)
+        of = stats.median_interval if self.statistic == "median" else stats.mean_interval
+        return of(_values(self.rows, metric))
+
+    def middle(self, metric: str) -> float | None:
+        """As `interval`, without the interval."""
+        if not self._weighted:
+            of = stats.median if self.statistic == "median" else stats.mean
+            return of(_values(self.rows, metric))
+        return self._together(self.left(metric), self.sent(metric))
+
+    def sent(self, metric: str) -> list[float]:
+        """The values of a metric of the timed pictures that did not exit."""
+        return _values([r for r in self.rows if not r["exited"]], metric)
+
+    def left(self, metric: str) -> list[float]:
+        """Of the timed pictures that exited.
+
+        Where none did although the test set has some, an exit is what the device does on every picture: local network
+        and combining. Nothing of a metric of which that can't be told.
+        """
+        left = [r for r in self.rows if r["exited"]]
+        if left or not self._weighted:
+            return _values(left, metric)
+        if metric in _OF_SENDING:
+            return [0.0 for _ in self.sent(metric)]
+        if metric in _SUMS:
+            parts = [self.sent(name) for name in _SUMS[metric]]
+            return [sum(each) for each in zip(*parts, strict=True)] if len(set(map(len, parts))) == 1 else []
+        return self.sent(metric) if metric in _OF_ALL else []
+
+    def late_share(self, deadline_ms: float) -> float | None:
+        """Share of the pictures over a deadline, exits weighted as in `middle`; None where nothing can be told."""
+        if not self._weighted:
+            return stats.mean([ms > deadline_ms for ms in _values(self.rows, "total_ms")])
+        left, sent = ([ms > deadline_ms for ms in kind] for kind in (self.left("total_ms"), self.sent("total_ms")))
+        return self._together(left, sent)
+
+    def _together(self, left: Sequence[float], sent: Sequence[float]) -> float | None:
+        """The mean of both kinds, weighted by the test set; None where one of them is not known."""
+        one, other, share = stats.mean(left), stats.mean(sent), self.test_exits or 0.0
+        return None if one is None or other is None else share * one + (1 - share) * other
+
+    def repeated_share(self) -> float | None:
+        """Share of the samples in which TCP sent a segment again; None where the testbed can't tell."""
+        known = [int(r["repeated_segments"]) for r in self.rows if r.get("repeated_segments") is not None]
+        return sum(n > 0 for n in known) / len(known) if known else None
+
+    def source(self, metric: str) -> str:
+        """Where the values of a metric come from; several are joined."""
+        column = METRICS[metric].source_column
+        return "+".join(sorted({str(r[column]) for r in self.rows if r.get(column)}))
+
+
+def accuracies_of(facts: Manifest) -> dict[str, Accuracy]:
+    """What a run's manifest tells of the whole test set, by scheme."""
+    return {name: Accuracy(a.right, a.n, a.exited) for name, a in facts.accuracy.items()}
+
+
+def rule(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
+    """What the middles of these cells are, for a caption."""
+    exits = rule_of_exits(found, ours=ours)
+    return f"{ours} over the pictures" + (f"; {exits}" if exits else "")
+
+
+def rule_of_exits(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
+    """What they are where pictures exit early; nothing where none does."""
+    kinds = {c.statistic for c in found}
+    if "weighted mean" in kinds:
+        return "where pictures exit early, the mean weighted by the share of the whole test set that exits"
+    return "where some of the timed pictures exit early, their mean" if "mean" in kinds and ours != "mean" else ""
+
+
+def sources(found: Sequence[Cell], metric: str) -> list[str]:
+    """Where the values of a metric come from in any of these cells, sorted."""
+    return sorted({source for cell in found for source in cell.source(metric).split("+") if source})
+
+
+def _values(rows: Sequence[Mapping[str, Any]], metric: str) -> list[float]:
+    return [float(r[metric]) for r in rows if r.get(metric) is not None]
+
+
+def cells(
+    rows: Sequence[Mapping[str, Any]],
+    column: str,
+    order: Sequence[str] = (),
+    statistic: Statistic = "median",
+    accuracies: Mapping[str, Accuracy] | None = None,
+) -> list[Cell]:
+    """Group measured samples (warm-ups aside) by scheme (in `order`, then as they appear) and value of the column.
+
+    Args:
+        accuracies: of the whole test set, which tell how many pictures exit.
+    """
+    groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for r in rows:
+        if not r["warmup"]:
+            groups.setdefault((str(r["scheme"]), float(r[column])), []).append(dict(r))
+    schemes = list(dict.fromkeys([*order, *(scheme for scheme, _ in groups)]))
+    out = []
+    for (scheme, value), group in sorted(groups.items(), key=lambda g: (schemes.index(g[0][0]), g[0][1])):
+        ok = sorted((r for r in group if r["status"] == "ok"), key=lambda r: int(r["image"]))
+        known = (accuracies or {}).get(scheme)
+        exits = known.exited_share if known else None
+        out.append(Cell(scheme, value, tuple(ok), len(group) - len(ok), statistic, exits))
+    return out

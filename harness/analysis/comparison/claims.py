@@ -1,0 +1,196 @@
+"""The paper's claims about the whole system against stored runs: what it says, what we found, holds or not.
+
+Claims about the method itself (skewness, ordering, alpha …) are `harness.analysis.comparison.method`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.analysis.datum import Datum, at, pick
+from harness.analysis.material import Material
+from harness.show.figures.of_runs import WIFI_BPS
+
+Verdict = Literal["holds", "does not hold", "not tested"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one claim on one data set."""
+
+    claim: str
+    where: str  # in the paper
+    published: str
+    ours: str
+    verdict: Verdict
+
+
+Check = Callable[[Material, str], tuple[str, bool] | None]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim; `check` gives what we found and whether it holds, None where the runs can't tell."""
+
+    text: str
+    where: str
+    published: str
+    check: Check
+    needs: str
+
+
+def findings(material: Material, dataset: str) -> list[Finding]:
+    """Every claim, tested on the runs of a data set."""
+    out = []
+    for claim in CLAIMS:
+        told = claim.check(material, dataset)
+        if told is None:
+            out.append(Finding(claim.text, claim.where, claim.published, f"needs {claim.needs}", "not tested"))
+        else:
+            ours, holds = told
+            out.append(Finding(claim.text, claim.where, claim.published, ours, "holds" if holds else "does not hold"))
+    return out
+
+
+def _latencies(material: Material, dataset: str, rate_bps: float = WIFI_BPS) -> dict[str, Datum]:
+    run = material.run("bandwidth", dataset)
+    return {d.scheme: d for d in at(pick(run.data, "total_ms"), rate_bps)} if run else {}
+
+
+def _times(found: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(f"{title} {value:.2g}x" for title, value in found)
+
+
+def _against_deepcod(material: Material, dataset: str) -> tuple[str, bool] | None:
+    found = _latencies(material, dataset)
+    if not {"agilenn", "deepcod"} <= found.keys():
+        return None
+    ratio = found["deepcod"].value / found["agilenn"].value
+    return f"{ratio:.2f}x", ratio >= 2.0
+
+
+def _against_all(material: Material, dataset: str) -> tuple[str, bool] | None:
+    found = _latencies(material, dataset)
+    if "agilenn" not in found or len(found) < 3:
+        return None
+    base = found.pop("agilenn").value
+    ratios = [(d.title, d.value / base) for d in found.values()]
+    return _times(ratios), all(ratio >= 2 for _, ratio in ratios)
+
+
+def _against_local(material: Material, dataset: str) -> tuple[str, bool] | None:
+    found = _latencies(material, dataset)
+    if not {"agilenn", "local_only"} <= found.keys():
+        return None
+    ratio = found["local_only"].value / found["agilenn"].value
+    return f"{ratio:.2f}x", ratio >= 5.0
+
+
+def _within_20_ms(material: Material, dataset: str) -> tuple[str, bool] | None:
+    found = _latencies(material, dataset)
+    if "agilenn" not in found:
+        return None
+    value = found["agilenn"].value
+    return f"{value:.1f} ms", value <= 20
+
+
+def _slow_link(material: Material, dataset: str) -> tuple[str, bool] | None:
+    found = _latencies(material, dataset, 270e3)
+    if "agilenn" not in found or len(found) < 3:
+        return None
+    base = found.pop("agilenn").value
+    offloading = [(d.title, d.value / base) for d in found.values() if d.scheme != "local_only"]
+    return _times(offloading), all(ratio > 1 for _, ratio in offloading)
+
+
+def _less_data(material: Material, dataset: str) -> tuple[str, bool] | None:
+    run = material.run("bandwidth", dataset)
+    sent = {d.scheme: d.value for d in at(pick(run.data, "payload_bytes"), WIFI_BPS)} if run else {}
+    if not {"agilenn", "deepcod"} <= sent.keys():
+        return None
+    change = 100 * (1 - sent["agilenn"] / sent["deepcod"])
+    told = f"{abs(change):.0f} % {'less' if change >= 0 else 'more'}"
+    return f"{sent['agilenn']:,.0f} B against {sent['deepcod']:,.0f} B ({told})", change > 0
+
+
+def _accuracy_gap(material: Material, dataset: str) -> tuple[str, bool] | None:
+    run = material.run("bandwidth", dataset)
+    found = {d.scheme: d.value for d in pick(run.data, "accuracy")} if run else {}
+    if not {"agilenn", "full_offload"} <= found.keys():
+        return None
+    gap = found["full_offload"] - found["agilenn"]
+    return f"{gap:.1f} points behind full offloading", gap <= 2.0
+
+
+def _better_than_local(material: Material, dataset: str) -> tuple[str, bool] | None:
+    run = material.run("bandwidth", dataset)
+    found = {d.scheme: d.value for d in pick(run.data, "accuracy")} if run else {}
+    if not {"agilenn", "local_only"} <= found.keys():
+        return None
+    lead = found["agilenn"] - found["local_only"]
+    return f"{lead:+.1f} points against local only", lead > 0
+
+
+def _energy(material: Material, dataset: str) -> tuple[str, bool] | None:
+    for run in reversed(material.runs):
+        values = pick(run.data, "energy_uj", dataset=dataset)
+        if not values:
+            continue
+        x = max(d.x for d in values) if run.axis == "frequency" else WIFI_BPS
+        found = {d.scheme: d for d in at(values, x)}
+        if "agilenn" in found and len(found) > 1:
+            base = found.pop("agilenn").value
+            ratios = [(d.title, d.value / base) for d in found.values()]
+            return _times(ratios), all(ratio > 1 for _, ratio in ratios)
+    return None
+
+
+def _memory(material: Material, dataset: str) -> tuple[str, bool] | None:
+    run = next((r for r in reversed(material.runs) if r.dataset == dataset), None)
+    flash = {d.scheme: d.value for d in pick(run.data, "flash_kb")} if run else {}
+    ram = {d.scheme: d.value for d in pick(run.data, "ram_kb")} if run else {}
+    if not {"agilenn", "local_only"} <= flash.keys() & ram.keys():
+        return None
+    ours = flash["local_only"] / flash["agilenn"], ram["local_only"] / ram["agilenn"]
+    return f"flash {ours[0]:.1f}x, RAM {ours[1]:.1f}x less than local only", ours[0] > 1 and ours[1] > 1
+
+
+def _scaling(material: Material, dataset: str) -> tuple[str, bool] | None:
+    run = material.run("frequency", dataset)
+    if run is None:
+        return None
+    cycles = [(d.scheme, d.x, d.value) for d in pick(run.data, "local_ms") if d.value > 0]
+    spread = []
+    for scheme in {s for s, _, _ in cycles}:
+        work = [x * value for s, x, value in cycles if s == scheme]
+        if len(work) > 1:
+            spread.append(max(work) / min(work) - 1)
+    if not spread:
+        return None
+    return f"clock x local time constant within {100 * max(spread):.1f} %", max(spread) <= 0.03
+
+
+CLAIMS = (
+    Claim("AgileNN is at least 2x as fast as DeepCOD at 6 Mbit/s", "Fig 16", "2.0-2.6x", _against_deepcod,
+          "a bandwidth run with both at 6 Mbit/s"),
+    Claim("AgileNN is at least 2x as fast as every other scheme at 6 Mbit/s", "Fig 16", "2.0-12.9x", _against_all,
+          "a bandwidth run with three schemes at 6 Mbit/s"),
+    Claim("AgileNN is over 5x as fast as the local network (MCUNet)", "Fig 16", "5.2-12.9x", _against_local,
+          "a bandwidth run with both at 6 Mbit/s"),
+    Claim("AgileNN answers within 20 ms", "text, Fig 16", "15.3-24.1 ms on three sets, 97.7 on ImageNet-200",
+          _within_20_ms, "a bandwidth run at 6 Mbit/s"),
+    Claim("AgileNN is the fastest way to offload at 270 kbit/s", "Fig 23", "1.4-1.8x (CIFAR-100)",
+          _slow_link, "a bandwidth run at 270 kbit/s"),
+    Claim("AgileNN sends less than DeepCOD", "Table 2", "16-72 % saved", _less_data, "a bandwidth run with both"),
+    Claim("AgileNN's accuracy is within 2 points of full offloading", "Fig 16", "0.9-2.1 points behind", _accuracy_gap,
+          "a bandwidth run with accuracies"),
+    Claim("AgileNN is more accurate than the local network", "Fig 16", "+0.4 to +8.2 points", _better_than_local,
+          "a bandwidth run with accuracies"),
+    Claim("AgileNN needs the least energy", "Fig 19", "2.6x, 3.5x, 9.7x less (CIFAR-100)", _energy,
+          "a run with --energy"),
+    Claim("AgileNN needs less memory than the local network", "Fig 20", "flash 5.7x, RAM 1.4x (CIFAR-100)",
+          _memory, "any run with both"),
+    Claim("Computing time scales with 1 / clock", "Fig 22", "exactly", _scaling, "a frequency run"),
+)  # fmt: skip

@@ -1,0 +1,158 @@
+"""What figures and comparisons are made of: one value with its setting and its source, wherever it was read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells
+from harness.analysis.stats import share_interval
+from harness.contracts.errors import BenchError
+from harness.measure.axes import AXES
+from harness.runs import published as papers
+from harness.runs.measurements import ENERGY_METRICS, METRICS
+from harness.runs.store import Store
+
+PUBLISHED = "published"
+NOWHERE = math.nan  # the x of a value that lies on no axis
+_BY_STAGE = ("local_ms", "encode_ms", "network_ms", "remote_ms", "combine_ms", "payload_bytes", "device_cycles")
+
+
+@dataclass(frozen=True)
+class Datum:
+    """One value; `x` is its place on the axis `axis` (nan: on none), `low` and `high` its 95 % interval where known."""
+
+    dataset: str
+    scheme: str
+    title: str
+    metric: str
+    unit: str
+    axis: str
+    x: float
+    value: float
+    source: str  # measured, modelled, assumed, published, or several joined by +
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    testbed: str = ""
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A stored run as figures see it."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    data: tuple[Datum, ...]
+    rows: tuple[dict[str, Any], ...] = field(repr=False, default=())
+    cells: tuple[Cell, ...] = field(repr=False, default=())
+
+    @property
+    def axis(self) -> str:
+        """What the run varied."""
+        return str(self.manifest["axis"]["name"])
+
+    @property
+    def dataset(self) -> str:
+        """Name of its data set."""
+        return str(self.manifest["dataset"]["name"])
+
+    @property
+    def testbed(self) -> str:
+        """Name of its testbed."""
+        return str(self.manifest["testbed"]["name"])
+
+    @property
+    def note(self) -> str:
+        """Where its times come from and how far they can be trusted."""
+        bed = self.manifest["testbed"]
+        remarks = f" ({bed['remarks']})" if bed.get("remarks") else ""
+        return f"Times {bed['time_source']} on {bed['title']}{remarks}."
+
+
+def read_run(folder: Path) -> RunData:
+    """A run folder's values: latency with its interval, stages, bytes, energy, accuracy, memory.
+
+    Raises:
+        BenchError: no run there, a damaged one, or one without a single measured sample.
+    """
+    store = Store.reopen(folder)
+    facts, rows = store.facts(), store.rows()
+    manifest = facts.model_dump(mode="json")
+    try:
+        axis, column = str(manifest["axis"]["name"]), str(manifest["axis"]["column"])
+        dataset, testbed = str(manifest["dataset"]["name"]), str(manifest["testbed"]["name"])
+        schemes = {str(name): dict(told) for name, told in manifest["schemes"].items()}
+    except (KeyError, TypeError, AttributeError) as e:
+        raise BenchError(f"{folder} is no sweep's run ({e} is missing in its manifest)", cure="give a sweep's") from e
+    found: list[Datum] = []
+    known = AXES.get(axis)
+    accuracies = accuracies_of(facts)
+    grouped = cells(rows, column, list(schemes), known.statistic if known else "median", accuracies)
+    for cell in grouped:
+        title = str(schemes.get(cell.scheme, {}).get("title", cell.scheme))
+        for name in ("total_ms", *_BY_STAGE, *ENERGY_METRICS):
+            interval = cell.latency if name == "total_ms" else cell.interval(name)
+            if interval is None:
+                continue
+            metric = METRICS[name]
+            found.append(
+                Datum(
+                    dataset, cell.scheme, title, name, metric.unit, axis, cell.value, interval.median,
+                    cell.source(name), interval.low, interval.high, interval.n, testbed,
+                )
+            )  # fmt: skip
+    if not found:
+        raise BenchError(f"{folder} has no measured sample", cure="finish it with --resume")
+    found += _of_schemes(dataset, testbed, schemes, accuracies)
+    return RunData(folder, manifest, tuple(found), tuple(rows), tuple(grouped))
+
+
+def _of_schemes(
+    dataset: str, testbed: str, schemes: dict[str, dict[str, Any]], accuracies: dict[str, Accuracy]
+) -> Iterable[Datum]:
+    for name, facts in schemes.items():
+        title = str(facts.get("title", name))
+        if name in accuracies:
+            right, n = accuracies[name].right, accuracies[name].n
+            low, high = share_interval(right, n) or (None, None)
+            yield Datum(
+                dataset, name, title, "accuracy", "%", "", NOWHERE, 100 * (right / n), "measured",
+                low and 100 * low, high and 100 * high, n, testbed,
+            )  # fmt: skip
+        sizes = (facts.get("firmware") or {}).get("sizes") or {}
+        for key, metric in (("flash_bytes", "flash_kb"), ("ram_static_bytes", "ram_kb")):
+            if key in sizes:
+                kb = int(sizes[key]) / 1024
+                yield Datum(dataset, name, title, metric, "KB", "", NOWHERE, kb, "measured", testbed=testbed)
+
+
+_SAME = {"energy_mj": ("energy_uj", 1e3, "uJ"), "flash": ("flash_kb", 1.0, "KB"), "ram": ("ram_kb", 1.0, "KB")}
+
+
+def of_paper(figure: str, axis: str = "") -> list[Datum]:
+    """A published figure's values in this bench's metrics and units; none where the figure is not in the tree."""
+    if not papers.exists(figure):
+        return []
+    found = []
+    for v in papers.load(figure):
+        metric, factor, unit = _SAME.get(v.metric, (v.metric, 1.0, v.unit))
+        found.append(Datum(v.dataset, v.scheme, v.title, metric, unit, axis, v.x, v.value * factor, PUBLISHED))
+    return found
+
+
+def pick(data: Sequence[Datum], metric: str, *, scheme: str | None = None, dataset: str | None = None) -> list[Datum]:
+    """The values of one metric, of one scheme and data set where given."""
+    return [
+        d
+        for d in data
+        if d.metric == metric and scheme in (None, d.scheme) and dataset in (None, d.dataset)
+    ]  # fmt: skip
+
+
+def at(data: Sequence[Datum], x: float) -> list[Datum]:
+    """The values at `x` of the axis (within 0.1 %)."""
+    return [d for d in data if abs(d.x - x) <= 1e-3 * abs(x)]

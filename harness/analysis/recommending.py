@@ -1,0 +1,173 @@
+"""Which scheme to ship on a board and link, from stored runs: the choice, the runners-up, and why each lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.analysis import stats
+from harness.analysis.cells import Cell, sources
+from harness.analysis.datum import RunData
+from harness.contracts.errors import BenchError
+
+_SAME_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks for. `min_accuracy` in percent."""
+
+    testbed: str
+    dataset: str
+    rate_bps: float
+    min_accuracy: float
+    deadline_ms: float | None = None
+    by_energy: bool = False
+
+
+@dataclass(frozen=True)
+class Option:
+    """One scheme with one set of weights and settings, at the rate asked for."""
+
+    scheme: str
+    title: str
+    setting: str
+    latency_ms: float
+    late_share: float | None  # of the images, over the deadline; None without a deadline or where interpolated
+    accuracy: float
+    accuracy_low: float
+    energy_uj: float | None
+    interpolated: bool
+    source: str
+    run: str
+    ended_at: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An option and why it lost; `reasons` of the chosen one are what to know about it."""
+
+    option: Option
+    fits: bool
+    reasons: tuple[str, ...]
+
+
+def options(runs: Sequence[RunData], wanted: Wanted) -> list[Option]:
+    """Every scheme and setting that the bandwidth runs of this testbed and data set know at this rate, newest first.
+
+    Raises:
+        BenchError: there is none.
+    """
+    found: dict[tuple[str, str], Option] = {}
+    own = [r for r in runs if (r.axis, r.dataset, r.testbed) == ("bandwidth", wanted.dataset, wanted.testbed)]
+    own.sort(key=lambda r: str(r.manifest.get("ended_at") or r.manifest.get("began_at")), reverse=True)
+    for run in own:
+        for scheme in run.manifest["schemes"]:
+            option = _option(run, scheme, wanted)
+            if option is not None:
+                found.setdefault((scheme, option.setting), option)
+    if not found:
+        known = sorted({(r.testbed, r.dataset) for r in runs if r.axis == "bandwidth"})
+        there = "; ".join(f"{bed} with {dataset}" for bed, dataset in known) or "none"
+        raise BenchError(
+            f"no stored bandwidth run of {wanted.testbed} with {wanted.dataset} and accuracies (there: {there})",
+            cure=f"python -m harness.sweep bandwidth --testbed {wanted.testbed} --dataset {wanted.dataset}",
+        )
+    return list(found.values())
+
+
+def judge(found: Sequence[Option], wanted: Wanted) -> list[Verdict]:
+    """The options from the best to the worst: those that fit by latency (or energy), then the others by accuracy."""
+    reasons = {id(o): _reasons(o, wanted) for o in found}
+    fitting = [o for o in found if not reasons[id(o)]]
+    fitting.sort(key=lambda o: (_cost(o, wanted), -o.accuracy))
+    rest = sorted((o for o in found if reasons[id(o)]), key=lambda o: -o.accuracy)
+    verdicts = []
+    for place, o in enumerate(fitting):
+        said = _notes(o, wanted) if place == 0 else (_behind(o, fitting[0], wanted), *_notes(o, wanted))
+        verdicts.append(Verdict(o, True, tuple(said)))
+    return verdicts + [Verdict(o, False, tuple(reasons[id(o)])) for o in rest]
+
+
+def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
+    facts, accuracy = run.manifest["schemes"][scheme], (run.manifest.get("accuracy") or {}).get(scheme)
+    if accuracy is None:
+        return None
+    own = [c for c in run.cells if c.scheme == scheme]
+    latency, interpolated = _at_rate(_middles(own, "total_ms"), wanted.rate_bps)
+    if latency is None:
+        return None
+    energy, _ = _at_rate(_middles(own, "energy_uj"), wanted.rate_bps)
+    late = None
+    if wanted.deadline_ms is not None and not interpolated:
+        late = next(c for c in own if _same(c.value, wanted.rate_bps)).late_share(wanted.deadline_ms)
+    low, _ = stats.share_interval(accuracy["right"], accuracy["n"]) or (0.0, 1.0)
+    setting = f"codec {facts['codec']}, alpha {facts['alpha']:g}"
+    if facts["exit_threshold"] <= 1:
+        setting += f", exit at {facts['exit_threshold']:g}"
+    return Option(
+        scheme, str(facts["title"]), f"{setting}, weights {str(facts['weights'])[:8]}", latency, late,
+        100 * accuracy["share"], 100 * low, energy, interpolated, "+".join(sources(own, "total_ms")), str(run.folder),
+        str(run.manifest.get("ended_at") or ""),
+    )  # fmt: skip
+
+
+def _middles(own: Sequence[Cell], metric: str) -> dict[float, float]:
+    middles = {c.value: c.middle(metric) for c in own}
+    return {x: value for x, value in middles.items() if value is not None}
+
+
+def _same(x: float, rate_bps: float) -> bool:
+    return abs(x - rate_bps) <= _SAME_RATE * rate_bps
+
+
+def _at_rate(middles: dict[float, float], rate_bps: float) -> tuple[float | None, bool]:
+    """The value at a rate, or between the two nearest ones on a line over 1 / rate, as a link's time is."""
+    for x, value in middles.items():
+        if _same(x, rate_bps):
+            return value, False
+    below = [x for x in middles if x < rate_bps]
+    above = [x for x in middles if x > rate_bps]
+    if not below or not above:
+        return None, False
+    a, b = max(below), min(above)
+    share = (1 / rate_bps - 1 / a) / (1 / b - 1 / a)
+    return middles[a] + share * (middles[b] - middles[a]), True
+
+
+def _cost(o: Option, wanted: Wanted) -> float:
+    return float(o.energy_uj if wanted.by_energy and o.energy_uj is not None else o.latency_ms)
+
+
+def _reasons(o: Option, wanted: Wanted) -> list[str]:
+    """Why it does not fit at all."""
+    said = []
+    if o.accuracy < wanted.min_accuracy:
+        said.append(f"accuracy {o.accuracy:.1f} % is below {wanted.min_accuracy:g} %")
+    if wanted.deadline_ms is not None and o.latency_ms > wanted.deadline_ms:
+        said.append(f"latency {o.latency_ms:.1f} ms is over the deadline of {wanted.deadline_ms:g} ms")
+    elif o.late_share is not None and o.late_share > 0.05:
+        said.append(f"{100 * o.late_share:.0f} % of the images miss the deadline of {wanted.deadline_ms:g} ms")
+    if wanted.by_energy and o.energy_uj is None:
+        said.append("its energy at this rate is not stored (sweep with --energy)")
+    return said
+
+
+def _notes(o: Option, wanted: Wanted) -> list[str]:
+    said = []
+    if o.accuracy_low < wanted.min_accuracy:
+        said.append(f"its accuracy may be below {wanted.min_accuracy:g} % (95 % interval from {o.accuracy_low:.1f} %)")
+    if o.interpolated:
+        said.append("latency taken between two measured rates")
+    if o.late_share:
+        said.append(f"{100 * o.late_share:.0f} % of the images miss the deadline")
+    return said
+
+
+def _behind(o: Option, best: Option, wanted: Wanted) -> str:
+    if wanted.by_energy and o.energy_uj is not None and best.energy_uj is not None:
+        apart = f"{o.energy_uj / best.energy_uj:.2f} times the energy"
+    else:
+        apart = f"{o.latency_ms - best.latency_ms:.1f} ms slower"
+    more = o.accuracy - best.accuracy
+    return f"{apart}, {abs(more):.1f} points {'more' if more >= 0 else 'less'} accurate"

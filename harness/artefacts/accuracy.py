@@ -1,0 +1,154 @@
+"""Accuracy over a whole test set, by the same C code that the device runs; cached by what it depends on.
+
+Device half: the host build of the firmware, picture by picture. Remote half: the server model, in batches. Combination:
+the firmware's own. The sweep calls it through the command `python -m harness.accuracy`, so that TensorFlow stays in a
+process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.artefacts.artefacts import Artefact
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import cache_dir
+from harness.host import registry
+from harness.host.processes import die_with_parent, inherited_path
+from harness.runs.provenance import file_sha256
+from harness.runs.sample import content_hash
+from testbeds.firmware.host.schemelib import Batch, HostLibrary
+
+if TYPE_CHECKING:
+    from harness.artefacts.images import Images
+
+log = logging.getLogger(__name__)
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Right answers of a test set of `n`: combined as the device would, and each half alone (None: not there)."""
+
+    right: int
+    n: int
+    local_right: int | None
+    remote_right: int | None
+    exited: int
+    payload_bytes_mean: float
+
+    @property
+    def share(self) -> float:
+        """0..1."""
+        return self.right / self.n
+
+
+def cached(artefact: Artefact, library: Path, data: Images) -> Measured | None:
+    """The accuracy measured before for exactly this artefact, C code and test set; None when there is none."""
+    try:
+        found: dict[str, Any] = json.loads(_cache_file(artefact, library, data).read_text(encoding="utf-8"))
+        return Measured(**found)
+    except (OSError, ValueError, TypeError):
+        return None  # not there, or half written by an older bench: measured anew
+
+
+def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
+    """Measure in a process of its own, which leaves the result in the cache.
+
+    Raises:
+        BenchError: it failed, with its reason.
+    """
+    words = [str(artefact.folder), "--dataset", data.name, "--library", str(library), "--with-parent"]
+    with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "harness.artefacts.accuracy", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
+        )
+    found = cached(artefact, library, data)
+    if done.returncode or found is None:
+        lines = done.stderr.strip().splitlines()
+        own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        why = (own or lines[-1:] or ["it said nothing"])[-1]
+        raise BenchError(
+            f"the accuracy of {artefact.description.label} could not be measured (code {done.returncode}): {why}"
+        )
+    return found
+
+
+def measure(artefact: Artefact, library: Path, data: Images, workers: int | None = None) -> Measured:
+    """Measure and cache.
+
+    Raises:
+        BenchError: the artefact's server model can't be loaded.
+    """
+    halves = device_halves(artefact, library, data.pictures, workers or os.cpu_count() or 1)
+    remote = None
+    if artefact.offloads:
+        server = registry.scheme(artefact.description.scheme).server(artefact.folder)
+        remote = server.infer_batch(halves.symbols)
+    found = _judge(artefact, library, halves, remote, data.labels)
+    path = _cache_file(artefact, library, data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    part.replace(path)
+    return found
+
+
+def device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> Batch:
+    """The C code's part over uint8 pictures, in processes: a library works in static buffers, as on the device."""
+    parts = np.array_split(pictures, min(workers, max(1, len(pictures) // 100)))
+    if len(parts) == 1:
+        return _device_part(library, parts[0])
+    with ProcessPoolExecutor(len(parts), get_context("spawn"), die_with_parent) as pool:
+        done = [future.result() for future in [pool.submit(_device_part, library, part) for part in parts]]
+    return Batch(*(np.concatenate([getattr(one, f.name) for one in done]) for f in fields(Batch)))
+
+
+def _device_part(library: Path, pictures: npt.NDArray[np.uint8]) -> Batch:
+    return HostLibrary(library).run_many(pictures)
+
+
+def _judge(
+    artefact: Artefact,
+    library: Path,
+    halves: Batch,
+    remote: npt.NDArray[np.float32] | None,
+    labels: npt.NDArray[np.uint8],
+) -> Measured:
+    host = HostLibrary(library)
+    local = np.argmax(halves.local_logits, axis=1) if halves.local_logits.shape[1] else None
+    answers = [
+        host.combine(halves.local_logits[i], None if remote is None or halves.exited[i] else remote[i])[1]
+        for i in range(len(labels))
+    ]
+    sent = halves.payload_bytes[~halves.exited]
+    return Measured(
+        right=int(np.sum(np.asarray(answers) == labels)),
+        n=len(labels),
+        local_right=None if local is None else int(np.sum(local == labels)),
+        remote_right=None if remote is None else int(np.sum(np.argmax(remote, axis=1) == labels)),
+        exited=int(np.sum(halves.exited)),
+        payload_bytes_mean=float(sent.mean()) if sent.size and artefact.offloads else 0.0,
+    )
+
+
+def _cache_file(artefact: Artefact, library: Path, data: Images) -> Path:
+    facts = {"v": _VERSION, "weights": artefact.weights, "library": file_sha256(library), "images": data.checksum}
+    return cache_dir() / "accuracy" / f"{artefact.description.label}-{content_hash(facts)}.json"

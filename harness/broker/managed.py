@@ -1,0 +1,211 @@
+"""A broker of the bench's own: mosquitto where found, else amqtt, on a free loopback port with a random password."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import IO, Any
+
+from harness.broker import mqtt
+from harness.broker.mqtt import BrokerAddress
+from harness.contracts.clock import Clock, HostClock
+from harness.contracts.errors import BenchError
+from harness.host.processes import inherited_path
+from harness.lab.labfile import BrokerSection
+
+log = logging.getLogger(__name__)
+
+_SBIN = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"  # where mosquitto is put but ordinary users do not look
+_START_ATTEMPTS = 3  # a free port may be taken between asking for it and using it
+
+
+class Broker:
+    """A running broker; `close` stops it and waits."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], said: IO[bytes], folder: str, *, address: BrokerAddress, title: str
+    ) -> None:
+        self._process = process
+        self._said = said
+        self._folder = folder
+        self.address = address
+        self.title = title
+
+    @property
+    def pid(self) -> int:
+        """Process id of the broker's keeper."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Is it alive?
+
+        Raises:
+            BenchError: it is not, with its last words.
+        """
+        if (code := self._process.poll()) is not None:
+            raise BenchError(
+                f"the broker ({self.title}) died with code {code}: {self.last_words() or 'it said nothing'}",
+                cure="check that mosquitto starts by hand, or hide it from PATH to use amqtt",
+            )
+
+    def last_words(self) -> str:
+        """The end of what it wrote to stderr, on one line."""
+        self._said.seek(0)
+        lines = self._said.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+
+    def close(self) -> None:
+        """Stop it, wait, and remove what it left. Safe to call twice."""
+        if self._process.stdin and not self._process.stdin.closed:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(8)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._said.close()
+
+
+def find_mosquitto() -> str:
+    """Path of mosquitto, "" when there is none."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SBIN) or ""
+
+
+@contextmanager
+def running(
+    *, program: str | None = None, clock: Clock | None = None, section: BrokerSection | None = None
+) -> Iterator[Broker]:
+    """A broker for the duration of the block.
+
+    Args:
+        program: path of mosquitto, "" for amqtt, None to look for mosquitto and fall back on amqtt.
+        section: the lab's `[broker]`: user and password if they are given, and where to listen beyond loopback.
+
+    Raises:
+        BenchError: it can't be started.
+    """
+    chosen = find_mosquitto() if program is None else program
+    outside = _outside(section or BrokerSection(), chosen)
+    broker = _start(chosen, section or BrokerSection(), outside, clock or HostClock())
+    log.info("%s at %s", broker.title, broker.address)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+def _outside(section: BrokerSection, program: str) -> dict[str, Any]:
+    """Orders for listeners beyond loopback, checked."""
+    if section.listen is None:
+        return {}
+    if not program:
+        raise BenchError("[broker] listen needs mosquitto, and none was found", cure="apt-get install mosquitto")
+    orders: dict[str, Any] = {"outside": section.listen, "outside_port": section.port if section.plain else 0}
+    if section.certificate and section.key:
+        for path in (section.certificate, section.key):
+            if not os.access(path, os.R_OK):
+                raise BenchError(f"{path} can't be read", cure="mend [broker] certificate and key")
+        if section.key.stat().st_mode & 0o077:
+            raise BenchError(f"key file {section.key} may be read by others", cure=f"chmod 600 {section.key}")
+        orders |= {"outside_tls_port": section.tls_port}
+        orders |= {"certificate": str(section.certificate), "key": str(section.key)}
+    return orders
+
+
+def _start(program: str, section: BrokerSection, outside: dict[str, Any], clock: Clock) -> Broker:
+    user = section.user or "bench"
+    password = section.password.read() if section.password else secrets.token_urlsafe(24)
+    problem: BenchError | None = None
+    for _ in range(_START_ATTEMPTS):
+        broker = _spawn(program, BrokerAddress("127.0.0.1", _free_port(), user, password), outside)
+        try:
+            _wait_until_up(broker, clock)
+        except BenchError as e:
+            problem = e
+            broker.close()
+        except BaseException:
+            broker.close()
+            raise
+        else:
+            return broker
+    raise problem or BenchError("the broker did not start")
+
+
+def _spawn(program: str, address: BrokerAddress, outside: dict[str, Any]) -> Broker:
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the Broker
+    folder = tempfile.mkdtemp(prefix="agilenn-broker-")  # 0700
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness.broker.keeper"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        env={**os.environ, "PYTHONPATH": inherited_path()},
+    )
+    orders: dict[str, Any] = {"program": program, "host": address.host, "port": address.port, **outside}
+    orders |= {"user": address.user, "password": address.password, "folder": folder}
+    orders_pipe = process.stdin
+    if orders_pipe is None:
+        raise BenchError("the broker's process has no input")
+    with contextlib.suppress(BrokenPipeError):  # died at once: _wait_until_up tells
+        orders_pipe.write(json.dumps(orders).encode() + b"\n")
+        orders_pipe.flush()
+    return Broker(process, said, folder, address=address, title=_title(program))
+
+
+def _title(program: str) -> str:
+    if not program:
+        return f"amqtt {version('amqtt')}"
+    try:
+        done = subprocess.run([program, "-h"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "mosquitto"
+    first = (done.stdout or done.stderr).splitlines()[:1]
+    return first[0].strip() if first and "mosquitto" in first[0] else "mosquitto"
+
+
+def _wait_until_up(broker: Broker, clock: Clock, limit_s: float = 20.0) -> None:
+    """Until a client with the password gets through CONNECT."""
+    deadline_ms = clock.now_ms() + limit_s * 1e3
+    up = threading.Event()
+    while clock.now_ms() < deadline_ms:
+        broker.check()
+        with contextlib.suppress(OSError):
+            socket.create_connection((broker.address.host, broker.address.port), 1).close()
+            break
+        up.wait(0.02)
+    probe = mqtt.client(broker.address, "bench-probe")
+    probe.on_connect = lambda _c, _u, _f, reason, _p: up.set() if mqtt.refusal(reason) is None else None
+    with contextlib.suppress(BenchError):
+        mqtt.connect(probe, broker.address, 5)
+        probe.loop_start()
+    try:
+        if not up.wait(max(1.0, (deadline_ms - clock.now_ms()) / 1e3)):
+            broker.check()
+            raise BenchError(
+                f"the broker ({broker.title}) does not answer at {broker.address}: {broker.last_words()}",
+                cure="check that mosquitto starts by hand, or hide it from PATH to use amqtt",
+            )
+    finally:
+        probe.disconnect()
+        probe.loop_stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port

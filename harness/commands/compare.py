@@ -1,0 +1,157 @@
+"""`python -m harness.compare RUN published`, `python -m harness.compare RUN_A RUN_B`: ratios, claims, and verdicts.
+
+Exit code 1 when a run is compared with another and is worse: significant, and at least the smallest effect that
+matters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from harness.analysis.comparison import claims, paper, runs
+from harness.analysis.datum import read_run
+from harness.analysis.material import Material, gather
+from harness.contracts.errors import BenchError
+from harness.host import cli
+from harness.runs.measurements import METRICS
+from harness.runs.store import Store, csv_text
+from harness.show import tables
+
+WORSE = 1
+_SHARE = 100.0
+
+
+def parser() -> cli.Parser:
+    """The command line."""
+    p = cli.Parser(prog="python -m harness.compare", description=__doc__)
+    p.add_argument("run", type=Path, metavar="RUN", help="folder of a run, or one that holds runs")
+    p.add_argument("other", metavar="published|RUN_B", help="the paper's values, or the run to hold against RUN")
+    p.add_argument(
+        "--metrics", type=cli.names, default="total_ms", metavar="A,B,…", help="default: %(default)s; of samples.csv"
+    )
+    p.add_argument(
+        "--least",
+        type=cli.whole(0, 100, "--least"),
+        default=round(_SHARE * runs.MINIMUM_SHARE),
+        metavar="PERCENT",
+        help="smallest change of a median that matters (default: %(default)s)",
+    )
+    p.add_argument("--out", type=Path, metavar="DIR", help="write the tables there too (CSV and Markdown)")
+    cli.add_common(p)
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Compare, show, and for two runs tell by the exit code whether the second is worse."""
+    options = parser().parse_args(argv)
+    cli.set_up_logging(options.verbose)
+    if options.other == "published":
+        return _published(options, cli.console())
+    return _runs(options, cli.console())
+
+
+def _published(options: argparse.Namespace, out: Console) -> int:
+    material = gather([options.run])
+    for dataset in material.datasets():
+        written = show_published(material, dataset, out, options.out)
+        for path in written:
+            out.print(str(path), soft_wrap=True)
+    return 0
+
+
+def show_published(material: Material, dataset: str, out: Console, folder: Path | None) -> list[Path]:
+    """Ratios and claims of one data set: on the screen, and in `folder` where given."""
+    found = paper.pairs(material, dataset)
+    header = ["value", "scheme", "at", "ours", "paper", "ours / paper", "source"]
+    lines = [
+        [
+            f"{p.figure}: {METRICS[p.metric].title if p.metric in METRICS else p.metric}",
+            p.title,
+            "" if p.x != p.x else (cli.clock_text(p.x) if p.figure == "fig22" else cli.rate_text(p.x)),
+            f"{p.ours:,.1f} {p.unit}",
+            f"{p.published:,.1f} {p.unit}",
+            "–" if p.ratio is None else f"{p.ratio:.2f}",
+            p.source,
+        ]
+        for p in found
+    ]
+    other = sorted({p.published_dataset for p in found} - {dataset})
+    caption = f"Paper: {other[0]} where it lacks {dataset}." if other else None
+    _table(out, f"{dataset}: ours beside the paper's", header, lines, caption)
+    checked = claims.findings(material, dataset)
+    claim_header = ["claim", "where", "published", "ours", "verdict"]
+    claim_lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in checked]
+    _table(out, f"{dataset}: the paper's claims about the system", claim_header, claim_lines, None)
+    if folder is None:
+        return []
+    store = Store(folder)
+    rows = [vars(p) | {"ratio": p.ratio} for p in found]
+    return [
+        store.write_text(f"published-{dataset}.csv", csv_text([*vars(found[0]), "ratio"] if found else [], rows)),
+        store.write_text(f"published-{dataset}.md", tables.markdown(header, lines)),
+        store.write_text(f"claims-{dataset}.md", tables.markdown(claim_header, claim_lines)),
+    ]
+
+
+def _runs(options: argparse.Namespace, out: Console) -> int:
+    base, other = read_run(options.run), read_run(Path(options.other))
+    for name in options.metrics:
+        if name not in METRICS:
+            raise BenchError(f"unknown metric '{name}'", cure=f"choose from {', '.join(METRICS)}")
+    for line in runs.comparable(base, other):
+        out.print(f"differs: {line}", style="yellow", soft_wrap=True)
+    found = runs.compare(base, other, options.metrics, options.least / _SHARE)
+    if not found:
+        raise BenchError("the two runs share no point with measured samples", cure="compare runs with common points")
+    header = ["metric", "scheme", "at", base.folder.name, other.folder.name, "difference [95 %]", "n", "verdict"]
+    lines = []
+    for x in found:
+        d, unit = x.difference, METRICS[x.metric].unit
+        apart = f"{d.difference:+.3g} {unit}" + ("" if d.low is None else f" [{d.low:+.3g}, {d.high:+.3g}]")
+        lines.append(
+            [x.metric, x.title, f"{x.value:g}", f"{d.base:,.2f}", f"{d.other:,.2f}", apart, str(d.n), _words(x)]
+        )
+    accuracy = runs.compare_accuracy(base, other)
+    for a in accuracy:
+        verdict = ("better" if a.other > a.base else "worse") if a.differs else "same within its interval"
+        shares = [f"{a.base:.2f} %", f"{a.other:.2f} %", f"{a.other - a.base:+.2f} points"]
+        lines.append(["accuracy", a.title, "", *shares, "", verdict])
+    _table(out, f"{other.folder} against {base.folder}", header, lines, None)
+    if options.out is not None:
+        written = Store(options.out).write_text("comparison.md", tables.markdown(header, lines))
+        out.print(str(written), soft_wrap=True)
+    worse = [x for x in found if x.worse] + [a for a in accuracy if a.differs and a.other < a.base]
+    paired = "image by image" if found[0].difference.paired else "medians of different images"
+    out.print(
+        f"{len(worse)} of {len(found) + len(accuracy)} comparisons are worse ({paired}; a change counts when its 95 % "
+        f"interval excludes 0 and it is at least {options.least} %)",
+        soft_wrap=True,
+    )
+    return WORSE if worse else 0
+
+
+def _words(line: runs.Line) -> str:
+    direction = METRICS[line.metric].direction
+    if direction == "none" or line.verdict not in ("higher", "lower"):
+        return line.verdict
+    slower = {"ms": ("slower", "faster")}.get(METRICS[line.metric].unit, ("worse", "better"))
+    return slower[0] if line.worse else slower[1]
+
+
+def _table(out: Console, title: str, header: list[str], lines: list[list[str]], caption: str | None) -> None:
+    table = Table(title=title, caption=caption, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(header):
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for line in lines:
+        table.add_row(*line)
+    out.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.way_in(main))

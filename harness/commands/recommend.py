@@ -1,0 +1,86 @@
+"""`python -m harness.recommend --testbed X --rate 2M --min-accuracy 85`: which scheme and setting to ship, and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from harness.analysis.material import gather
+from harness.analysis.recommending import Wanted, judge, options
+from harness.contracts import quantities
+from harness.contracts.errors import BenchError
+from harness.host import cli
+from harness.runs.paths import REFERENCE, RUNS
+
+NONE_FITS = 1
+
+
+def parser() -> cli.Parser:
+    """The command line."""
+    p = cli.Parser(prog="python -m harness.recommend", description=__doc__)
+    p.add_argument("--testbed", default="virtual", help="default: %(default)s")
+    p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
+    p.add_argument("--rate", type=cli.rate, required=True, metavar="R", help="rate of the link, such as 2M")
+    p.add_argument("--min-accuracy", type=percent, required=True, metavar="P", help="least accuracy in percent")
+    p.add_argument(
+        "--deadline", type=quantities.duration_ms, metavar="MS", help="latency that must be kept, such as 30ms"
+    )
+    p.add_argument("--energy", action="store_true", help="choose by energy instead of latency")
+    p.add_argument("--runs", type=Path, nargs="+", metavar="DIR", help="runs, or folders of them (default: all stored)")
+    cli.add_common(p)
+    return p
+
+
+def percent(text: str) -> float:
+    """`85` or `85%` -> 85.0."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        raise BenchError(f"'{text}' is no percentage", cure="give one from 0 to 100, such as 85") from None
+    if not 0 <= value <= 100:
+        raise BenchError(f"{text} is out of range", cure="give a percentage from 0 to 100, such as 85")
+    return value
+
+
+def stored() -> list[Path]:
+    """The user's own runs, and the committed ones."""
+    found = [folder for folder in (RUNS, REFERENCE / "runs") if any(folder.glob("*/manifest.json"))]
+    if not found:
+        raise BenchError("no run is stored yet", cure="python -m harness.sweep bandwidth")
+    return found
+
+
+def main(argv: list[str]) -> int:
+    """Exit code 1 when nothing fits."""
+    args = parser().parse_args(argv)
+    cli.set_up_logging(args.verbose)
+    wanted = Wanted(args.testbed, args.dataset, args.rate, args.min_accuracy, args.deadline, args.energy)
+    verdicts = judge(options(gather(args.runs or stored()).runs, wanted), wanted)
+    table = Table(title="From the best to the worst", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(("scheme", "setting", "latency ms", "accuracy %", "energy mJ", "fits", "why")):
+        table.add_column(name, justify="left" if i in (0, 1, 6) else "right", overflow="fold")
+    for v in verdicts:
+        o = v.option
+        energy = "–" if o.energy_uj is None else f"{o.energy_uj / 1e3:.2f}"
+        row = [o.title, o.setting, f"{o.latency_ms:.1f}", f"{o.accuracy:.1f}", energy, "yes" if v.fits else "no"]
+        table.add_row(*row, "; ".join(v.reasons))
+    out = cli.console()
+    best = verdicts[0]
+    if best.fits:
+        o = best.option
+        out.print(
+            f"Ship {o.title} ({o.setting}): {o.latency_ms:.1f} ms {o.source} at {cli.rate_text(args.rate)}, "
+            f"{o.accuracy:.1f} % on {args.dataset}, from {o.run}.",
+            soft_wrap=True,
+        )
+    else:
+        out.print("Nothing stored fits. Relax what is asked, or measure other schemes and settings.", soft_wrap=True)
+    out.print(table)
+    return 0 if best.fits else NONE_FITS
+
+
+if __name__ == "__main__":
+    sys.exit(cli.way_in(main))

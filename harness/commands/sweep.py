@@ -1,0 +1,263 @@
+"""`python -m harness.sweep AXIS`: vary one thing, measure every scheme at each value on the same images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.analysis.cells import Accuracy, Cell
+from harness.artefacts import artefacts
+from harness.artefacts.images import Images
+from harness.commands import sweep_options as command_line
+from harness.commands import trained_sweep as trained
+from harness.contracts.errors import BenchError
+from harness.doctor import examine
+from harness.doctor.examine import Wanted
+from harness.doctor.report import Report
+from harness.host import cli
+from harness.lab import lab, labfile
+from harness.measure import axes, pinned
+from harness.measure.axes import Axis
+from harness.report import energy, outcome, side_by_side, splits
+from harness.runs import published as papers
+from harness.runs.certificates import Kept
+from harness.runs.store import Store
+from harness.sweep import facts, measure, prepare, repeat
+from harness.sweep import several_testbeds as several
+from harness.sweep.plan import choose_images, further_images, make
+from harness.sweep.runner import Bench
+
+
+def main(argv: list[str]) -> int:
+    """Check, prepare, measure, show."""
+    if argv and argv[0] in trained.NAMES:
+        return trained.main(argv)
+    if argv and not argv[0].startswith("-"):
+        axes.axis(argv[0], others=trained.NAMES)  # a better line than argparse's
+    options = command_line.parser(__doc__).parse_args(argv)
+    cli.set_up_logging(options.verbose)
+    axis = axes.axis(options.axis)
+    if "," in options.testbed:
+        return several.sweep(options, axis, argv)
+    if options.dry_run:
+        return _dry_run(options, axis)
+    return _sweep(options, axis, argv)
+
+
+def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
+    return prepare.Request(
+        axis=axis,
+        values=axis.values(options),
+        testbed=options.testbed,
+        schemes=options.schemes or axis.schemes(artefacts.trained(options.dataset, options.profile)),
+        dataset=options.dataset,
+        profile=options.profile,
+        images=options.images,
+        warmup=options.warmup,
+        seed=options.seed,
+        base=axis.base(options),
+        energy=options.energy,
+        lab=labfile.load(),
+    )
+
+
+def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
+    ground = prepare.ground(_request(options, axis))
+    procedure = _procedure(options, ground)
+    data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
+    chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
+    values = ", ".join(axis.show(v) for v in ground.request.values)
+    n = len(ground.artefacts) * len(ground.request.values)
+    console = cli.console()
+    console.print(f"testbed   {ground.testbed.name}: {ground.testbed.title}")
+    console.print(f"schemes   {', '.join(ground.artefacts)}")
+    console.print(f"{axis.name}   {values}")
+    console.print(f"images    {', '.join(map(str, chosen))} of {data.name}; warm-up {', '.join(map(str, warmups))}")
+    console.print(
+        f"samples   {n} points x ({len(chosen)} + {len(warmups)} warm-up) = {n * (len(chosen) + len(warmups))}"
+    )
+    if procedure.repeat_until and procedure.max_samples:
+        console.print(
+            f"repeats   further images until the median's interval is {100 * procedure.repeat_until:g} % of it or "
+            f"narrower, at most {procedure.max_samples} a point"
+        )
+    console.print("nothing was measured (--dry-run)")
+    return 0
+
+
+def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
+    said = cli.console(stderr=True)
+    folder = _folder(options, axis)
+    ground = prepare.ground(_request(options, axis))
+    procedure = _procedure(options, ground)
+    pinned_path = _pinned_path(options, ground)
+    known = _known_times(options, pinned_path, ground)
+    examined = _examined(options, ground) if options.doctor else None
+    with ExitStack() as held:
+        # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
+        up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
+        with said.status("images, firmware, edge server"):
+            data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
+            firmware = prepare.firmware(ground)
+            calibrated = up.calibrated()
+        times = None
+        if ground.pins_remote:
+            times = pinned.completed(pinned_path, known, list(ground.artefacts.values()), calibrated)
+        by_scheme = prepare.points(ground, data, firmware, times)
+        chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
+        further = further_images(len(data), procedure.max_samples or 0, options.images, options.warmup, options.seed)
+        points = [point for pairs in by_scheme.values() for point, _ in pairs]
+        plan = make(
+            points,
+            chosen,
+            warmups,
+            options.seed,
+            free=ground.free,
+            extra_images=further,
+            shared_chance=axis.shared_chance,
+        )
+        jobs = prepare.jobs(plan, ground, by_scheme, times)
+        # Each worker opens a board of every kind it meets, and a lab numbers only so many.
+        most = max(1, lab.MOST_BOARDS // len({job.kind for job in jobs}))
+        workers = min(options.jobs, most) if ground.free else 1
+        more = {
+            "procedure": asdict(procedure),
+            "jobs": workers,
+            "broker": up.broker.title,
+            "pinned": _pinned_facts(pinned_path, times, ground),
+            "energy": {"idle_subtracted": False} if options.energy else None,
+        }
+        manifest = facts.manifest(
+            ground, data=data, firmware_=firmware, plan=plan, by_scheme=by_scheme, argv=argv, more=more
+        )
+        store = Store(folder) if options.resume else Store.create(folder)
+        report = examined or examine.cheap(ground.request.lab, options.testbed, ground.make, up)
+        manifest["doctor"] = examine.attached(store, report)
+        meter = ground.meter if options.energy else None
+        bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note)
+        shown = measure.Shown(said, axis, ground.titles)
+        measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
+    return _finish(options, ground, store, data, said, procedure)
+
+
+def _examined(options: argparse.Namespace, ground: prepare.Ground) -> Report:
+    """The doctor's full report, for a testbed that is fit."""
+    report = examine.full(ground.request.lab, options.testbed, Wanted())
+    if report.failed:
+        cli.console(stderr=True).print(report.table())
+        raise BenchError(f"testbed {options.testbed} is not fit to be measured with", cure="see the table above")
+    return report
+
+
+def _folder(options: argparse.Namespace, axis: Axis) -> Path:
+    """Where the run goes, checked before anything takes time."""
+    if options.resume:
+        resumed: Path = options.resume
+        measure.check_resumable(resumed)
+        return resumed
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder: Path = options.out or Path("results") / "runs" / f"{stamp}-{axis.name}"
+    Store.check_new(folder)
+    return folder
+
+
+def _procedure(options: argparse.Namespace, ground: prepare.Ground) -> repeat.Procedure:
+    until, most, deadline_ms = options.repeat_until, options.max_samples, options.deadline
+    return repeat.procedure(until, most, deadline_ms, images=options.images, free=ground.free)
+
+
+def _pinned_path(options: argparse.Namespace, ground: prepare.Ground) -> Path:
+    if options.remote_ms:
+        path: Path = options.remote_ms
+        return path
+    return pinned.default_path(Path("results"), ground.request.dataset, ground.request.profile)
+
+
+def _known_times(options: argparse.Namespace, path: Path, ground: prepare.Ground) -> pinned.Pinned:
+    known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
+    if options.remote_ms and ground.pins_remote:
+        for artefact in ground.artefacts.values():
+            known.remote_ms(artefact)  # a file that was given is not added to
+    return known
+
+
+def _pinned_facts(path: Path, times: pinned.Pinned | None, ground: prepare.Ground) -> dict[str, object] | None:
+    if times is None or not path.exists():
+        return None
+    remote = {name: times.remote_ms(a) for name, a in ground.artefacts.items() if a.offloads}
+    return {"file": str(path), "sha256": pinned.file_hash(path), "remote_ms": remote}
+
+
+def _finish(
+    options: argparse.Namespace,
+    ground: prepare.Ground,
+    store: Store,
+    data: Images,
+    said: Console,
+    procedure: repeat.Procedure,
+) -> int:
+    axis = ground.request.axis
+    accuracies = {} if options.no_accuracy else measure.accuracies(ground, data, said)
+    if accuracies:
+        measure.note_accuracies(store, accuracies)
+    published = axis.published(ground.request.dataset) if options.published else []
+    found, written = outcome.write(
+        store,
+        axis,
+        values=ground.request.values,
+        titles=ground.titles,
+        testbed=ground.testbed,
+        accuracies=accuracies,
+        published=published,
+        deadline_ms=procedure.deadline_ms,
+    )
+    out = cli.console()
+    values = {value: axis.show(value) for value in sorted(ground.request.values)}
+    note = outcome.time_note(found, ground.testbed)
+    outcome.show(out, found, titles=ground.titles, values=values, accuracies=accuracies, note=note)
+    if axis.column == "rate_bps" and accuracies and any(cell.rows for cell in found):
+        written += _side_by_side(options.axis, store, found, accuracies, note=note, out=out)
+    if options.energy:
+        beside = papers.nearest("fig19", ground.request.dataset) if options.published else []
+        written += energy.write(store, axis, found, values=values, titles=ground.titles, published=beside, out=out)
+    if procedure.deadline_ms is not None:
+        for line in outcome.missed(found, axis, procedure.deadline_ms) or ["all samples meet the deadline"]:
+            out.print(line)
+    for line in outcome.warnings(found, store.rows(), axis, procedure):
+        said.print(f"warning: {line}", style="yellow")
+    for path in written:
+        out.print(str(path), soft_wrap=True)
+    if not any(cell.rows for cell in found):
+        raise BenchError(f"no sample could be measured, see {store.folder / 'samples.csv'}", cure="mend what it says")
+    return 0
+
+
+def _side_by_side(
+    word: str,
+    store: Store,
+    found: Sequence[Cell],
+    accuracies: Mapping[str, Accuracy],
+    *,
+    note: str,
+    out: Console,
+) -> list[Path]:
+    """Tables of all schemes at a rate and of the fronts, or of the splits; shown where they were asked for."""
+    schemes = store.manifest()["schemes"]
+    lines = side_by_side.rows(found, schemes, accuracies)
+    if word == "split":
+        splits.show(out, lines, schemes, note)
+        return splits.write(store, lines, schemes, note)
+    if word == "table":
+        side_by_side.show(out, lines, note)
+    return side_by_side.write(store, lines, note)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.way_in(main))

@@ -1,0 +1,145 @@
+"""Train a scheme: `python -m harness.train SCHEME --dataset cifar10 --profile compact`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from baselines.networks.quiet import backend_name, has_tensorflow
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import weights_dir
+from harness.host import registry
+from harness.host.cli import Parser, add_common, console, names, set_up_logging, way_in, whole
+from harness.runs.store import Store
+from harness.show import curves
+from harness.training import seeds as spread
+from harness.training.options import TrainOptions, parse_overrides
+from harness.training.report import RichReport
+
+MOST_SEED = 2**31 - 1
+
+
+def parser() -> Parser:
+    p = Parser(prog="python -m harness.train", description="Train a scheme and export its weights.")
+    p.add_argument("scheme", help=f"one of {', '.join(registry.scheme_names())}")
+    p.add_argument("--dataset", default="cifar10", help="cifar10, cifar100, svhn or imagenet200 (default: %(default)s)")
+    p.add_argument("--profile", default="compact", help="size of the networks (default: %(default)s)")
+    p.add_argument("--epochs", type=whole(0, 10_000, "--epochs"), help="instead of the recipe's; 0 exports untrained")
+    p.add_argument("--seed", type=whole(0, MOST_SEED, "--seed"), help="instead of the recipe's")
+    p.add_argument(
+        "--seeds", type=seeds, metavar="A,B,…", help="train once a seed into OUT/seed-A …, then show mean and spread"
+    )
+    p.add_argument(
+        "--out", type=Path, help="folder for the weights (default: baselines/weights/DATASET-PROFILE/SCHEME)"
+    )
+    p.add_argument("--data-dir", type=Path, help="folder of the data sets (default: $AGILENN_DATA_DIR, or the cache)")
+    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the same recipe")
+    p.add_argument("--recipe", type=Path, help="a recipe file instead of the shipped one")
+    p.add_argument("--preset", metavar="NAME", help="settings laid over the recipe: paper, public, all_sent or random")
+    p.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a recipe key, e.g. losses.rho=0.7"
+    )
+    p.add_argument(
+        "--no-export", action="store_true", help="train only; --resume exports later, on any machine with TensorFlow"
+    )
+    add_common(p)
+    return p
+
+
+def body(argv: list[str]) -> int:
+    args = parser().parse_args(argv)
+    set_up_logging(args.verbose)
+    options = TrainOptions(
+        dataset=args.dataset,
+        profile=args.profile,
+        epochs=args.epochs,
+        seed=args.seed,
+        out=args.out,
+        data_dir=args.data_dir,
+        resume=args.resume,
+        recipe=args.recipe,
+        preset=args.preset,
+        overrides=parse_overrides(args.set),
+        export=not args.no_export and backend_name() == "tensorflow",
+    )
+    registry.check_name(registry.SCHEMES, "scheme", args.scheme)
+    if args.seeds and args.seed is not None:
+        raise BenchError("--seed and --seeds were both given", cure="give one of them")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported, or it talks on stderr
+    screen = console()
+    if not args.seeds:
+        _one(args.scheme, options, screen)
+        return 0 if options.export else _export_later(argv, screen, wanted=not args.no_export)
+    above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / f"{args.scheme}-seeds"
+    folders = [
+        _one(args.scheme, replace(options, seed=seed, out=above / f"seed-{seed}"), screen) for seed in args.seeds
+    ]
+    if not options.export:
+        return _export_later(argv, screen, wanted=not args.no_export)
+    _spread(above, folders, screen)
+    return 0
+
+
+def seeds(text: str) -> list[int]:
+    """`0,1,2` -> seeds, each once."""
+    return [whole(0, MOST_SEED, "--seeds")(part) for part in names(text)]
+
+
+def _one(name: str, options: TrainOptions, screen: Console) -> Path:
+    """One training, with its curve where there was an epoch."""
+    scheme = registry.scheme(name)
+    with RichReport(screen) as report:
+        folder: Path = scheme.train(options, report)
+    if not options.export:
+        return folder
+    if (folder / curves.HISTORY).is_file():
+        for path in curves.draw(folder, f"{scheme.title}, {options.dataset}, {options.profile}"):
+            screen.print(f"curve: {path}", soft_wrap=True)
+    screen.print(f"weights: {folder}", soft_wrap=True)
+    return folder
+
+
+def _export_later(argv: list[str], screen: Console, *, wanted: bool) -> int:
+    """The same command on TensorFlow finds everything trained and exports it: run it here, or say where to."""
+    words = [word for word in argv if word not in ("--no-export", "--resume")] + ["--resume"]
+    if wanted and has_tensorflow():
+        screen.print("trained; TensorFlow exports", soft_wrap=True)
+        environment = os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+        return subprocess.run([sys.executable, "-m", "harness.train", *words], env=environment, check=False).returncode
+    where = "copy these folders into training/ of the cache of a machine with TensorFlow and run there: "
+    where = "" if has_tensorflow() else where
+    command = f"KERAS_BACKEND=tensorflow python -m harness.train {shlex.join(words)}"
+    if wanted:
+        raise BenchError("trained, not exported: there is no TensorFlow here", cure=where + command)
+    screen.print(f"trained, not exported. To export: {where}{command}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _spread(above: Path, folders: list[Path], screen: Console) -> None:
+    rows = spread.spread([spread.read_summary(folder) for folder in folders])
+    Store(above).write_text("seeds.csv", spread.as_csv(rows))
+    table = Table(title=f"{len(folders)} trainings, %", box=box.SIMPLE_HEAD, title_justify="left")
+    for i, column in enumerate(("figure", "n", "mean", "sd", "least", "most")):
+        table.add_column(column, justify="left" if i == 0 else "right")
+    for line in spread.as_text(rows):
+        table.add_row(*line)
+    screen.print(table)
+    screen.print(str(above / "seeds.csv"), soft_wrap=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 done, 2 an error that the user can cure, 130 interrupted (resume with --resume)."""
+    return way_in(body, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

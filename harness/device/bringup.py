@@ -1,0 +1,207 @@
+"""One testbed made ready, step by step, as one would do it by hand in the lab.
+
+off -> flashed -> booted -> configured -> associated -> ready
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import assert_never
+
+from harness.artefacts.artefacts import Artefact
+from harness.contracts.errors import BenchError, SampleFailed
+from harness.contracts.testbed import Network, Testbed
+from harness.device.device import BOARD, EMULATED, Cancelled, Device
+from harness.device.messages import Info, Stats, config_tlvs, radio_tlvs
+from harness.host import locks
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 6
+
+
+class State(IntEnum):
+    """How far a board has come."""
+
+    OFF = 0
+    FLASHED = 1
+    BOOTED = 2
+    CONFIGURED = 3
+    ASSOCIATED = 4
+    READY = 5
+
+
+@dataclass(frozen=True)
+class BoardSettings:
+    """What is set before the device associates; None = what the artefact or the testbed says."""
+
+    clock_hz: int | None = None
+    alpha: float | None = None
+    exit_threshold: float | None = None
+    reply_timeout_ms: int | None = None
+
+
+class Board:
+    """A testbed running one artefact's image."""
+
+    def __init__(
+        self,
+        testbed: Testbed,
+        artefact: Artefact,
+        image: Path,
+        network: Network,
+        settings: BoardSettings | None = None,
+        *,
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        self.testbed = testbed
+        self.artefact = artefact
+        self.network = network
+        self.settings = settings or BoardSettings()
+        self.state = State.OFF
+        self.info: Info | None = None
+        self.stats_at_ready: Stats | None = None
+        self._image = image
+        self._cancelled = cancelled
+        self._device: Device | None = None
+        self._lock: locks.BoardLock | None = None
+        self._was_ready = False
+        self._failures = 0  # to come back, one after another
+
+    @property
+    def device(self) -> Device:
+        """The device on the console port.
+
+        Raises:
+            BenchError: the board is not booted.
+        """
+        if self._device is None:
+            raise BenchError(f"testbed {self.testbed.name} is not booted")
+        return self._device
+
+    @property
+    def clock_hz(self) -> int:
+        """The core clock asked for."""
+        return self.settings.clock_hz or self.testbed.description.clock_hz
+
+    def to(self, wanted: State) -> Board:
+        """Go on until `wanted` is reached.
+
+        Raises:
+            BenchError: a step failed; the state is the last one reached.
+        """
+        while self.state < wanted:
+            self._step(self.state)
+            self.state = State(self.state + 1)
+            log.info("%s (%s): %s", self.testbed.name, self.artefact.description.scheme, self.state.name.lower())
+        return self
+
+    def recover(self) -> Board:
+        """After a failed sample: restart the firmware and come back to ready."""
+        self.state = min(self.state, State.FLASHED)
+        return self.to(State.READY)
+
+    def for_sample(self) -> Board:
+        """Come to ready. A board that was ready once may take a while to come back (its broker, its access point or
+        its cable is away): each failure is one sample's, after a pause that grows; `MOST_FAILURES` in a row are final.
+
+        Raises:
+            SampleFailed: not this time.
+            BenchError: it never was ready, or has not come back for too long.
+        """
+        if self.state is State.READY:
+            return self
+        if self._failures:
+            (self._cancelled or threading.Event()).wait(min(8.0, 0.25 * 2**self._failures))
+        try:
+            self.to(State.READY)
+        except BenchError as e:
+            if not self._was_ready or isinstance(e, Cancelled):
+                raise
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                raise
+            self.state = min(self.state, State.FLASHED)
+            raise SampleFailed(f"the board did not come back: {e.what}", cure=e.cure) from e
+        self._was_ready, self._failures = True, 0
+        return self
+
+    def before_sample(self, seed: int, remote_ms: float | None) -> None:
+        """Make ready for one sample. What a testbed restores, the host's side of the dialogue is restored with:
+        frames with other sequence numbers have other zero bytes and take the device other cycles to read."""
+        self.testbed.before_sample(seed, remote_ms)
+        if self.testbed.restores:
+            self.device.rewind()
+
+    def close(self) -> None:
+        """Give the testbed back."""
+        self._device = None
+        self.state = State.OFF
+        try:
+            self.testbed.close()
+        finally:
+            self.testbed.link.close()
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    def _step(self, state: State) -> None:
+        match state:
+            case State.OFF:
+                self.testbed.check()
+                if self._lock is None and (identity := self.testbed.identity):
+                    self._lock = locks.take(identity)
+                self.testbed.flash(self._image)
+            case State.FLASHED:
+                self._boot()
+            case State.BOOTED:
+                self._configure()
+            case State.CONFIGURED:
+                self.device.connect()
+            case State.ASSOCIATED:
+                self.stats_at_ready = self.device.stats()
+                self.testbed.ready()
+                self.device.mark()
+            case State.READY:
+                pass
+            case _:
+                assert_never(state)
+
+    def _boot(self) -> None:
+        self.testbed.reset()
+        patience = EMULATED if self.testbed.pins_remote else BOARD
+        self._device = Device(self.testbed.open(), cancelled=self._cancelled, patience=patience)
+        self.info = self._device.hello()
+        self._check_identity()
+
+    def _check_identity(self) -> None:
+        info, description = self.info, self.artefact.description
+        if info is None:
+            raise BenchError(f"testbed {self.testbed.name} did not say what it is", cure="reset it")
+        if info.weights != self.artefact.u32 or info.name != description.label[:48]:
+            raise BenchError(
+                f"the board holds {info.name} (weights {info.weights:08x}), wanted is {description.label} "
+                f"({self.artefact.u32:08x})",
+                cure="flash it again",
+            )
+        if info.image_bytes != description.image_bytes:
+            raise BenchError(f"the board wants images of {info.image_bytes} bytes, not {description.image_bytes}")
+
+    def _configure(self) -> None:
+        self.device.configure(
+            config_tlvs(
+                self.network,
+                module_baud=self.testbed.description.module_baud,
+                clock_hz=self.clock_hz,
+                # Virtual time costs nothing to wait for; on a bench a dead link should be noticed.
+                reply_timeout_ms=self.settings.reply_timeout_ms or (60_000 if self.testbed.pins_remote else 10_000),
+                alpha=self.settings.alpha,
+                exit_threshold=self.settings.exit_threshold,
+            )
+        )
+        for settings in radio_tlvs(self.network, self.testbed.description.extra.get("power_save")):
+            self.device.configure(settings)

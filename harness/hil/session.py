@@ -1,0 +1,189 @@
+"""A session of `pytest --testbed X`: its options, the testbed for as long as it lasts, the run that it leaves."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.artefacts import artefacts
+from harness.contracts.testbed import Testbed
+from harness.doctor import examine
+from harness.hil import limits
+from harness.hil.measuring import Hil
+from harness.hil.record import SessionRecord
+from harness.host import cli, registry
+from harness.lab import lab, labfile
+from harness.lab.lab import Boards, Lab
+from harness.measure import pinned
+from harness.measure.axes import Axis, Bandwidth, Frequency, Setting
+from harness.runs.sample import content_hash
+from harness.runs.store import Store
+from harness.sweep import facts, prepare
+from harness.sweep.plan import MOST_IMAGES, choose_images, make
+
+_REMOTE_LIMIT_MS = 1000.0
+_DEFAULT_RATE = "6M"  # where the testbed's link can be shaped; else it is left as it is
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of the session, parsed."""
+
+    testbed: str
+    dataset: str
+    profile: str
+    schemes: list[str]
+    rate_bps: float | None
+    images: int
+    energy: bool = False  # energies of every sample, where the testbed has a meter
+    folder: Path | None = None  # where the session's run goes; None: nowhere
+    argv: tuple[str, ...] = ()  # for the manifest
+    compare: Path | None = None  # the run that the session's is held against
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        testbed: str,
+        dataset: str,
+        profile: str,
+        schemes: str | None,
+        rate: str | None,
+        images: str,
+        **more: Any,
+    ) -> Asked:
+        """From texts; `more` as it is.
+
+        Raises:
+            BenchError: one of them is none of its kind.
+        """
+        count = cli.whole(1, MOST_IMAGES, "--hil-images")(str(images))
+        names = cli.names(schemes) if schemes else artefacts.trained(dataset, profile)
+        wanted = rate or (_DEFAULT_RATE if _can_shape(testbed) else "none")
+        return cls(testbed, dataset, profile, names, cli.rate_or_none(wanted), count, **more)
+
+
+@contextmanager
+def opened(asked: Asked) -> Iterator[Hil]:
+    """The testbed for the duration of the block.
+
+    Raises:
+        BenchError: it, a scheme or the data set can't be had.
+    """
+    request = _request(asked)
+    ground = prepare.ground(request)
+    limits.check(ground.testbed, registry.scheme_names())
+    cancelled = threading.Event()
+    with ExitStack() as held:
+        up = held.enter_context(lab.opened(list(ground.artefacts.values()), request.lab))
+        data = prepare.loaded_images(request, [a.description for a in ground.artefacts.values()])
+        firmware = prepare.firmware(ground)
+        times = _times(asked, ground, up)
+        by_scheme = prepare.points(ground, data, firmware, times)
+        chosen, _ = choose_images(len(data), asked.images, 0, request.seed)
+        points = [point for pairs in by_scheme.values() for point, _ in pairs]
+        plan = make(points, chosen, [], request.seed, free=ground.free)
+        record = None
+        if asked.folder is not None:
+            manifest = facts.manifest(
+                ground,
+                data=data,
+                firmware_=firmware,
+                plan=plan,
+                by_scheme=by_scheme,
+                argv=asked.argv,
+                more=_more(ground, up, times),
+                kind="hil",
+                module="pytest",
+            )
+            report = examine.cheap(request.lab, asked.testbed, ground.make, up)
+            record = held.enter_context(SessionRecord(asked.folder, manifest, report))
+        boards = Boards(up, ground.make, ground.artefacts, firmware, numbers=itertools.count(), cancelled=cancelled)
+        held.callback(boards.close)
+        held.callback(cancelled.set)
+        meter = held.enter_context(ground.meter()) if request.energy else None
+        setting = request.axis.applied(request.base, request.values[0])
+        yield Hil(ground, up, data, firmware, boards, times, plan, setting, meter, record)
+
+
+def _can_shape(testbed: str) -> bool:
+    with labfile.load().factory(testbed)() as made:
+        return made.link.can_shape
+
+
+def _request(asked: Asked) -> prepare.Request:
+    """One point a scheme: at the rate asked for, or where the link is left as it is at the testbed's own clock."""
+    setup = labfile.load()
+    registry.check_name(registry.TESTBEDS, "testbed", asked.testbed)
+    axis: Axis = Bandwidth()
+    values = [asked.rate_bps] if asked.rate_bps else []
+    if not values:
+        with setup.factory(asked.testbed)() as testbed:
+            axis, values = Frequency(), [float(testbed.description.clock_hz)]
+    modelled = registry.testbed_class(asked.testbed).power_timeline is not Testbed.power_timeline
+    return prepare.Request(
+        axis=axis,
+        values=values,
+        testbed=asked.testbed,
+        schemes=asked.schemes,
+        dataset=asked.dataset,
+        profile=asked.profile,
+        images=asked.images,
+        warmup=0,
+        seed=0,
+        base=Setting(rate_bps=asked.rate_bps),
+        # Where there is neither probe nor model, the energy tests say so one by one.
+        energy=asked.energy and (setup.probe(asked.testbed) is not None or (modelled and asked.rate_bps is not None)),
+        lab=setup,
+    )
+
+
+def _more(ground: prepare.Ground, up: Lab, times: pinned.Pinned | None) -> Mapping[str, Any]:
+    charged = None
+    if times is not None:
+        remote = {name: times.remote_ms(a) for name, a in ground.artefacts.items()}
+        charged = {"file": "", "sha256": content_hash(times.model_dump()), "remote_ms": remote}
+    return {
+        "procedure": None,
+        "jobs": 1,
+        "broker": up.broker.title,
+        "pinned": charged,
+        "energy": {"idle_subtracted": False} if ground.request.energy else None,
+    }
+
+
+def _times(asked: Asked, ground: prepare.Ground, up: Lab) -> pinned.Pinned | None:
+    """Remote times that a session charges: those of the run it is compared with, else those of the pinned file, else
+    measured now and kept for this session only. A test leaves no file behind."""
+    calibrated = up.calibrated()
+    if not ground.pins_remote:
+        return None
+    path = pinned.default_path(Path("results"), asked.dataset, asked.profile)
+    known = dict(pinned.read(path).remote) if path.exists() else {}
+    known |= _of_run(asked.compare)
+    for a in ground.artefacts.values():
+        if a.offloads and a.weights not in known:
+            remote_ms = min(_REMOTE_LIMIT_MS, round(calibrated[f"{a.u32:08x}"].service_us / 1e3, 3))
+            known[a.weights] = pinned.Entry(
+                label=a.description.label, remote_ms=remote_ms, calibrated_at="this session"
+            )
+    return pinned.Pinned(remote=known)
+
+
+def _of_run(folder: Path | None) -> dict[str, pinned.Entry]:
+    """Remote times that a stored run was charged, by weights."""
+    told = Store(folder).facts() if folder else None
+    if told is None or told.pinned is None:
+        return {}
+    return {
+        told.schemes[name].weights: pinned.Entry(
+            label=told.schemes[name].title, remote_ms=remote_ms, calibrated_at=told.began_at
+        )
+        for name, remote_ms in told.pinned.remote_ms.items()
+        if remote_ms is not None and name in told.schemes
+    }

@@ -1,0 +1,1 @@
+"""What every room may use of this machine: command lines, entry points, locks, processes, secrets."""

@@ -1,0 +1,145 @@
+"""One sample on a ready board: picture in, stages and bytes out.
+
+Stages are those of docs/architecture.md: `network` is the waiting time less `remote`; the five add up to `total`.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.contracts.errors import SampleFailed
+from harness.contracts.link import LinkSpec
+from harness.contracts.testbed import SampleLog, Source
+from harness.device.bringup import Board
+from harness.device.device import DeviceError
+from harness.device.messages import Result
+from harness.edge.services import Services
+from harness.runs.measurements import DETAILS
+from harness.runs.sample import Planned, row, with_sources
+
+log = logging.getLogger(__name__)
+
+CODECS = ("stored", "lzw", "shuffle", "png", "rice", "jpeg", "context")
+CYCLES_OVER = 0xFFFF_FFFF  # how the device says that its 32-bit cycle counter went round while it waited
+
+
+def measure(
+    board: Board,
+    planned: Planned,
+    picture: npt.NDArray[np.uint8],
+    label: int,
+    *,
+    link: LinkSpec | None,
+    pinned_ms: float | None,
+    services: Services,
+) -> dict[str, Any]:
+    """Take one sample; the row of samples.csv.
+
+    Args:
+        picture: uint8 [height, width, 3].
+        link: what the link is to be; None leaves it as it is.
+        pinned_ms: remote time to charge, for a testbed that pins it; None elsewhere and for local schemes.
+
+    Raises:
+        SampleFailed: it could not be measured; the board wants `recover`.
+    """
+    testbed = board.testbed
+    sequence = planned.order % 0xFFFF + 1
+    retries = board.device.retries
+    services.forget(board.network.topic_prefix)
+    try:
+        board.before_sample(planned.seed, pinned_ms)
+        with testbed.link.applied(link) if link else nullcontext():
+            board.device.load(picture.tobytes())
+            result = board.device.infer(sequence)
+            certificate = testbed.link.certificate if link else None
+    except DeviceError as e:
+        raise SampleFailed(str(e)) from e
+    told = testbed.sample_log()
+    if result.status != "ok":
+        why = told.extra.get("failure")  # an emulated board knows what its module waited for
+        raise SampleFailed(f"the device ended the inference with '{result.status}'{f' ({why})' if why else ''}")
+    if result.cycles_wait == CYCLES_OVER:
+        raise SampleFailed("the device waited longer than its cycle counter counts", cure="raise the rate")
+    wall_ms = services.wall_ms(board.network.topic_prefix, sequence) if result.payload_bytes else None
+    remote_ms = _remote_ms(result, told, pinned_ms, wall_ms)
+    values = _values(result, told, remote_ms, wall_ms)
+    details = {"retries": board.device.retries - retries, "codec": _codec(result), "symbols": result.symbols}
+    outcome = {
+        "status": "ok",
+        "link_verdict": certificate.verdict if certificate else None,
+        "predicted": result.label,
+        "local_predicted": result.local_label,
+        "exited": result.exited,
+    }
+    return with_sources(row(planned, label) | outcome | details | values, _sources(board, pinned_ms is not None))
+
+
+def _remote_ms(result: Result, told: SampleLog, pinned_ms: float | None, wall_ms: float | None) -> float:
+    if not result.payload_bytes:
+        return 0.0  # the stage did not take place
+    if told.remote_ms is not None:
+        return told.remote_ms
+    if pinned_ms is not None:
+        return pinned_ms
+    if wall_ms is None:
+        raise SampleFailed("the edge gave no account of its service time", cure="check that the edge server is up")
+    return wall_ms
+
+
+def _values(result: Result, told: SampleLog, remote_ms: float, wall_ms: float | None) -> dict[str, Any]:
+    stages = {
+        "local_ms": result.ms(result.cycles_local),
+        "encode_ms": result.ms(result.cycles_encode),
+        "network_ms": result.ms(result.cycles_wait) - remote_ms if result.payload_bytes else 0.0,
+        "remote_ms": remote_ms,
+        "combine_ms": result.ms(result.cycles_combine),
+    }
+    if stages["network_ms"] < 0:
+        raise SampleFailed(
+            f"the remote time of {remote_ms:.3f} ms is longer than the device waited", cure="check the pinned file"
+        )
+    sent = bool(result.payload_bytes)
+    bytes_ = {
+        "payload_bytes": result.payload_bytes,
+        "mqtt_bytes": told.mqtt_up_bytes if sent else 0,
+        "wire_bytes": told.wire_up_bytes if sent else 0,
+    }
+    values = {name: round(value, 6) for name, value in stages.items()}
+    details = {name: getattr(told, name) if sent else None for name in DETAILS}
+    return {
+        **values,
+        "total_ms": round(sum(values.values()), 6),
+        "remote_wall_ms": wall_ms,
+        **bytes_,
+        "device_cycles": result.cycles_local + result.cycles_encode + result.cycles_combine,
+        **details,
+    }
+
+
+def _codec(result: Result) -> str | None:
+    if not result.payload_bytes:
+        return None
+    return CODECS[result.codec] if result.codec < len(CODECS) else str(result.codec)
+
+
+def _sources(board: Board, pinned: bool) -> dict[str, Source]:
+    time = board.testbed.description.time_source
+    return {
+        "local_ms": time,
+        "encode_ms": time,
+        "network_ms": time,
+        "remote_ms": "modelled" if pinned else "measured" if board.artefact.offloads else time,
+        "combine_ms": time,
+        "total_ms": "modelled" if pinned else time,
+        "remote_wall_ms": "measured",
+        "payload_bytes": "measured",  # counted as sent
+        "mqtt_bytes": "measured",
+        "wire_bytes": "modelled",  # headers by LinkSpec
+        "device_cycles": time,
+    }

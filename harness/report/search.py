@@ -1,0 +1,90 @@
+"""What a search leaves: every trial as CSV, the Pareto set as Markdown, a figure of both."""
+
+from __future__ import annotations
+
+import csv
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.contracts.errors import BenchError
+from harness.show import style
+from harness.training.search.trials import Trial, pareto
+
+COLUMNS = (
+    "candidate", "latency_ms", "ram_bytes", "flash_bytes", "macs", "val_accuracy", "pareto", "refused", "train_s",
+)  # fmt: skip
+
+
+def write(folder: Path, trials: Sequence[Trial], *, note: str, budget_ms: float) -> list[Path]:
+    """Write trials.csv, pareto.md and the figure into `folder`; the files written.
+
+    Raises:
+        BenchError: it can't be written.
+    """
+    best = pareto(trials)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "trials.csv").open("w", newline="", encoding="utf-8") as f:
+            writer = csv.writer(f)
+            writer.writerow(COLUMNS)
+            writer.writerows(_row(t, best) for t in trials)
+        lines = [note, "", "| network | ms | validation | RAM | flash | M MAC |", "|---|---|---|---|---|---|"]
+        lines += ["| " + " | ".join(cells(t)) + " |" for t in best]
+        (folder / "pareto.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return [folder / "trials.csv", folder / "pareto.md", *_figure(folder, trials, best, note, budget_ms)]
+    except OSError as e:
+        raise BenchError(f"can't write {folder} ({e.strerror})", cure="give another folder with --out") from e
+
+
+def cells(trial: Trial) -> list[str]:
+    """A trial as a line of a table."""
+    c = trial.cost
+    return [
+        trial.candidate,
+        "" if c.latency_ms is None else f"{c.latency_ms:.2f}",
+        trial.refused or ("" if trial.accuracy is None else f"{100 * trial.accuracy:.2f} %"),
+        f"{c.ram_bytes / 1024:.0f} KB",
+        f"{c.flash_bytes / 1024:.0f} KB",
+        f"{c.macs / 1e6:.2f}",
+    ]
+
+
+def _row(t: Trial, best: Sequence[Trial]) -> list[object]:
+    c = t.cost
+    return [
+        t.candidate, c.latency_ms, c.ram_bytes, c.flash_bytes, c.macs, t.accuracy, int(t in best), t.refused, t.train_s,
+    ]  # fmt: skip
+
+
+def _figure(folder: Path, trials: Sequence[Trial], best: Sequence[Trial], note: str, budget_ms: float) -> list[Path]:
+    import matplotlib  # noqa: PLC0415 - half a second that --help need not wait for
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    done = [t for t in trials if t.accuracy is not None]
+    with plt.rc_context(style.RC):
+        figure, axes = plt.subplots(figsize=style.COLUMN_INCHES, layout="constrained")
+        for chosen, colour, size, label in ((done, "#999999", 16, "trials"), (best, "#0072B2", 28, "Pareto set")):
+            x = [t.cost.latency_ms or 0.0 for t in chosen]
+            y = [100 * (t.accuracy or 0.0) for t in chosen]
+            axes.scatter(x, y, s=size, color=colour, label=label, zorder=3 if chosen is best else 2)
+        axes.step(
+            [t.cost.latency_ms or 0.0 for t in best],
+            [100 * (t.accuracy or 0.0) for t in best],
+            where="post",
+            color="#0072B2",
+        )
+        axes.axvline(budget_ms, color="#000000", linestyle=":", linewidth=1.0, label="budget")
+        axes.set_xlim(left=0)
+        axes.set_xlabel("modelled latency on the STM32F746 at 216 MHz (ms)")
+        axes.set_ylabel("accuracy on validation (%)")
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+        figure.supxlabel(textwrap.fill(note, 100), fontsize=6.5, color="#444444")
+        written = []
+        for kind in ("png", "pdf"):
+            written.append(folder / f"pareto.{kind}")
+            figure.savefig(written[-1], metadata=style.METADATA[kind])
+        plt.close(figure)
+    return written

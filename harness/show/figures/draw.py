@@ -1,0 +1,108 @@
+"""How every figure is begun, labelled and saved: one column wide, three formats, the same bytes for the same input."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.datum import PUBLISHED
+from harness.show import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INCHES = (3.5, 2.7)  # one column of the paper
+FORMATS = ("png", "pdf", "svg")
+_NOTE_WIDTH = 84
+_RC: dict[str, Any] = {
+    "font.size": 7.5,
+    "axes.labelsize": 7.5,
+    "axes.titlesize": 8,
+    "legend.fontsize": 6.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "hatch.linewidth": 0.5,
+    "savefig.dpi": 220,
+    "svg.fonttype": "none",  # text stays text: searchable, and read aloud
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a source is told from another without colour."""
+
+    suffix: str  # in the legend
+    filled: bool
+    dash: str
+    hatch: str | None
+
+
+def look(source: str) -> Look:
+    """The look of values from `source`: published open and dashed, modelled hatched, measured plain."""
+    if source == PUBLISHED:
+        return Look("paper", False, "--", None)
+    if "modelled" in source:
+        return Look("modelled", True, "-", "////")
+    return Look("measured", True, "-", None)
+
+
+@contextmanager
+def page(out: Path, *, note: str = "", width: float = 1.0, height: float = 1.0, **grid: Any) -> Iterator[Any]:
+    """Axes to draw on; what was drawn is saved as `out`.png, .pdf and .svg on leaving.
+
+    Args:
+        out: path without suffix.
+        note: small print under the figure.
+        width, height: in columns and in the usual height.
+        grid: as `plt.subplots`.
+    """
+    import matplotlib  # noqa: PLC0415 - half a second that --help need not wait for
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    settings: Any = {**style.RC, **_RC}
+    with plt.rc_context(settings):
+        size = (INCHES[0] * width, INCHES[1] * height)
+        figure, axes = plt.subplots(figsize=size, layout="constrained", **grid)
+        try:
+            yield axes
+            if note:
+                text = textwrap.fill(note, int(_NOTE_WIDTH * width))
+                figure.supxlabel(text, fontsize=5, color="#444444")
+            save(figure, out)
+        finally:
+            plt.close(figure)
+
+
+def save(figure: Figure, out: Path) -> list[Path]:
+    """Write the figure in every format."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    paths = [out.with_name(f"{out.name}.{kind}") for kind in FORMATS]
+    for path, kind in zip(paths, FORMATS, strict=True):
+        figure.savefig(path, metadata=style.METADATA[kind])
+    return paths
+
+
+def legend(axes: Any, *, columns: int = 2, handles: list[Any] | None = None) -> None:
+    """A legend over the axes, ours before the paper's."""
+    if handles is None:
+        handles, labels = axes.get_legend_handles_labels()
+    else:
+        labels = [str(h.get_label()) for h in handles]
+    by = sorted(range(len(labels)), key=lambda i: (labels[i].endswith("(paper)"), i))
+    axes.figure.legend(
+        [handles[i] for i in by],
+        [labels[i] for i in by],
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+        handlelength=2.4,
+        columnspacing=1.0,
+    )

@@ -1,0 +1,50 @@
+"""What a figure is, and what all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.analysis.datum import Datum, of_paper
+from harness.analysis.material import Material
+
+_LIKE = "cifar100"  # the published values to show beside a data set that the paper's figure lacks
+
+
+class Missing(Exception):
+    """What a figure can't be drawn for want of; one line."""
+
+
+class Figure(ABC):
+    """One figure for one data set."""
+
+    name: str  # of the file
+    title: str
+    paper: str  # its number in the paper, empty for one of our own
+    alt: str  # what a reader who can't see it should know it shows
+
+    @abstractmethod
+    def draw(self, material: Material, dataset: str, out: Path) -> None:
+        """Write `out`.png, .pdf and .svg.
+
+        Raises:
+            Missing: what it needs is not there.
+        """
+
+
+def beside(figure: str, dataset: str, axis: str = "") -> list[Datum]:
+    """The published values of a figure for a data set, else CIFAR-100's."""
+    found = of_paper(figure, axis)
+    own = [d for d in found if d.dataset == dataset]
+    return own or [d for d in found if d.dataset == _LIKE]
+
+
+def said(values: Sequence[Datum], dataset: str) -> str:
+    other = sorted({d.dataset for d in values} - {dataset})
+    return f" Paper: {other[0]}." if other else ""
+
+
+def pick_scheme(data: Sequence[Datum], scheme: str) -> list[Datum]:
+    """The values of one scheme."""
+    return [d for d in data if d.scheme == scheme]

@@ -1,0 +1,66 @@
+"""Accuracy against latency with the Pareto front: which scheme is worth its time on this link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from harness.show import style
+from harness.show.figures.draw import look
+
+
+class Choice(NamedTuple):
+    """One scheme (or setting of one): latency in ms (less is better) against accuracy in % (more is better)."""
+
+    scheme: str
+    title: str
+    latency_ms: float
+    accuracy: float
+    source: str
+
+
+def pareto(choices: Sequence[Choice]) -> list[Choice]:
+    """Those that no other beats in both, by latency: for equal ones the first given stays."""
+    front: list[Choice] = []
+    for c in sorted(choices, key=lambda c: (c.latency_ms, -c.accuracy)):
+        if not front or c.accuracy > front[-1].accuracy:
+            front.append(c)
+    return front
+
+
+def draw_front(axes: Any, choices: Sequence[Choice]) -> None:
+    """A marker a choice, the front as a step line through those on it."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    for kind in dict.fromkeys(look(c.source).suffix for c in choices):
+        own = [c for c in choices if look(c.source).suffix == kind]
+        on = pareto(own)
+        if len(on) > 1:
+            axes.step(
+                [c.latency_ms for c in on],
+                [c.accuracy for c in on],
+                where="post",
+                color="#777777",
+                linewidth=0.8,
+                linestyle="-" if look(own[0].source).filled else "--",
+                label=f"Pareto front ({kind})",
+                zorder=1,
+            )
+        for index, c in enumerate(own):
+            drawn, way = style.line(c.scheme, index), look(c.source)
+            axes.plot(
+                c.latency_ms,
+                c.accuracy,
+                drawn.marker,
+                color=drawn.colour,
+                markersize=6 if c in on else 4.5,
+                markerfacecolor=drawn.colour if way.filled else "white",
+                label=f"{c.title} ({kind})",
+                zorder=2,
+            )
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))  # a range of less than a decade has ticks too
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.set_xlabel("end-to-end latency (ms)")
+    axes.set_ylabel("accuracy (%)")

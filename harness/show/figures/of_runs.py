@@ -1,0 +1,197 @@
+"""Figures of stored runs: latency by stage, along an axis and against accuracy, energy, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.datum import Datum, at, pick
+from harness.analysis.material import Material
+from harness.host import cli
+from harness.measure import axes as axes_
+from harness.show.figures import bars, draw, front, lines
+from harness.show.figures.figure import Figure, Missing, beside, pick_scheme, said
+
+WIFI_BPS = 6e6  # the paper's Wi-Fi (section 6)
+FRONT_RATES = (270e3, 2e6, 6e6)
+
+
+class Breakdown(Figure):
+    """Stages of one inference, a bar a scheme, ours over the paper's."""
+
+    name, title, paper = "latency_breakdown", "Latency by stage at 6 Mbit/s", "Fig 16"
+    alt = "Stacked bars: milliseconds of local network, encoding, network, remote network and combining per scheme"
+
+    def draw(self, material: Material, dataset: str, out: Path) -> None:
+        """A bandwidth run that has 6 Mbit/s."""
+        run = material.run("bandwidth", dataset)
+        ours = at([d for d in run.data if d.axis], WIFI_BPS) if run else []
+        if run is None or not ours:
+            raise Missing(f"no bandwidth run of {dataset} with 6 Mbit/s")
+        published = beside("fig16", dataset)
+        panels = [self._groups(ours, run.data)]
+        if published:
+            panels.append(self._groups(published, published))
+        note = run.note + " Accuracy of the whole test set." + said(published, dataset)
+        heights = [len(groups) for groups in panels]
+        shape: Any = {"nrows": len(panels), "height_ratios": heights, "squeeze": False}
+        with draw.page(out, note=note, height=0.5 + 0.085 * sum(heights), **shape) as all_axes:
+            for axes, groups in zip(all_axes[:, 0], panels, strict=True):
+                bars.breakdown(axes, groups)
+            all_axes[0, 0].set_title("this bench" if published else "", loc="left", fontsize=7)
+            if published:
+                all_axes[1, 0].set_title("paper (another scale)", loc="left", fontsize=7)
+            all_axes[-1, 0].set_xlabel("latency (ms), medians over the images")
+            draw.legend(all_axes[0, 0], columns=3, handles=bars.stage_handles())
+
+    def _groups(self, data: Sequence[Datum], accuracies: Sequence[Datum]) -> list[tuple[str, list[Datum]]]:
+        found = []
+        for scheme in dict.fromkeys(d.scheme for d in data):
+            own = pick_scheme(data, scheme)
+            found.append((self._label(scheme, pick(accuracies, "accuracy", scheme=scheme), own), own))
+        return found
+
+    @staticmethod
+    def _label(scheme: str, accuracy: Sequence[Datum], own: Sequence[Datum]) -> str:
+        title = next(d.title for d in own if d.scheme == scheme)
+        return f"{title}, {accuracy[0].value:.1f} %" if accuracy else title
+
+
+class Latency(Figure):
+    """End-to-end latency along the axis of a run."""
+
+    def __init__(self, axis: str, paper: str = "", key: str = "") -> None:
+        self._axis, self._key = axes_.axis(axis), key
+        self.name, self.title, self.paper = f"latency_vs_{axis}", f"Latency against {self._axis.title}", paper
+        self.alt = f"Lines: end-to-end latency of each scheme against {self._axis.title}"
+
+    def draw(self, material: Material, dataset: str, out: Path) -> None:
+        """A run over the axis."""
+        axis = self._axis
+        run = material.run(axis.name, dataset)
+        if run is None:
+            raise Missing(f"no {axis.name} run of {dataset}")
+        ours = [d for d in pick(run.data, "total_ms") if d.axis == axis.name]
+        published = pick(beside(self._key, dataset, axis.name), "total_ms") if self._key else []
+        places = lines.places(ours)
+        with draw.page(out, note=run.note + said(published, dataset), height=1.15) as axes:
+            lines.lines(axes, ours)
+            lines.lines(axes, published)
+            log = axis.log_scale and places[0] > 0
+            lines.ticks(axes, {x: axis.show(x) for x in places}, log=log, y_log=True)
+            for label in axes.get_xticklabels():
+                label.set_rotation(25)
+            axes.set_xlabel(axis.title)
+            axes.set_ylabel(
+                f"{axis.statistic} latency (ms)" if axis.statistic != "median" else "end-to-end latency (ms)"
+            )
+            draw.legend(axes)
+
+
+class Energy(Figure):
+    """Energy of one inference at the highest clock, as ratios to AgileNN beside the paper's."""
+
+    name, title, paper = "energy", "Energy of an inference against AgileNN's", "Fig 19"
+    alt = "Bars: energy of an inference per scheme divided by AgileNN's, ours and the paper's"
+
+    def draw(self, material: Material, dataset: str, out: Path) -> None:
+        """A run of any axis with energies."""
+        runs = [r for r in material.runs if r.dataset == dataset and pick(r.data, "energy_uj")]
+        if not runs:
+            raise Missing(f"no run of {dataset} with energies (--energy)")
+        run = runs[-1]
+        found = pick(run.data, "energy_uj")
+        base_x = max(d.x for d in found) if run.axis == "frequency" else min(
+            (d.x for d in found), key=lambda x: abs(x - WIFI_BPS)
+        )  # fmt: skip
+        ours, published = at(found, base_x), pick(beside("fig19", dataset), "energy_uj")
+        data = [*ratios(ours), *ratios(published)]
+        if not data:
+            raise Missing(f"AgileNN's energy of {dataset} is not told")
+        mj = ", ".join(f"{d.title} {d.value / 1e3:.1f}" for d in ours)
+        where = cli.clock_text(base_x) if run.axis == "frequency" else cli.rate_text(base_x)
+        note = (
+            f"Ours modelled or measured as the bars say, at {where}: {mj} mJ. The paper names neither "
+            f"instrument nor rail, so only ratios compare (docs/power.md).{said(published, dataset)}"
+        )
+        with draw.page(out, note=note, height=1.1) as axes:
+            bars.grouped(
+                axes, data, ["ours", "paper"], lambda d: "paper" if d.source == "published" else "ours", digits=2
+            )
+            axes.set_ylabel("energy / AgileNN's")
+            draw.legend(axes)
+
+
+def ratios(data: Sequence[Datum]) -> list[Datum]:
+    """Values divided by AgileNN's; none where that is not there."""
+    base = next((d.value for d in data if d.scheme == "agilenn"), None)
+    if not base:
+        return []
+    return [
+        Datum(d.dataset, d.scheme, d.title, f"{d.metric}_ratio", "", d.axis, d.x, d.value / base, d.source)
+        for d in data
+    ]  # fmt: skip
+
+
+class Memory(Figure):
+    """RAM and flash of each scheme's image."""
+
+    name, title, paper = "memory", "Memory of the device", "Fig 20"
+    alt = "Bars: RAM and flash in KB per scheme, ours and the paper's"
+
+    def draw(self, material: Material, dataset: str, out: Path) -> None:
+        """Any run."""
+        run = next((r for r in reversed(material.runs) if r.dataset == dataset and pick(r.data, "flash_kb")), None)
+        if run is None:
+            raise Missing(f"no run of {dataset} that names its firmware's sizes")
+        published = beside("fig20", dataset)
+        data = [d for d in [*run.data, *published] if d.metric in ("ram_kb", "flash_kb")]
+        names = {"ram_kb": "RAM", "flash_kb": "flash"}
+        note = (
+            "Ours from the linker's sections: RAM is static data with the arena of the network, the stack not counted "
+            f"(pytest -m memory measures that). Board: 320 KB and 1024 KB.{said(published, dataset)}"
+        )
+        with draw.page(out, note=note, height=1.1) as axes:
+            bars.grouped(axes, data, ["RAM", "flash"], lambda d: names[d.metric])
+            axes.set_ylabel("KB")
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+            draw.legend(axes)
+
+
+class Front(Figure):
+    """Accuracy against latency at three rates."""
+
+    name, title, paper = "accuracy_vs_latency", "Accuracy against latency, Pareto front", ""
+    alt = "Three panels, one a link rate: accuracy against end-to-end latency, the Pareto front as a step line"
+
+    def draw(self, material: Material, dataset: str, out: Path) -> None:
+        """A bandwidth run with accuracies."""
+        run = material.run("bandwidth", dataset)
+        panels = [(rate, choices_at(material, dataset, rate)) for rate in FRONT_RATES]
+        panels = [(rate, found) for rate, found in panels if found]
+        if run is None or not panels:
+            raise Missing(f"no bandwidth run of {dataset} with accuracies at 270 kbit/s, 2 or 6 Mbit/s")
+        with draw.page(
+            out, note=run.note, width=2, height=1.05, ncols=len(panels), sharey=True, squeeze=False
+        ) as all_axes:
+            for axes, (rate, found) in zip(all_axes[0], panels, strict=True):
+                front.draw_front(axes, found)
+                axes.set_title(cli.rate_text(rate))
+                if axes is not all_axes[0][0]:
+                    axes.set_ylabel("")
+            draw.legend(all_axes[0][0], columns=4)
+
+
+def choices_at(material: Material, dataset: str, rate_bps: float) -> list[front.Choice]:
+    """Every scheme of the bandwidth run with an accuracy, at one rate."""
+    run = material.run("bandwidth", dataset)
+    if run is None:
+        return []
+    accuracy = {d.scheme: d.value for d in pick(run.data, "accuracy")}
+    return [
+        front.Choice(d.scheme, d.title, d.value, accuracy[d.scheme], d.source)
+        for d in at(pick(run.data, "total_ms"), rate_bps)
+        if d.scheme in accuracy
+    ]

@@ -1,0 +1,122 @@
+"""One point of a training sweep: its recipe, its row, trained only where no row is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.training.sweep import rows
+from harness.training.sweep.axes import Setting
+from harness.training.sweep.plan import Budget
+from harness.training.sweep.rows import Row
+
+if TYPE_CHECKING:
+    from baselines.recipes.recipe import AgileNNRecipe
+    from baselines.schemes.agilenn.trial import Trials
+
+CODEC = "lzw"  # the paper's, so that payloads stand beside its figures whatever codec the recipe has
+FLOAT_BYTES = 4  # what the paper's compression rates seem to be relative to: float32 features
+
+
+@dataclass(frozen=True)
+class Base:
+    """What all points share: recipe as the user asked for it, data set, budget."""
+
+    dataset: str
+    profile: str
+    overrides: Mapping[str, str]
+    budget: Budget
+    file: Path | None = None
+    seed: int = 0
+
+    def recipe(self, setting: Setting | None = None) -> AgileNNRecipe:
+        """The recipe of a point; of the base itself without one.
+
+        Raises:
+            BenchError: a wrong key or value.
+        """
+        from baselines.recipes.recipe import AgileNNRecipe, load_recipe  # noqa: PLC0415 - found late, like every baseline
+
+        overrides = {**self.budget.overrides(), **self.overrides, "seed": str(self.seed), "codec": CODEC}
+        preset = None
+        if setting is not None:
+            overrides |= setting.overrides
+            preset = setting.preset
+        return load_recipe(
+            AgileNNRecipe, "agilenn", self.dataset, self.profile, file=self.file, preset=preset, overrides=overrides
+        )
+
+
+def settings_of(recipe: AgileNNRecipe) -> Row:
+    """A row's columns that say how it was trained."""
+    return {
+        "k": recipe.network.k,
+        "rho": recipe.losses.rho,
+        "lambda": recipe.losses.prediction,
+        "temperature": recipe.temperature,
+        "centroids": recipe.codebook.centroids if recipe.codebook.quantise else None,
+        "method": recipe.importance.method,
+        "ordering": recipe.losses.disorder if recipe.losses.disorder_weight else "none",
+        "seed": recipe.seed,
+    }
+
+
+def payload_bytes(symbols: npt.NDArray[np.uint8], n_symbols: int) -> npt.NDArray[np.int64]:
+    """Bytes that the device would hand to its module by `CODEC`, header included, for each row of `symbols`."""
+    from testbeds.firmware.host.hostlib import codec_library  # noqa: PLC0415 - builds it at first use
+
+    library = codec_library()
+    return np.array([len(library.encode(one, n_symbols, CODEC, 0, 0)) for one in symbols], dtype=np.int64)
+
+
+def payload_figures(symbols: npt.NDArray[np.uint8], n_symbols: int, feature_values: int) -> Row:
+    """Mean and 95th percentile of the payload, and how many times smaller it is than float32 features."""
+    sizes = payload_bytes(symbols, n_symbols)
+    mean = float(sizes.mean())
+    return {
+        "payload_bytes_mean": round(mean, 2),
+        "payload_bytes_p95": float(np.percentile(sizes, 95)),
+        "compression": round(FLOAT_BYTES * feature_values / mean, 3),
+    }
+
+
+def point_hash(base: Base, recipe: AgileNNRecipe, checksum: str) -> str:
+    """What a row's figures depend on: recipe (budget included), data, how much was measured."""
+    from baselines.recipes.recipe import recipe_hash  # noqa: PLC0415
+
+    return recipe_hash(recipe, data=checksum, attention=str(base.budget.attention_samples), kind="trial")
+
+
+def take(
+    base: Base, setting: Setting, axis: str, trials: Trials, checksum: str, folders: Iterable[Path]
+) -> tuple[Row, bool]:
+    """The row of a point and whether it was trained now.
+
+    Raises:
+        BenchError: the training failed.
+    """
+    recipe = base.recipe(setting)
+    own = point_hash(base, recipe, checksum)
+    named: Row = {"dataset": base.dataset, "profile": base.profile, "axis": axis, "value": setting.value}
+    found = rows.find(own, folders)
+    if found is not None:
+        return found | named, False
+    trial = trials.run(recipe, attention_samples=base.budget.attention_samples)
+    row: Row = dict.fromkeys(rows.COLUMNS) | named | settings_of(recipe) | _figures(trial.figures)
+    if trial.symbols is not None:
+        # The map's channels are more than those that are sent: the rate is relative to all of them.
+        values = trial.symbols.shape[1] // (recipe.network.channels - recipe.network.k) * recipe.network.channels
+        row |= payload_figures(trial.symbols, recipe.codebook.centroids, values)
+    row |= {"recipe_hash": own, "source": "measured"}
+    rows.keep(row)
+    return row, True
+
+
+def _figures(figures: Mapping[str, float]) -> dict[str, Any]:
+    whole = ("n_validation", "n_test", "n_attention", "epochs", "samples")
+    return {name: int(value) if name in whole else value for name, value in figures.items() if name in rows.COLUMNS}

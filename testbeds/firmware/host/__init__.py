@@ -1,0 +1,1 @@
+"""The firmware's own C code as libraries for this machine."""

@@ -1,0 +1,80 @@
+"""Ways in end with one line and the right exit code, whatever happens in them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.contracts.errors import BenchError
+from harness.host import cli
+
+
+def test_a_bench_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def body(argv: list[str]) -> int:
+        raise BenchError("no board\nat all", cure="plug one in")
+
+    assert cli.way_in(body, []) == 2
+    assert capsys.readouterr().err == "error: no board at all: plug one in\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_unwind_the_stack(number: signal.Signals, code: int) -> None:
+    given_back = []
+
+    def body(argv: list[str]) -> int:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), number)  # a second one while giving back is ignored
+            given_back.append(True)
+        return 0
+
+    before = signal.getsignal(number)
+    assert cli.way_in(body, []) == code
+    assert given_back == [True]
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(("text", "value"), [("270k", 270e3), ("6M", 6e6), ("1G", 1e9), ("1000", 1e3), ("1.5M", 1.5e6)])
+def test_rates(text: str, value: float) -> None:
+    assert cli.rate(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "abc", "", "k", "nan", "inf", "1e30", "0M"])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(BenchError, match="rate"):
+        cli.rate(text)
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_rate_or_a_bench_error(text: str) -> None:
+    try:
+        assert 0 < cli.rate(text) <= 1e11
+    except BenchError as e:
+        assert "\n" not in str(e)
+
+
+def test_a_list_names_each_value_once() -> None:
+    assert cli.rates("1M, 2M,1000k") == [1e6, 2e6]
+    assert cli.names("a,b,a") == ["a", "b"]
+    for empty in ("", " , "):
+        with pytest.raises(BenchError):
+            cli.names(empty)
+        with pytest.raises(BenchError):
+            cli.rates(empty)
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "x", "1.5", "101"])
+def test_whole_numbers_are_bounded(text: str) -> None:
+    with pytest.raises(BenchError, match="--images"):
+        cli.whole(1, 100, "--images")(text)
+
+
+def test_a_rate_reads_back() -> None:
+    assert [cli.rate_text(r) for r in (270e3, 6e6, 2e9, 50)] == ["270 kbit/s", "6 Mbit/s", "2 Gbit/s", "50 bit/s"]
