@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def _luminance(colour: str) -> float:
 
 
 def test_text_stands_out_from_its_ground() -> None:
-    css = (Path(way.__file__).parent / "page.css").read_text()
+    css = (resources.files("harness.report") / "page.css").read_text()
     grounds = {"#ffffff", "#f5f5f5", "#fff4d6"}
     for colour in set(re.findall(r"[^-]color: (#[0-9a-f]{6})", css)) | set(re.findall(r"fill: (#[0-9a-f]{6})", css)):
         for ground in grounds:

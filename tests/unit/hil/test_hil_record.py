@@ -29,10 +29,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.hil import figures
-from harness.hil_record import SessionRecord
-from harness.pytest_plugin import _folder
-from harness.sample import Planned, Point
+from harness.hil.measuring import figures
+from harness.hil.record import SessionRecord
+from harness.hil.plugin import _folder
+from harness.runs.sample import Planned, Point
 
 TOLD = json.loads(Path(__file__).with_name("told.json").read_text())
 

@@ -21,7 +21,7 @@ from harness.host.locks import BoardBusy
 
 HOLD = """
 import sys, time
-from harness import locks
+from harness.host import locks
 held = locks.take(sys.argv[1])
 print("got", flush=True)
 time.sleep(60)

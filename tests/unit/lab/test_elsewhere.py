@@ -186,7 +186,7 @@ if name == "esp32":
     sys.exit(2)
 (out / "tables").mkdir(parents=True, exist_ok=True)
 (out / "manifest.json").write_text("{}")
-from harness import given_broker
+from harness.broker import given as given_broker
 given_broker.try_connect(given_broker.shared())
 ms = 10.0 if name == "virtual" else 1.5
 head = "scheme,axis,value,n,failed,total_ms,total_ms_low,total_ms_high,time_source"

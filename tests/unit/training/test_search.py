@@ -154,4 +154,4 @@ def test_what_is_written(tmp_path: Path) -> None:
 )
 def test_mistakes_are_one_line(argv: list[str], said: str) -> None:
     with pytest.raises(BenchError, match=said):
-        way_in.body(argv)
+        way_in.main(argv)
