@@ -20,6 +20,8 @@ PUBLISHED = "published"
 NOWHERE = math.nan  # the x of a value that lies on no axis
 _BY_STAGE = ("local_ms", "encode_ms", "network_ms", "remote_ms", "combine_ms", "payload_bytes", "device_cycles")
 
+_LIKE = "cifar100"  # the published values to show beside a data set that the paper's figure lacks
+
 
 @dataclass(frozen=True)
 class Datum:
@@ -156,3 +158,10 @@ def pick(data: Sequence[Datum], metric: str, *, scheme: str | None = None, datas
 def at(data: Sequence[Datum], x: float) -> list[Datum]:
     """The values at `x` of the axis (within 0.1 %)."""
     return [d for d in data if abs(d.x - x) <= 1e-3 * abs(x)]
+
+
+def beside(figure: str, dataset: str, axis: str = "") -> list[Datum]:
+    """The published values of a figure for a data set, else CIFAR-100's."""
+    found = of_paper(figure, axis)
+    own = [d for d in found if d.dataset == dataset]
+    return own or [d for d in found if d.dataset == _LIKE]

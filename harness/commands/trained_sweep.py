@@ -22,14 +22,15 @@ from harness.report import training_tables as show
 from harness.report import trainings as finish
 from harness.report.trainings import Outcome
 from harness.runs import published as papers
+from harness.runs import trained_rows as rows
 from harness.runs.paths import TRAINED_ROWS
+from harness.runs.trained_rows import Row
 from harness.training.options import parse_overrides
-from harness.training.sweep import axes, committed, latency, pareto, points, rows
+from harness.training.sweep import axes, committed, latency, pareto, points
 from harness.training.sweep import plan as plans
 from harness.training.sweep.axes import Setting
 from harness.training.sweep.points import Base
 from harness.training.sweep.progress import PointsReport
-from harness.training.sweep.rows import Row
 
 if TYPE_CHECKING:
     from baselines.data import DataSet

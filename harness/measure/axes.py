@@ -22,12 +22,14 @@ from harness.host import cli, registry
 from harness.runs import published as papers
 from harness.runs.published import Value
 
+WIFI_BPS = 6e6  # the paper's Wi-Fi (section 6)
+
 
 @dataclass(frozen=True)
 class Setting:
     """Everything that an axis may set for a point."""
 
-    rate_bps: float | None = 6e6  # the paper's Wi-Fi (section 6); None: the link as it is
+    rate_bps: float | None = WIFI_BPS  # None: the link as it is
     delay_ms: float = 0.0  # one way
     jitter_ms: float = 0.0
     loss: float = 0.0  # chance of a packet

@@ -8,10 +8,11 @@ from pathlib import Path
 from harness.analysis.comparison import claims, method
 from harness.analysis.datum import Datum, RunData, at, pick
 from harness.analysis.material import Material
+from harness.analysis.pareto import pareto
+from harness.measure.axes import WIFI_BPS
 from harness.runs.measurements import STAGES
 from harness.show import tables
-from harness.show.figures.front import pareto
-from harness.show.figures.of_runs import FRONT_RATES, WIFI_BPS, choices_at
+from harness.show.figures.of_runs import FRONT_RATES, choices_at
 
 
 def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path, *, profile: str) -> str:

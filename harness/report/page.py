@@ -8,8 +8,9 @@ from importlib import resources
 from typing import Any
 
 from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells, rule
+from harness.analysis.pareto import Choice, pareto
 from harness.measure import axes
-from harness.measure.axes import Axis
+from harness.measure.axes import WIFI_BPS, Axis
 from harness.report import markup, outcome, svg, timeline
 from harness.report.markup import Markup, tag, text
 from harness.runs import published as papers
@@ -17,8 +18,6 @@ from harness.runs.manifest import Manifest
 from harness.runs.measurements import STAGES
 from harness.runs.store import Store
 from harness.show import style, tables
-from harness.show.figures.front import Choice, pareto
-from harness.show.figures.of_runs import WIFI_BPS
 
 _MOST_ERRORS = 20
 

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from harness.analysis import stats
 from harness.analysis.cells import Accuracy, Cell
+from harness.analysis.pareto import Choice, pareto
 from harness.host import cli
 from harness.runs.measurements import STAGES
 from harness.runs.store import Store, csv_text
 from harness.show import table_files
-from harness.show.figures.front import Choice, pareto
 
 AT_BPS = 6e6  # the paper's Wi-Fi (section 6)
 _STAGES = tuple(f"{stage}_ms" for stage in STAGES)

@@ -11,11 +11,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from harness.runs.trained_rows import Row
 from harness.show import style, tables
 from harness.training.sweep.axes import Published
 from harness.training.sweep.latency import RATES
 from harness.training.sweep.pareto import front
-from harness.training.sweep.rows import Row
 
 # Column -> text of its head, factor from our unit to the shown one, digits.
 HEADS: dict[str, tuple[str, float, int]] = {

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from harness.host import cli
 from harness.report import training_tables as show
+from harness.runs import trained_rows as rows
 from harness.runs.store import Store
-from harness.training.sweep import rows
+from harness.runs.trained_rows import Row
 from harness.training.sweep.axes import Published
 from harness.training.sweep.points import Base
-from harness.training.sweep.rows import Row
 
 
 @dataclass(frozen=True)

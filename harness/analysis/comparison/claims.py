@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.analysis.datum import Datum, at, pick
 from harness.analysis.material import Material
-from harness.show.figures.of_runs import WIFI_BPS
+from harness.measure.axes import WIFI_BPS
 
 Verdict = Literal["holds", "does not hold", "not tested"]
 

@@ -19,9 +19,9 @@ from pydantic import Field, model_validator
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.toml import Strict, read_toml
+from harness.runs import trained_rows as rows
 from harness.runs.paths import RESULTS, TRAINED_ROWS
-from harness.training.sweep import rows
-from harness.training.sweep.rows import Row
+from harness.runs.trained_rows import Row
 
 CLAIMS = RESULTS / "published" / "claims.toml"
 FULL = "full"

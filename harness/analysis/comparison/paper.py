@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.datum import Datum, at, pick
+from harness.analysis.datum import Datum, at, beside, pick
 from harness.analysis.material import Material
-from harness.show.figures.figure import beside
 
 # The paper's name of a scheme -> ours (docs/baselines.md says how far each is the same).
 COUNTERPARTS = {

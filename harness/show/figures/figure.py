@@ -6,10 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis.datum import Datum, of_paper
+from harness.analysis.datum import Datum
 from harness.analysis.material import Material
-
-_LIKE = "cifar100"  # the published values to show beside a data set that the paper's figure lacks
 
 
 class Missing(Exception):
@@ -31,13 +29,6 @@ class Figure(ABC):
         Raises:
             Missing: what it needs is not there.
         """
-
-
-def beside(figure: str, dataset: str, axis: str = "") -> list[Datum]:
-    """The published values of a figure for a data set, else CIFAR-100's."""
-    found = of_paper(figure, axis)
-    own = [d for d in found if d.dataset == dataset]
-    return own or [d for d in found if d.dataset == _LIKE]
 
 
 def said(values: Sequence[Datum], dataset: str) -> str:

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from harness.analysis.pareto import Choice, pareto
 from harness.show import style
 from harness.show.figures.draw import look
-
-
-class Choice(NamedTuple):
-    """One scheme (or setting of one): latency in ms (less is better) against accuracy in % (more is better)."""
-
-    scheme: str
-    title: str
-    latency_ms: float
-    accuracy: float
-    source: str
-
-
-def pareto(choices: Sequence[Choice]) -> list[Choice]:
-    """Those that no other beats in both, by latency: for equal ones the first given stays."""
-    front: list[Choice] = []
-    for c in sorted(choices, key=lambda c: (c.latency_ms, -c.accuracy)):
-        if not front or c.accuracy > front[-1].accuracy:
-            front.append(c)
-    return front
 
 
 def draw_front(axes: Any, choices: Sequence[Choice]) -> None:

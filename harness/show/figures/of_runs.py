@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.datum import Datum, at, pick
+from harness.analysis.datum import Datum, at, beside, pick
 from harness.analysis.material import Material
+from harness.analysis.pareto import Choice
 from harness.host import cli
 from harness.measure import axes as axes_
+from harness.measure.axes import WIFI_BPS
 from harness.show.figures import bars, draw, front, lines
-from harness.show.figures.figure import Figure, Missing, beside, pick_scheme, said
+from harness.show.figures.figure import Figure, Missing, pick_scheme, said
 
-WIFI_BPS = 6e6  # the paper's Wi-Fi (section 6)
 FRONT_RATES = (270e3, 2e6, 6e6)
 
 
@@ -184,14 +185,14 @@ class Front(Figure):
             draw.legend(all_axes[0][0], columns=4)
 
 
-def choices_at(material: Material, dataset: str, rate_bps: float) -> list[front.Choice]:
+def choices_at(material: Material, dataset: str, rate_bps: float) -> list[Choice]:
     """Every scheme of the bandwidth run with an accuracy, at one rate."""
     run = material.run("bandwidth", dataset)
     if run is None:
         return []
     accuracy = {d.scheme: d.value for d in pick(run.data, "accuracy")}
     return [
-        front.Choice(d.scheme, d.title, d.value, accuracy[d.scheme], d.source)
+        Choice(d.scheme, d.title, d.value, accuracy[d.scheme], d.source)
         for d in at(pick(run.data, "total_ms"), rate_bps)
         if d.scheme in accuracy
     ]

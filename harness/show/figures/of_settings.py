@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.analysis.material import Material
+from harness.analysis.pareto import Choice
 from harness.analysis.trainings import TrainedRow
 from harness.host import cli
 from harness.show import style
@@ -51,6 +52,6 @@ class Settings(Figure):
                 draw.legend(panels[0], columns=4)
 
 
-def _choice(row: TrainedRow, rate: str) -> front.Choice:
+def _choice(row: TrainedRow, rate: str) -> Choice:
     source = row.columns.get("time_source") or "modelled"
-    return front.Choice(row.value, row.value, row.number(rate) or 0.0, 100 * (row.number("accuracy") or 0.0), source)
+    return Choice(row.value, row.value, row.number(rate) or 0.0, 100 * (row.number("accuracy") or 0.0), source)

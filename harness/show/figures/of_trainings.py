@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.analysis.datum import PUBLISHED, Datum, pick
+from harness.analysis.datum import PUBLISHED, Datum, beside, pick
 from harness.analysis.material import Material
 from harness.analysis.trainings import TrainedRow, as_data
 from harness.host import registry
+from harness.runs.trained_rows import AT_RUN_TIME
 from harness.show import style
 from harness.show.figures import bars, draw, grid, lines
-from harness.show.figures.figure import Figure, Missing, beside, pick_scheme, said
+from harness.show.figures.figure import Figure, Missing, pick_scheme, said
 from harness.training.sweep.axes import AXES
-from harness.training.sweep.rows import AT_RUN_TIME
 
 _CHANNELS = 24
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.analysis.pareto import front
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.contracts.search import SearchSpace
@@ -36,12 +37,8 @@ class Trial:
 
 def pareto(trials: Sequence[Trial]) -> list[Trial]:
     """Those that no other beats in both time and accuracy, fastest first."""
-    best: list[Trial] = []
     done = [t for t in trials if t.accuracy is not None and t.cost.latency_ms is not None]
-    for trial in sorted(done, key=lambda t: (t.cost.latency_ms or 0.0, -(t.accuracy or 0.0))):
-        if not best or (trial.accuracy or 0.0) > (best[-1].accuracy or 0.0):
-            best.append(trial)
-    return best
+    return front(done, lambda t: t.cost.latency_ms or 0.0, lambda t: t.accuracy or 0.0)
 
 
 def run(space: SearchSpace, budget: Budget, count: int, seed: int, cost_of: Callable[[bytes], Cost]) -> Iterator[Trial]:

@@ -21,10 +21,10 @@ from harness.artefacts.artefacts import Artefact
 from harness.contracts.description import SERVER
 from harness.contracts.errors import BenchError
 from harness.host import registry
-from harness.training.sweep import rows
+from harness.runs import trained_rows as rows
+from harness.runs.trained_rows import AT_RUN_TIME, Row
 from harness.training.sweep.latency import Latency
 from harness.training.sweep.points import payload_figures, settings_of
-from harness.training.sweep.rows import AT_RUN_TIME, Row
 
 if TYPE_CHECKING:
     from baselines.recipes.recipe import AgileNNRecipe

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.analysis import pareto
+from harness.runs.trained_rows import Row
 from harness.training.sweep.axes import Setting
 from harness.training.sweep.latency import RATES, Latency
 from harness.training.sweep.points import Base
-from harness.training.sweep.rows import Row
 
 if TYPE_CHECKING:
     from baselines.data import DataSet
@@ -58,18 +59,9 @@ def with_latency(row: Row, own: Cost, reference: Cost, latency: Latency) -> Row:
 
 
 def front(rows: Sequence[Row], total: str) -> list[str]:
-    """Values of the rows that no other one beats in validation accuracy and in the latency `total`."""
-    best = []
-    for row in rows:
-        beaten = any(
-            other["validation_accuracy"] >= row["validation_accuracy"]
-            and other[total] <= row[total]
-            and (other["validation_accuracy"], -other[total]) != (row["validation_accuracy"], -row[total])
-            for other in rows
-        )
-        if not beaten:
-            best.append(str(row["value"]))
-    return best
+    """Return the values of the rows on the front of validation accuracy against the latency `total`, in their order."""
+    best = pareto.front(rows, lambda row: float(row[total]), lambda row: float(row["validation_accuracy"]))
+    return [str(row["value"]) for row in rows if any(row is one for one in best)]
 
 
 def fronts(rows: Sequence[Row]) -> Mapping[str, list[str]]:

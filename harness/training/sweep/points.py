@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.training.sweep import rows
+from harness.runs import trained_rows as rows
+from harness.runs.trained_rows import Row
 from harness.training.sweep.axes import Setting
 from harness.training.sweep.plan import Budget
-from harness.training.sweep.rows import Row
 
 if TYPE_CHECKING:
     from baselines.recipes.recipe import AgileNNRecipe

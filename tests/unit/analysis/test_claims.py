@@ -13,7 +13,8 @@ from harness.analysis.comparison import method
 from harness.commands import claims as way_in
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import read_toml
-from harness.training.sweep import axes, rows
+from harness.runs import trained_rows as rows
+from harness.training.sweep import axes
 
 CLAIM = method.Claim(
     name="order",

@@ -11,6 +11,7 @@ import pytest
 
 from harness.analysis.datum import Datum, read_run
 from harness.analysis.material import Material, gather
+from harness.analysis.pareto import Choice, pareto
 from harness.analysis.recommending import Wanted, options
 from harness.analysis.trainings import read_rows
 from harness.commands import figures as way
@@ -21,7 +22,6 @@ from harness.runs.paths import REFERENCE
 from harness.runs.store import Store
 from harness.show.figures.catalogue import FIGURES
 from harness.show.figures.figure import Missing
-from harness.show.figures.front import Choice, pareto
 from harness.show.figures.of_runs import choices_at, ratios
 
 Make = Callable[..., Path]

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from harness.commands.sweep import main
 from harness.contracts.errors import BenchError
 from harness.report import training_tables as show
+from harness.runs import trained_rows as rows
 from harness.runs.journal import Journal
 from harness.runs.paths import REFERENCE
 from harness.runs.sample import Point
 from harness.runs.store import Store
-from harness.training.sweep import axes, committed, latency, pareto, rows
+from harness.training.sweep import axes, committed, latency, pareto
 from harness.training.sweep import plan as plans
 from harness.training.sweep.points import Base, settings_of
 
