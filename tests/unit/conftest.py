@@ -48,6 +48,13 @@ alpha = 0.0
 """
 
 
+@pytest.fixture(autouse=True)
+def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give tests locks of their own and no lab: the boards of whoever runs them are none of their business."""
+    monkeypatch.setenv("AGILENN_LOCK_DIR", str(tmp_path / "locks"))
+    monkeypatch.delenv("AGILENN_LAB", raising=False)
+
+
 @pytest.fixture
 def make_artefact(tmp_path: Path) -> Callable[..., Artefact]:
     """Makes an artefact folder with a description and bytes for what it implies."""

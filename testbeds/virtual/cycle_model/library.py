@@ -16,7 +16,7 @@ from harness.contracts.paths import cache_dir
 
 MAX_REGS = 56
 _HERE = Path(__file__).parent
-_SOURCES = ("model.h", "schedule.c", "model.c", "idle.c")
+_SOURCES = ("model.h", "schedule.c", "model.c", "state.c", "idle.c")
 _FLAGS = ("-shared", "-fPIC", "-O2", "-std=c11", "-fno-sanitize=all")
 
 

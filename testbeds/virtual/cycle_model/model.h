@@ -107,4 +107,6 @@ struct m7 {
     uint32_t *trace;
     uint32_t trace_len, trace_cap;
 };
+
+uint32_t m7_schedule(const m7_insn *a, uint32_t n, const m7_insn *b, uint32_t m); /* schedule.c */
 #endif

@@ -1,4 +1,4 @@
-"""Locks of these tests are their own; artefacts are folders with a description and a few bytes."""
+"""What tests of a lab need: certificates and free ports."""
 
 from __future__ import annotations
 
@@ -10,65 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from harness.artefacts import artefacts
-from harness.artefacts.artefacts import Artefact
-from harness.contracts.testbed import Network
-
-LOCAL = """
-scheme = "{scheme}"
-dataset = "tiny"
-profile = "compact"
-classes = 4
-input_shape = [4, 4, 3]
-graph = true
-offload = "none"
-features_output = -1
-local_logits_output = 0
-alpha = 1.0
-"""
-IMAGE = """
-scheme = "{scheme}"
-dataset = "tiny"
-profile = "compact"
-classes = 4
-input_shape = [4, 4, 3]
-graph = false
-offload = "image"
-features_output = -1
-local_logits_output = -1
-codec = "lzw"
-alpha = 0.0
-"""
-
-
-def _artefact(folder: Path, scheme: str, description: str, content: str) -> Artefact:
-    own = folder / scheme
-    own.mkdir(parents=True, exist_ok=True)
-    (own / "description.toml").write_text(description.format(scheme=scheme))
-    (own / content).write_bytes(b"weights")
-    return artefacts.load(own)
-
-
-@pytest.fixture
-def local_artefact(tmp_path: Path) -> Artefact:
-    return _artefact(tmp_path / "weights", "near", LOCAL, "device.tflite")
-
-
-@pytest.fixture
-def remote_artefact(tmp_path: Path) -> Artefact:
-    return _artefact(tmp_path / "weights", "far", IMAGE, "server.npz")
-
-
-@pytest.fixture
-def network() -> Network:
-    return Network("127.0.0.1", 1883, "agile/00000000/00", "board-00", mqtt_user="u", mqtt_password="hush")
-
-
-@pytest.fixture(autouse=True)
-def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AGILENN_LOCK_DIR", str(tmp_path / "locks"))
-    monkeypatch.delenv("AGILENN_LAB", raising=False)
 
 
 @dataclass(frozen=True)
