@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static m7_op no_ops = {0xFFFFFFFFu, 0, 0, 0, 0, 0, 0, {0, 0, 0}};
+m7_op m7_no_ops = {0xFFFFFFFFu, 0, 0, 0, 0, 0, 0, {0, 0, 0}};
 
 m7 *m7_new(m7_decode_cb decode, m7_stop_fn stop, m7_reg_read_fn reg_read, const int *reg_ids)
 {
@@ -17,8 +17,8 @@ m7 *m7_new(m7_decode_cb decode, m7_stop_fn stop, m7_reg_read_fn reg_read, const 
     m->table_size = 1 << 12;
     m->table = calloc(m->table_size, sizeof *m->table);
     m->current = m->previous = &m->root;
-    m->root.ops = &no_ops;
-    m->op = &no_ops;
+    m->root.ops = &m7_no_ops;
+    m->op = &m7_no_ops;
     m->c.deadline = ~0ull;
     m->c.fill_cycles = 4;
     m->c.mispredict_cycles = 8;
@@ -107,7 +107,7 @@ int m7_define(m7 *m, uint32_t address, uint32_t size, const m7_insn *insns, uint
     if (!b->insns || !b->ops) { free(b->insns); free(b->ops); free(b); return -1; }
     memcpy(b->insns, insns, n * sizeof *insns);
     memcpy(b->ops, ops, k * sizeof *ops);
-    b->ops[k] = no_ops;
+    b->ops[k] = m7_no_ops;
     b->address = address;
     b->size = size;
     b->n_insns = n;

@@ -108,5 +108,6 @@ struct m7 {
     uint32_t trace_len, trace_cap;
 };
 
+extern m7_op m7_no_ops; /* ends every list of loads and stores */
 uint32_t m7_schedule(const m7_insn *a, uint32_t n, const m7_insn *b, uint32_t m); /* schedule.c */
 #endif

@@ -25,7 +25,7 @@ void m7_skip(m7 *m, uint64_t cycles)
 void m7_flush_pipe(m7 *m)
 {
     m->current = m->previous = &m->root;
-    m->op = &no_ops;
+    m->op = &m7_no_ops;
     m->c.in_block = 0;
 }
 
@@ -91,7 +91,7 @@ int m7_restore(m7 *m)
     m->idle = m->s_idle;
     m->current = m->s_current;
     m->previous = m->s_previous;
-    m->op = &no_ops;
+    m->op = &m7_no_ops;
     m->last_data_line = 0;
     m->c.in_block = 0;
     m->c.stop = 0;
