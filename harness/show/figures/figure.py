@@ -1,4 +1,4 @@
-"""What a figure is, and what all of them share."""
+"""Defines what a figure is, and what all of them share."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _LIKE = "cifar100"  # the published values to show beside a data set that the pa
 
 
 class Missing(Exception):
-    """What a figure can't be drawn for want of; one line."""
+    """Says in one line what a figure can't be drawn for want of."""
 
 
 class Figure(ABC):
-    """One figure for one data set."""
+    """Defines one figure for one data set."""
 
     name: str  # of the file
     title: str
@@ -34,7 +34,7 @@ class Figure(ABC):
 
 
 def beside(figure: str, dataset: str, axis: str = "") -> list[Datum]:
-    """The published values of a figure for a data set, else CIFAR-100's."""
+    """Return the published values of a figure for a data set, else CIFAR-100's."""
     found = of_paper(figure, axis)
     own = [d for d in found if d.dataset == dataset]
     return own or [d for d in found if d.dataset == _LIKE]
@@ -46,5 +46,5 @@ def said(values: Sequence[Datum], dataset: str) -> str:
 
 
 def pick_scheme(data: Sequence[Datum], scheme: str) -> list[Datum]:
-    """The values of one scheme."""
+    """Return the values of one scheme."""
     return [d for d in data if d.scheme == scheme]

@@ -1,4 +1,4 @@
-"""Accuracy against latency with the Pareto front: which scheme is worth its time on this link."""
+"""Draws accuracy against latency with the Pareto front: which scheme is worth its time on this link."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.show.figures.draw import look
 
 
 class Choice(NamedTuple):
-    """One scheme (or setting of one): latency in ms (less is better) against accuracy in % (more is better)."""
+    """Holds one scheme (or setting of one): latency in ms (less is better) against accuracy in % (more is better)."""
 
     scheme: str
     title: str
@@ -20,7 +20,7 @@ class Choice(NamedTuple):
 
 
 def pareto(choices: Sequence[Choice]) -> list[Choice]:
-    """Those that no other beats in both, by latency: for equal ones the first given stays."""
+    """Return those that no other beats in both, by latency: of equal ones the first given stays."""
     front: list[Choice] = []
     for c in sorted(choices, key=lambda c: (c.latency_ms, -c.accuracy)):
         if not front or c.accuracy > front[-1].accuracy:
@@ -29,7 +29,7 @@ def pareto(choices: Sequence[Choice]) -> list[Choice]:
 
 
 def draw_front(axes: Any, choices: Sequence[Choice]) -> None:
-    """A marker a choice, the front as a step line through those on it."""
+    """Draw a marker a choice, and the front as a step line through those on it."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     for kind in dict.fromkeys(look(c.source).suffix for c in choices):
