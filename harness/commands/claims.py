@@ -1,4 +1,4 @@
-"""`python -m harness.claims`: each claim of the paper's about its method beside what was found here. Does it hold?"""
+"""`python -m harness.claims`: judge each claim of the paper about its method by what was found here."""
 
 from __future__ import annotations
 
