@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis import stats
-from harness.analysis.stats import Interval, Statistic
-from harness.runs.measurements import METRICS
+from harness.analysis.stats import Interval
+from harness.runs.measurements import METRICS, Statistic
 
 if TYPE_CHECKING:
     from harness.runs.manifest import Manifest

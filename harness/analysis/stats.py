@@ -8,11 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-
-Statistic = Literal["median", "mean", "weighted mean"]
 
 _RESAMPLES = 4000
 _BEYOND = 5  # values that must lie beyond a percentile before it is told

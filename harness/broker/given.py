@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from harness.broker import mqtt
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.section import BrokerSection, broker_url
 from harness.contracts.errors import BenchError
-from harness.lab.labfile import BrokerSection, broker_url
 
 log = logging.getLogger(__name__)
 

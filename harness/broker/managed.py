@@ -22,10 +22,10 @@ from typing import IO, Any
 
 from harness.broker import mqtt
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.section import BrokerSection
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
 from harness.host.processes import inherited_path
-from harness.lab.labfile import BrokerSection
 
 log = logging.getLogger(__name__)
 

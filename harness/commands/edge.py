@@ -21,6 +21,7 @@ import paho.mqtt.client as paho
 
 from harness.broker import given as given_broker
 from harness.broker import mqtt
+from harness.broker.section import broker_url
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
 from harness.edge import elsewhere
@@ -87,7 +88,7 @@ def _address(options: argparse.Namespace) -> mqtt.BrokerAddress:
         return given_broker.address(section)
     text = options.broker if "://" in options.broker else f"mqtt://{options.broker}"
     try:
-        url = labfile.broker_url(text)
+        url = broker_url(text)
         port = urlsplit(text).port
     except ValueError:
         port = None

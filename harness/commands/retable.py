@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from harness.artefacts.features import RECIPE, device_symbols, training_pictures, write_description
+from harness.contracts.codecs import FEATURE_CODECS
 from harness.contracts.context import ContextTables
 from harness.contracts.description import DESCRIPTION, DeviceDescription, load_description, weights_hash
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import read_toml
 from harness.host.cli import Parser, add_common, add_data_dir, console, set_up_logging, way_in, whole
 
-CODECS = ("context", "lzw", "shuffle", "stored")
 VALIDATION = 1000  # pictures that the two codecs are compared on
 
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: list[str]) -> int:
     p = Parser(prog="python -m harness.retable", description=__doc__)
     p.add_argument("folder", type=Path, metavar="FOLDER", help="a trained scheme's folder")
-    p.add_argument("--codec", choices=CODECS, default="context", help="(default: %(default)s)")
+    p.add_argument("--codec", choices=FEATURE_CODECS, default="context", help="(default: %(default)s)")
     p.add_argument(
         "--pictures",
         type=whole(1, 1_000_000, "--pictures"),

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from harness.contracts.codecs import PICTURE_CODECS, Codec
 from harness.contracts.context import CONTEXT, MAX_SYMBOLS, ContextTables
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import Strict, read_toml
@@ -17,7 +18,6 @@ from harness.contracts.toml import Strict, read_toml
 DESCRIPTION = "description.toml"
 GRAPH = "device.tflite"
 SERVER = "server.npz"
-PICTURE_CODECS = ("png", "rice", "jpeg")
 _HASHED = (CONTEXT, DESCRIPTION, GRAPH, SERVER)  # sorted; what makes device and server belong together
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,23}$")]
@@ -47,7 +47,7 @@ class DeviceDescription(Strict):
     n_symbols: int = Field(default=256, ge=2, le=256)
     symbol_table: list[Annotated[int, Field(ge=0, le=255)]] = Field(default_factory=list)
     centroids: list[float] = Field(default_factory=list)
-    codec: Literal["stored", "lzw", "shuffle", "png", "rice", "jpeg", "context"] = "stored"
+    codec: Codec = "stored"
     jpeg_quality: int = Field(default=75, ge=1, le=100)
     jpeg_chroma: Literal["420", "444"] = "420"
     # The folder, seen from this one, whose server.npz is used, and the SHA-256 that it must have; "" = this folder.

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from harness.artefacts.artefacts import Artefact
 from harness.contracts.clock import HostClock
+from harness.contracts.codecs import CODECS
 from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.link import Link, LinkSpec
 from harness.contracts.testbed import SampleLog, Testbed, TestbedDescription
 from harness.device import messages as protocol
 from harness.device.frames import Frame, FrameError, seal, unseal
-from harness.measure.inference import CODECS
 
 CLOCK_HZ = 216_000_000
 MODULE_BAUD = 4_000_000

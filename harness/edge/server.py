@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.codecs import PICTURE_CODECS
 from harness.contracts.context import ContextTables
-from harness.contracts.description import PICTURE_CODECS, DeviceDescription, load_context, load_description, weights_u32
+from harness.contracts.description import DeviceDescription, load_context, load_description, weights_u32
 from harness.contracts.errors import BenchError
 from harness.contracts.scheme import Scheme, ServerModel
 from harness.edge import payload

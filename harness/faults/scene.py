@@ -25,6 +25,7 @@ from harness.artefacts.images import Images
 from harness.broker import managed as broker
 from harness.broker.given import GivenBroker, try_connect
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.section import BrokerSection
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
 from harness.device.bringup import BoardSettings
@@ -34,7 +35,7 @@ from harness.faults.proxy import Proxy
 from harness.host import registry
 from harness.host.processes import inherited_path
 from harness.lab.lab import BoardKind, Lab
-from harness.lab.labfile import BrokerSection, LabFile, LabSetup
+from harness.lab.labfile import LabFile, LabSetup
 from harness.runs.sample import Planned, Point
 from harness.sweep.runner import Bench, Job, Watcher, run
 

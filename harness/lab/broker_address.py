@@ -8,9 +8,10 @@ import struct
 from pathlib import Path
 
 from harness.broker.mqtt import BrokerAddress, on_loopback
+from harness.broker.section import BrokerSection, BrokerUrl, broker_url
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
-from harness.lab.labfile import BrokerSection, BrokerUrl, WifiSection, broker_url
+from harness.lab.labfile import WifiSection
 
 _SIOCGIFADDR = 0x8915  # netdevice(7)
 _ANY = ("0.0.0.0", "::")

@@ -15,6 +15,7 @@ from harness.broker import managed as broker
 from harness.broker.given import GivenBroker
 from harness.broker.managed import Broker
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.section import BrokerSection
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
 from harness.device.bringup import Board, BoardSettings
@@ -23,7 +24,7 @@ from harness.edge.elsewhere import EdgeElsewhere
 from harness.edge.launch import Calibrated, Edge
 from harness.edge.services import Services
 from harness.lab import broker_address as reach
-from harness.lab.labfile import EMPTY, BrokerSection, LabSetup
+from harness.lab.labfile import EMPTY, LabSetup
 
 MOST_BOARDS = 100
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from harness.analysis.stats import Statistic
 from harness.artefacts import artefacts
 from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError
@@ -20,6 +19,7 @@ from harness.contracts.testbed import Testbed
 from harness.device.bringup import BoardSettings
 from harness.host import cli, registry
 from harness.runs import published as papers
+from harness.runs.measurements import Statistic
 from harness.runs.published import Value
 
 WIFI_BPS = 6e6  # the paper's Wi-Fi (section 6)

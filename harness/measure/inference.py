@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.codecs import CODECS
 from harness.contracts.errors import SampleFailed
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, Source
@@ -24,7 +25,6 @@ from harness.runs.sample import Planned, row, with_sources
 
 log = logging.getLogger(__name__)
 
-CODECS = ("stored", "lzw", "shuffle", "png", "rice", "jpeg", "context")
 CYCLES_OVER = 0xFFFF_FFFF  # how the device says that its 32-bit cycle counter went round while it waited
 
 

@@ -13,6 +13,7 @@ from harness.contracts.errors import BenchError
 
 Stage = Literal["local", "encode", "network", "remote", "combine", "total", ""]
 Direction = Literal["lower", "higher", "none"]  # which way is better
+Statistic = Literal["median", "mean", "weighted mean"]  # what is told of the images of a point
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.codecs import CODEC_IDS
 from harness.contracts.context import ContextTables
 from testbeds.firmware.toolchain.build import CORE
 from testbeds.firmware.toolchain.compiler import compile_all, find_compiler, run_compiler
-from testbeds.firmware.toolchain.describe import CODECS, c_rows, context_tables
+from testbeds.firmware.toolchain.describe import c_rows, context_tables
 from testbeds.virtual.layer_cycles import PORT, Counts, Probe
 
 _SCRIPT = """ENTRY(run_stored)
@@ -99,7 +100,7 @@ class CodecProbe:
         self._probe.model.reset()
         counts = self._probe.call(f"run_{codec}")
         size, used = struct.unpack("<II", self._probe.uc.mem_read(self._probe.symbols["result"][0], 8))
-        return Encoded(size, next(name for name, number in CODECS.items() if number == used), counts)
+        return Encoded(size, next(name for name, number in CODEC_IDS.items() if number == used), counts)
 
     def _write(self, symbol: str, data: bytes) -> None:
         self._probe.uc.mem_write(self._probe.symbols[symbol][0], data)
@@ -126,7 +127,7 @@ def _source(features_bytes: int, symbols: str, tables: ContextTables | None) -> 
         "  result[0] = (uint32_t)size; result[1] = used; }",
     ]
     lines.append(context_tables(tables))
-    for name, number in CODECS.items():
+    for name, number in CODEC_IDS.items():
         lines += [
             f"void run_{name}(void);",
             f"void run_{name}(void) {{ symbols_t from = {{{symbols}}}; run({name}_encode, {number}, &from); }}",

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from harness.broker import managed as broker
+from harness.broker.section import BrokerSection
 from harness.contracts.paths import weights_dir
-from harness.lab.labfile import BrokerSection
 
 PASSWORD, WIFI_PASSWORD = "only-in-the-environment", "only-in-the-key-file"
 

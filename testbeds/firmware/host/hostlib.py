@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.contracts.codecs import CODEC_IDS
 from harness.contracts.context import ContextTables
 from testbeds.firmware.host import jpeg
 from testbeds.firmware.host.hostcalls import CODEC_CALLS, F32, U8, declare, f32, load
@@ -15,7 +16,6 @@ from testbeds.firmware.toolchain.build import build_codec_library
 
 MAX_SYMBOLS = 1 << 20  # far above any picture or feature map here: bounds what a decode may allocate
 PAYLOAD_HEAD = 16
-CODEC_IDS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5, "context": 6}
 JPEG_FILE_EXTRA = 622  # bytes that the file of a jpeg body has more than the body
 CODEC_NAMES = {number: name for name, number in CODEC_IDS.items()}
 _CHECKS = {1: "shorter than its header", 2: "of another version", 3: "of a wrong size", 4: "corrupt (CRC)"}

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.codecs import CODEC_IDS
 from testbeds.firmware.host.hostcalls import F32, I8, SCHEME_CALLS, U8, ModuleSink, declare, f32
-from testbeds.firmware.host.hostlib import CODEC_IDS, CodecLibrary
+from testbeds.firmware.host.hostlib import CodecLibrary
 
 
 class _Info(ctypes.Structure):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import tflite
 
+from harness.contracts.codecs import CODEC_IDS
 from harness.contracts.context import CONTEXT, ContextTables, symbol_bits
 from harness.contracts.description import GRAPH, DeviceDescription, load_context, load_description, weights_u32
 from harness.contracts.errors import BenchError
 
-CODECS = {"stored": 0, "lzw": 1, "shuffle": 2, "png": 3, "rice": 4, "jpeg": 5, "context": 6}
 OFFLOADS = {"none": 0, "image": 1, "features": 2}
 
 
@@ -103,7 +103,7 @@ def _constants(d: DeviceDescription, weights: int, tables: ContextTables | None)
 {context_tables(tables)}const scheme_t scheme = {{
     .weights = 0x{weights:08x}u,
     .offload = {OFFLOADS[d.offload]},
-    .codec = {CODECS[d.codec]},
+    .codec = {CODEC_IDS[d.codec]},
     .quality = {d.quality},
     .features_output = {d.features_output},
     .local_logits_output = {d.local_logits_output},

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from baselines.export.context_tables import learn_tables
+from harness.contracts.codecs import CODEC_IDS
 from harness.contracts.context import ContextTables
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
@@ -20,7 +21,7 @@ from harness.edge import payload
 from harness.edge.payload import Status
 from harness.edge.server import EdgeServer, Served
 from testbeds.firmware.fuzz import run as fuzzing
-from testbeds.firmware.host.hostlib import CODEC_IDS, PAYLOAD_HEAD, CodecLibrary, ContextModel, PayloadError
+from testbeds.firmware.host.hostlib import PAYLOAD_HEAD, CodecLibrary, ContextModel, PayloadError
 
 from .firmware_helpers import Scripted, image_of, logits_reply, received
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from baselines.export.context_tables import bits_per_picture, context_counts, learn_tables
+from harness.contracts.codecs import CODEC_IDS
 from harness.contracts.context import TOTAL, ContextTables
 from harness.contracts.errors import BenchError
-from testbeds.firmware.host.hostlib import CODEC_IDS, PAYLOAD_HEAD, CodecLibrary, PayloadError
+from testbeds.firmware.host.hostlib import PAYLOAD_HEAD, CodecLibrary, PayloadError
 
 from .firmware_helpers import context_oracle
 

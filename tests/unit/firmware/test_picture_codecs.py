@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from testbeds.firmware.host.hostlib import CODEC_IDS, CodecLibrary, PayloadError
+from harness.contracts.codecs import CODEC_IDS
+from testbeds.firmware.host.hostlib import CodecLibrary, PayloadError
 from testbeds.firmware.host.schemelib import HostLibrary
 
 from .firmware_helpers import Scripted, lzw_oracle, tlv

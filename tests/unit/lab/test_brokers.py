@@ -15,13 +15,14 @@ from harness.broker import managed as broker
 from harness.broker import mqtt
 from harness.broker.managed import Broker
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.section import BrokerSection, broker_url
 from harness.contracts.errors import BenchError
 from harness.device.stand_in import StandInTestbed
 from harness.edge import elsewhere
 from harness.edge.elsewhere import EdgeElsewhere
 from harness.lab import broker_address as reach
 from harness.lab import lab, labfile
-from harness.lab.labfile import BrokerSection, LabSetup, WifiSection
+from harness.lab.labfile import LabSetup, WifiSection
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def _reach(local: Artefact, kind: type[StandInTestbed], **keys: Any) -> BrokerAd
     own = OWN
     section = BrokerSection.model_validate(keys)
     if section.url:
-        url = labfile.broker_url(section.url)
+        url = broker_url(section.url)
         own = BrokerAddress(url.host, url.port, "u", "p", url.tls)
     return reach.for_device(own, section, WifiSection(interface="lo"), kind(local))
 

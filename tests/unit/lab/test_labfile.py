@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.broker import section
 from harness.contracts.attachment import Attachment
 from harness.contracts.errors import BenchError
 from harness.device.stand_in import StandInTestbed
@@ -56,8 +57,8 @@ def test_a_whole_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     setup = labfile.load(write(tmp_path, WHOLE))
     broker = setup.file.broker
     assert broker.url is not None
-    assert labfile.broker_url(broker.url) == labfile.BrokerUrl("broker.lab", 8884, True)
-    assert labfile.broker_url(broker.device_url or "") == labfile.BrokerUrl("10.0.0.1", 1883, False)
+    assert section.broker_url(broker.url) == section.BrokerUrl("broker.lab", 8884, True)
+    assert section.broker_url(broker.device_url or "") == section.BrokerUrl("10.0.0.1", 1883, False)
     assert broker.ca == tmp_path / "certs/ca.pem"  # relative to the file, wherever the call was made
     assert broker.password is not None and broker.password.read() == "hush"
     assert setup.wifi("esp32").password.read() == "on the air"  # type: ignore[union-attr]
