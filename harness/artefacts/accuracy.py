@@ -76,7 +76,7 @@ def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
     words = [str(artefact.folder), "--dataset", data.name, "--library", str(library), "--with-parent"]
     with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder:
         done = subprocess.run(
-            [sys.executable, "-m", "harness.artefacts.accuracy", *words],
+            [sys.executable, "-m", "harness.accuracy", *words],
             capture_output=True,
             text=True,
             check=False,
