@@ -1,4 +1,4 @@
-"""Where a board is in this lab: what the user's lab file says of one testbed, as testbeds see it."""
+"""Says where a board is in this lab: what the user's lab file tells of one testbed, as testbeds see it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PowerSave = Literal["none", "min", "max"]  # a station never sleeps, between bea
 
 
 class UsbIdentity(Strict):
-    """A USB serial converter or debug probe that such a board is known to carry."""
+    """Names a USB serial converter or debug probe that such a board is known to carry."""
 
     vid: int = Field(ge=0, le=0xFFFF)
     pid: int = Field(ge=0, le=0xFFFF)
@@ -20,7 +20,7 @@ class UsbIdentity(Strict):
 
 
 class Attachment(Strict):
-    """`[testbeds.NAME]` of the lab file, less what only the harness uses. Everything may be left out.
+    """Holds `[testbeds.NAME]` of the lab file, less what only the harness uses. Everything may be left out.
 
     `port` is a device (`/dev/ttyUSB0`) or a URL that pyserial opens (`rfc2217://host:4000`, `socket://host:4000`).
     `usb_serial` picks one of several boards of a kind: the serial number of its converter or debug probe.
@@ -35,10 +35,10 @@ class Attachment(Strict):
 
     @property
     def remote(self) -> bool:
-        """Is the port on another machine (or at least behind a URL)?"""
+        """Say whether the port is on another machine, or at least behind a URL."""
         return self.port is not None and "://" in self.port
 
     @property
     def empty(self) -> bool:
-        """Does it say nothing?"""
+        """Say whether the lab file tells nothing of the testbed."""
         return self == Attachment()

@@ -1,4 +1,4 @@
-"""Time as a testbed tells it: virtual on an emulated board, the host's on a real one."""
+"""Gives time as a testbed tells it: virtual on an emulated board, the host's on a real one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Literal
 
 
 class Clock(ABC):
-    """Whoever needs time asks one of these, never `time`."""
+    """Tells the time. Whoever needs time asks a clock, never `time`."""
 
     kind: Literal["virtual", "host"]
 
     @abstractmethod
     def now_ms(self) -> float:
-        """Milliseconds since some fixed moment; never goes back."""
+        """Return the milliseconds since some fixed moment; they never go back."""
 
 
 class HostClock(Clock):
-    """The host's monotonic clock."""
+    """Tells the time of the host's monotonic clock."""
 
     kind: Literal["virtual", "host"] = "host"
 

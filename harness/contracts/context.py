@@ -1,4 +1,4 @@
-"""The context codec's tables: part of an artefact, learnt from training pictures, the same on both sides.
+"""Holds the context codec's tables: part of an artefact, learnt from training pictures, the same on both sides.
 
 `context.toml` lies beside `description.toml` and counts in `weights_hash`: a device and an edge with other tables
 refuse each other as they do with other weights.
@@ -22,12 +22,12 @@ Row = list[Annotated[int, Field(ge=0, le=TOTAL)]]
 
 
 def symbol_bits(n_symbols: int) -> int:
-    """Bits of a stored symbol, at least 1."""
+    """Return the bits of a stored symbol, at least 1."""
     return max(1, (n_symbols - 1).bit_length())
 
 
 def why_not(n_symbols: int, width: int, channels: int) -> str | None:
-    """Why the context codec does not take such features; None: it does."""
+    """Say why the context codec does not take such features; return None where it does."""
     if not 2 <= n_symbols <= MAX_SYMBOLS:
         return f"the context codec takes 2 to {MAX_SYMBOLS} symbols, these features have {n_symbols}"
     if width * channels > ROW_SYMBOLS:
@@ -38,7 +38,7 @@ def why_not(n_symbols: int, width: int, channels: int) -> str | None:
 
 
 class ContextTables(Strict):
-    """Tables for feature maps of `width` pixels a row (any height) with `channels` channels.
+    """Holds the tables for feature maps of `width` pixels a row (any height) with `channels` channels.
 
     `class_of[channel][above * n_symbols + left]` is the class of a symbol by the symbols above and to the left of it
     in its channel (0 outside the map); `frequencies[class][symbol]` its share of 4096, at least 1.
@@ -64,7 +64,7 @@ class ContextTables(Strict):
         return self
 
     def packed_classes(self) -> list[int]:
-        """`class_of` as C has it: channel << 2b | above << b | left, b = bits of a symbol."""
+        """Return `class_of` as C has it: channel << 2b | above << b | left, where b is the bits of a symbol."""
         n, size = self.n_symbols, 1 << symbol_bits(self.n_symbols)
         return [
             row[above * n + left] if above < n and left < n else 0
@@ -74,7 +74,7 @@ class ContextTables(Strict):
         ]
 
     def packed_shares(self) -> list[int]:
-        """`frequencies` as C has them: class << b | symbol -> start + (frequency << 16)."""
+        """Return `frequencies` as C has them: class << b | symbol -> start + (frequency << 16)."""
         out = []
         for row in self.frequencies:
             start = 0

@@ -1,4 +1,6 @@
-"""What a trained scheme hands over: a folder of files and a description that device, edge and host all obey."""
+"""Defines what a trained scheme hands over: a folder of files, and a description that device, edge and host all
+obey.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,23}$")]
 
 
 class DeviceDescription(Strict):
-    """One scheme as the device's single flow sees it (local graph -> exit? -> quantise -> encode -> combine).
+    """Describes one scheme as the device's single flow sees it (local graph -> exit? -> quantise -> encode -> combine).
 
     `symbol_table[v + 128]` is the symbol of the int8 feature value v. Symbols are sent in the order height, width,
     channel of the slice `[first_channel, first_channel + channels)`. `alpha` weighs the local logits:
@@ -80,17 +82,17 @@ class DeviceDescription(Strict):
 
     @property
     def label(self) -> str:
-        """`scheme-dataset-profile`, as the device reports it."""
+        """Return `scheme-dataset-profile`, as the device reports it."""
         return f"{self.scheme}-{self.dataset}-{self.profile}"
 
     @property
     def quality(self) -> int:
-        """JPEG's quality as device and codecs take it: bit 7 for 4:4:4."""
+        """Return JPEG's quality as device and codecs take it: bit 7 is set for 4:4:4."""
         return self.jpeg_quality | (0x80 if self.jpeg_chroma == "444" else 0)
 
     @property
     def image_bytes(self) -> int:
-        """Bytes of one uint8 input picture."""
+        """Return the bytes of one uint8 input picture."""
         height, width, depth = self.input_shape
         return height * width * depth
 
@@ -129,12 +131,12 @@ def load_description(folder: Path) -> DeviceDescription:
 
 
 def server_file(folder: Path, description: DeviceDescription) -> Path:
-    """Where the server network of the artefact in `folder` lies."""
+    """Return the path of the server network that the artefact in `folder` uses."""
     return folder / description.server_of / SERVER
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hex.
+    """Return the SHA-256 of a file, hex.
 
     Raises:
         BenchError: it can't be read.
@@ -146,7 +148,7 @@ def file_sha256(path: Path) -> str:
 
 
 def load_context(folder: Path, description: DeviceDescription) -> ContextTables | None:
-    """The context codec's tables of an artefact; None for schemes with another codec.
+    """Return the context codec's tables of an artefact; None for schemes with another codec.
 
     Raises:
         BenchError: they are missing, damaged, or of other features.
@@ -164,7 +166,7 @@ def load_context(folder: Path, description: DeviceDescription) -> ContextTables 
 
 
 def weights_hash(folder: Path) -> str:
-    """SHA-256 (hex) over the files that device and server must share, names and lengths included.
+    """Return the SHA-256 (hex) over the files that device and server must share, names and lengths included.
 
     Raises:
         BenchError: a file can't be read.
@@ -184,5 +186,5 @@ def weights_hash(folder: Path) -> str:
 
 
 def weights_u32(folder: Path) -> int:
-    """The first four bytes of `weights_hash` as a little-endian u32: what device and edge show each other."""
+    """Return the first four bytes of `weights_hash` as a little-endian u32: what device and edge show each other."""
     return int.from_bytes(bytes.fromhex(weights_hash(folder)[:8]), "little")

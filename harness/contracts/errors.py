@@ -1,10 +1,10 @@
-"""Errors that a user can cure: each is one line, and ends a way in with its exit code."""
+"""Defines the errors that a user can cure: each is one line, and ends a way in with its exit code."""
 
 from __future__ import annotations
 
 
 class BenchError(Exception):
-    """What is wrong and how to cure it, in one line.
+    """Says what is wrong and how to cure it, in one line.
 
     Args:
         what: what is wrong, naming the file, key, device or option.
@@ -20,10 +20,12 @@ class BenchError(Exception):
 
 
 class TestbedAbsent(BenchError):
-    """The testbed asked for has no board attached. Under pytest this is exit code 4, never a skip."""
+    """Says that the testbed asked for has no board attached. Under pytest this is exit code 4, never a skip."""
 
     __test__ = False  # the name begins with "Test": pytest would collect it
 
 
 class SampleFailed(BenchError):
-    """One sample could not be measured; the run goes on and the sample is kept with its error and null values."""
+    """Says that one sample could not be measured; the run goes on, and the sample is kept with its error and null
+    values.
+    """

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then moved into it."""
+"""Writes files that are whole or not there: they are written beside their place, then moved into it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.contracts.errors import BenchError
 
 @contextlib.contextmanager
 def replacing(path: Path, option: str) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` when the block ends well, and leaves no trace otherwise.
+    """Give a file to write that takes the place of `path` when the block ends well, and leaves no trace otherwise.
 
     Args:
         option: the command line option with which the user can choose another folder.

@@ -1,4 +1,4 @@
-"""What a link should be, per direction, who can make it so, and the record of what it then was."""
+"""Says what a link should be in each direction, who can make it so, and what it then was."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAYS: tuple[Literal["up"], Literal["down"]] = ("up", "down")
 
 
 class Direction(Strict):
-    """One direction of a link as tc-netem(8) makes it: `harness.contracts.queueing` states the rule.
+    """Describes one direction of a link as tc-netem(8) makes it; `harness.contracts.queueing` states the rule.
 
     `jitter_ms` is the standard deviation of the delay (`normal`, cut at 4 of them) or half its range (`uniform`).
     `loss` is the chance of each packet. `limit_packets` are those that may wait; None = 1000, as netem.
@@ -39,12 +39,13 @@ class Direction(Strict):
 
     @property
     def limit(self) -> int:
-        """Packets that may wait."""
+        """Return how many packets may wait."""
         return self.limit_packets or 1000
 
 
 class LinkSpec(Strict):
-    """A link in both directions. Sizes on the wire: TCP segments of `segment_bytes` with `header_bytes` each.
+    """Describes a link in both directions. On the wire there are TCP segments of `segment_bytes` with `header_bytes`
+    each.
 
     66 header bytes = 14 Ethernet + 20 IPv4 + 32 TCP with timestamps (RFC 894, 791, 7323); 1448 = 1500 - 52.
     """
@@ -63,26 +64,28 @@ class LinkSpec(Strict):
         loss: float = 0.0,
         limit_packets: int | None = None,
     ) -> LinkSpec:
-        """The same in both directions."""
+        """Make a link that is the same in both directions."""
         one = Direction(
             rate_bps=rate_bps, delay_ms=delay_ms, jitter_ms=jitter_ms, loss=loss, limit_packets=limit_packets
         )
         return cls(up=one, down=one)
 
     def direction(self, way: Literal["up", "down"]) -> Direction:
-        """One of the two."""
+        """Return one of the two directions."""
         return self.up if way == "up" else self.down
 
     def segments(self, message_bytes: int) -> int:
-        """TCP segments that a message of `message_bytes` takes."""
+        """Count the TCP segments that a message of `message_bytes` takes."""
         return max(1, -(-message_bytes // self.segment_bytes))
 
     def wire_bytes(self, message_bytes: int) -> int:
-        """Bytes on the wire of a message with the headers of its segments."""
+        """Return the bytes on the wire of a message with the headers of its segments."""
         return message_bytes + self.header_bytes * self.segments(message_bytes)
 
     def ideal_ms(self, way: Way, message_bytes: int) -> float:
-        """What a message takes one way (`both`: there and back) when nothing is lost: wire bytes x 8 / rate + delay."""
+        """Return what a message takes one way (`both`: there and back) when nothing is lost, in ms: wire bytes x 8 /
+        rate + delay.
+        """
         if way == "both":
             return self.ideal_ms("up", message_bytes) + self.ideal_ms("down", message_bytes)
         one = self.direction(way)
@@ -90,7 +93,7 @@ class LinkSpec(Strict):
 
 
 class LinkProbe(Strict):
-    """Messages of one size sent over the link as it stood; median and extremes of their times."""
+    """Records messages of one size that were sent over the link as it stood: median and extremes of their times."""
 
     way: Way
     message_bytes: int
@@ -111,7 +114,7 @@ class LinkProbe(Strict):
 
 
 class Certificate(Strict):
-    """A link asked for, installed and measured, kept with the points that were taken over it.
+    """Records a link as asked for, installed and measured, kept with the points that were taken over it.
 
     A probe is right when its median differs from the ideal by at most `tolerance` of it and `allowance_ms` (stack,
     relays and the wake-up of processes, which are there without a link too).
@@ -135,7 +138,9 @@ class Link(ABC):
 
     @property
     def can_shape(self) -> bool:
-        """False where `apply` refuses every spec: then a link that nobody asked for is left as it is."""
+        """Say whether `apply` takes any spec at all; where it does not, a link that nobody asked for is left as
+        it is.
+        """
         return True
 
     @contextmanager
@@ -148,10 +153,10 @@ class Link(ABC):
             self.clear()
 
     def check(self, spec: LinkSpec) -> None:  # noqa: B027 - most links can do all that a LinkSpec says
-        """Can this link be made so? Cheap; changes nothing.
+        """Check that this link can be made so. The check is cheap and changes nothing.
 
         Raises:
-            BenchError: no, and why.
+            BenchError: it can't, with the reason.
         """
 
     @abstractmethod
@@ -160,14 +165,15 @@ class Link(ABC):
 
     @abstractmethod
     def read_back(self) -> LinkSpec | None:
-        """The spec in force, as the link itself tells it; None when unshaped."""
+        """Return the spec in force, as the link itself tells it; None when unshaped."""
 
     @abstractmethod
     def clear(self) -> None:
-        """Back to unshaped. Must not raise when nothing was applied."""
+        """Bring the link back to unshaped. It must not raise when nothing was applied."""
 
     def verify(self, message_bytes: Sequence[int] = ()) -> Certificate | None:
-        """Measure the link in force with messages of these sizes (none given: its own); None for a modelled link.
+        """Measure the link in force with messages of these sizes (none given: its own). Return None for a modelled
+        link.
 
         Raises:
             BenchError: it is not as asked for and its settings say to refuse that.
@@ -176,13 +182,19 @@ class Link(ABC):
 
     @property
     def certificate(self) -> Certificate | None:
-        """The record of the spec in force, or of the last one; None where a link is modelled or nothing was applied."""
+        """Return the record of the spec in force, or of the last one; None where a link is modelled or nothing was
+        applied.
+        """
         return None
 
     def door(self, host: str, port: int) -> tuple[str, int]:
-        """Where a device finds what is at host:port so that it goes over this link: the same, unless by a detour."""
+        """Return where a device finds what is at host:port so that it goes over this link: the same address, unless
+        there is a detour.
+        """
         return host, port
 
     def close(self) -> None:
-        """Back to unshaped and give back what the link itself runs on. Safe to call twice."""
+        """Bring the link back to unshaped, and give back what the link itself runs on. It is safe to call this
+        twice.
+        """
         self.clear()

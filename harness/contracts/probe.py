@@ -1,4 +1,5 @@
-"""A power probe: channels with units and a sample clock. Energy is derived from them elsewhere (`harness.power`).
+"""Defines a power probe: channels with units and a sample clock. Energy is derived from them elsewhere
+(`harness.power`).
 
 A probe that can't measure raises; it never answers 0. A sample that was lost is not a number, and is marked so.
 """
@@ -28,7 +29,7 @@ UNITS: Mapping[str, str] = MappingProxyType({"current": "A", "voltage": "V", "en
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a probe saw between `start` and `stop`: n samples, one each 1/rate_hz seconds.
+    """Holds what a probe saw between `start` and `stop`: n samples, one each 1/rate_hz seconds.
 
     Either `current_a` with `voltage_v`, or `energy_uj` (probes that integrate by themselves).
     `markers` holds the level of the three marker pins (bits 0..2) of each sample, None where none are wired.
@@ -57,7 +58,7 @@ class Trace:
 
     @property
     def channels(self) -> dict[str, Floats | Bytes]:
-        """The channels that are there, by name; their units are in `UNITS`."""
+        """Return the channels that are there, by name; their units are in `UNITS`."""
         named: dict[str, Floats | Bytes | None] = {
             "current": self.current_a,
             "voltage": self.voltage_v,
@@ -72,18 +73,18 @@ class Trace:
 
     @property
     def lost_samples(self) -> int:
-        """Samples known to be lost."""
+        """Count the samples that are known to be lost."""
         return 0 if self.lost is None else int(np.count_nonzero(self.lost))
 
     @property
     def duration_s(self) -> float:
-        """Seconds from the first sample to the end of the last."""
+        """Return the seconds from the first sample to the end of the last."""
         return len(self) / self.rate_hz
 
 
 @dataclass(frozen=True, eq=False)
 class PowerTimeline:
-    """What a modelled board draws: piecewise constant current and marker pins.
+    """Holds what a modelled board draws: piecewise constant current and marker pins.
 
     `start_ms[i]` begins piece i (ascending, the first at 0), which lasts until the next one or until `end_ms`.
     """
@@ -105,13 +106,13 @@ class PowerTimeline:
             raise ValueError("the currents of a timeline are finite and not negative")
 
     def energy_uj(self) -> float:
-        """The exact energy of the whole timeline, uJ: what a perfect probe would find."""
+        """Return the exact energy of the whole timeline, uJ: what a perfect probe would find."""
         ms = np.diff(np.append(self.start_ms, self.end_ms))
         return float(np.sum(ms * self.current_a) * self.voltage_v * 1e3)
 
 
 class PowerProbe(ABC):
-    """One instrument on one rail. Use as a context manager, or `close()` it."""
+    """Controls one instrument on one rail. Use it as a context manager, or `close()` it."""
 
     name: str
     source: Source
@@ -123,14 +124,16 @@ class PowerProbe(ABC):
 
     @abstractmethod
     def stop(self) -> Trace:
-        """End it and hand over what was recorded. Raises BenchError when nothing was measured."""
+        """End the recording and hand it over. Raises BenchError when nothing was measured."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give the instrument back. Safe to call twice."""
+        """Give the instrument back. It is safe to call this twice."""
 
     def facts(self) -> dict[str, Any]:
-        """What a manifest says of the instrument; `calibration` is what it works with, None where it tells none."""
+        """Return what a manifest says of the instrument; `calibration` is what it works with, None where it
+        tells none.
+        """
         return {"name": self.name, "source": self.source, "rate_hz": self.rate_hz, "calibration": None}
 
     def __enter__(self) -> PowerProbe:

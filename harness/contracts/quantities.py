@@ -1,4 +1,6 @@
-"""Numbers with units as people write them: `30 ms`, `5%`, `320 KiB`, `12.5 mJ`; to the unit that a name ends with."""
+"""Reads numbers with units as people write them (`30 ms`, `5%`, `320 KiB`, `12.5 mJ`) in the unit that a name ends
+with.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _WRITTEN = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)\s
 
 
 def in_unit_of(name: str, value: float | str) -> float:
-    """`value` in the unit that `name` ends with: ("total_ms", "0.03 s") -> 30.0. A bare number is in that unit.
+    """Return `value` in the unit that `name` ends with: ("total_ms", "0.03 s") -> 30.0. A bare number is in that unit.
 
     Raises:
         BenchError: the name has no unit, or the value is none of it, negative or not finite.
@@ -44,7 +46,7 @@ def in_unit_of(name: str, value: float | str) -> float:
 
 
 def duration_ms(text: str) -> float:
-    """`30ms`, `0.2 s`, `30` (ms) -> ms, above 0.
+    """Read a time, `30ms`, `0.2 s` or `30` (ms), as milliseconds above 0.
 
     Raises:
         BenchError: it is no such time.
@@ -59,7 +61,7 @@ def duration_ms(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """`5%`, `0.05` -> 0.05, above 0 and at most 1.
+    """Read a share, `5%` or `0.05`, as a number above 0 and at most 1.
 
     Raises:
         BenchError: it is no share.
@@ -75,7 +77,7 @@ def share(text: str) -> float:
 
 
 def share_or_none(text: str) -> float | str:
-    """As `share`; the word `none` stays."""
+    """Read a share as `share` does; the word `none` stays."""
     return text if text == "none" else share(text)
 
 

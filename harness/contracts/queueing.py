@@ -1,4 +1,4 @@
-"""One direction of a link as arithmetic: the rule of tc-netem(8) with a rate, for all links that are not the kernel's.
+"""Computes one direction of a link: the rule of tc-netem(8) with a rate, for all links that are not the kernel's.
 
 A packet is lost with the chance `loss`, or dropped when `limit` packets wait; neither takes time of the line. Any other
 leaves `size * 8 / rate` after the later of two moments: its own arrival plus its delay (with jitter), and the moment at
@@ -18,7 +18,7 @@ _NORMAL = NormalDist()
 
 
 class Queue:
-    """One direction. Times are whole numbers of a unit of which there are `second` in a second.
+    """Models one direction. Times are whole numbers of a unit of which there are `second` in a second.
 
     Args:
         seed: decides every loss and every jitter, in the order of packets.
@@ -32,7 +32,9 @@ class Queue:
         self._waiting: deque[int] = deque()
 
     def offer(self, size_bytes: int, at: int) -> int | None:
-        """A packet of `size_bytes` (headers included) comes at `at`. When it leaves; None: lost or dropped."""
+        """Offer a packet of `size_bytes` (headers included) at `at`; return when it leaves, or None when it is lost or
+        dropped.
+        """
         shape = self.shape
         while self._waiting and self._waiting[0] <= at:
             self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""A scheme: one way to split a network between device and edge."""
+"""Defines a scheme: one way to split a network between device and edge."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.contracts.search import SearchSpace
 
 
 class ServerModel(Protocol):
-    """The remote half of a scheme, loaded."""
+    """Runs the remote half of a scheme."""
 
     classes: int
     symbols: int  # symbols of one payload
@@ -23,14 +23,14 @@ class ServerModel(Protocol):
         """Run until the service time is that of every later call (graph traced, buffers allocated)."""
 
     def infer(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """uint8 [symbols] -> float32 [classes] logits of one sample."""
+        """Return the logits of one sample: uint8 [symbols] -> float32 [classes]."""
 
     def infer_batch(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """uint8 [n, symbols] -> float32 [n, classes]."""
+        """Return the logits of many samples: uint8 [n, symbols] -> float32 [n, classes]."""
 
 
 class Scheme(ABC):
-    """One scheme; found by name through the entry point group `agilenn_bench.schemes`."""
+    """Defines one scheme; it is found by name through the entry point group `agilenn_bench.schemes`."""
 
     name: str
     title: str  # as tables and plots show it
@@ -43,11 +43,15 @@ class Scheme(ABC):
         """Train by `options` (harness.training), export the artefact and return its folder."""
 
     def search_space(self, options: Any, report: Any) -> SearchSpace | None:
-        """Device networks to choose from, each trained by `options`; None: this scheme has one network."""
+        """Return the device networks to choose from, each trained by `options`; None where this scheme has one
+        network.
+        """
         return None
 
     def splits(self, artefact: Path) -> list[int]:
-        """Where its network may be cut between device and server, ascending; none: this scheme has no such choice."""
+        """Return where its network may be cut between device and server, ascending; nothing where this scheme has no
+        such choice.
+        """
         return []
 
     def at_split(self, artefact: Path, split: int, folder: Path) -> Path:

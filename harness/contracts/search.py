@@ -1,4 +1,4 @@
-"""What a scheme offers to a search for its device network."""
+"""Defines what a scheme offers to a search for its device network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class SearchSpace(Protocol):
-    """The networks that may be chosen from. A candidate is a text that tells all of it and names it in tables.
+    """Holds the networks that may be chosen from. A candidate is a text that tells all of it and names it in tables.
 
     Made for one data set and one budget of training by `Scheme.search_space`; `key` identifies everything beyond the
     candidate that its accuracy depends on.
@@ -17,19 +17,23 @@ class SearchSpace(Protocol):
     key: str
 
     def first(self) -> str:
-        """The candidate that is shipped, tried before all others."""
+        """Return the candidate that is shipped, which is tried before all others."""
 
     def sample(self, rng: np.random.Generator) -> str:
-        """Any candidate."""
+        """Return any candidate."""
 
     def mutate(self, candidate: str, rng: np.random.Generator) -> str:
-        """A neighbour of `candidate`."""
+        """Return a neighbour of `candidate`."""
 
     def graph(self, candidate: str) -> bytes:
-        """Its device half untrained, as an int8 .tflite: what it costs does not depend on the weights."""
+        """Return the candidate's device half untrained, as an int8 .tflite: what it costs does not depend on the
+        weights.
+        """
 
     def accuracy(self, candidate: str) -> float:
-        """Accuracy on validation (0..1) after the budget's training. Raises BenchError when training fails."""
+        """Return the accuracy on validation (0..1) after the budget's training. Raises BenchError when training
+        fails.
+        """
 
     def recipe_words(self, candidate: str) -> list[str]:
-        """Command-line words that have `harness.train` train it for good."""
+        """Return the command-line words that have `harness.train` train the candidate for good."""

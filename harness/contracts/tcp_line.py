@@ -1,4 +1,4 @@
-"""Messages over a link as arithmetic: `harness.contracts.queueing`, and what TCP makes of a lost segment.
+"""Computes messages over a link: `harness.contracts.queueing`, and what TCP makes of a lost segment.
 
 A message of n bytes goes out as ceil(n / segment_bytes) TCP segments of header_bytes more each, all at once: messages
 here are below TCP's initial window (10 segments, RFC 6928). A direction is a queue: a message waits for the one before
@@ -26,7 +26,7 @@ LONGEST_TIMEOUT_MS = 60_000.0  # RFC 6298, section 2.5
 
 @dataclass(frozen=True)
 class Retransmission:
-    """Time-outs of the two senders, ms: the device's TCP and the broker's. Assumed."""
+    """Holds the time-outs of the two senders, in ms: the device's TCP and the broker's. They are assumed."""
 
     up_rto_ms: float = 1000.0
     down_rto_ms: float = 200.0
@@ -34,7 +34,7 @@ class Retransmission:
 
 @dataclass(frozen=True)
 class Passage:
-    """One message's way over the link, times in the units of its line."""
+    """Records one message's way over the link, with times in the units of its line."""
 
     sent: int
     arrived: int  # of its last segment; where `lost`, when the sender gives up
@@ -44,7 +44,7 @@ class Passage:
 
 
 class TcpLine:
-    """Both directions. Unshaped (no spec): a message arrives as it is sent.
+    """Models both directions. Unshaped (with no spec), a message arrives as it is sent.
 
     Args:
         second: units of time in a second; all times are whole numbers of it.
@@ -59,18 +59,18 @@ class TcpLine:
         self._in_order = {"up": 0, "down": 0}  # TCP hands over nothing before what was sent earlier
 
     def apply(self, spec: LinkSpec | None) -> None:
-        """A link with empty queues."""
+        """Take a spec, and begin with empty queues."""
         self.spec = spec
         self.reset()
 
     def reset(self) -> None:
-        """Nothing is on its way, and chance starts anew from `seed`."""
+        """Empty the queues, and start chance anew from `seed`."""
         self._in_order = {"up": 0, "down": 0}
         if self.spec is not None:
             self._queues = {way: Queue(self.spec.direction(way), self._second, f"{self.seed} {way}") for way in WAYS}
 
     def send(self, way: Literal["up", "down"], message_bytes: int, at: int) -> Passage:
-        """A message of `message_bytes` (as an MQTT packet) is handed to the link at `at`."""
+        """Hand a message of `message_bytes` (as an MQTT packet) to the link at `at`."""
         if self.spec is None:
             return Passage(at, at, message_bytes)
         sizes = self._segments(message_bytes)
@@ -87,11 +87,11 @@ class TcpLine:
         return Passage(at, arrived, sum(sizes) + sum(again), len(again), gone)
 
     def state(self) -> dict[str, tuple[int, int]]:
-        """For a snapshot: until when each direction is taken."""
+        """Return, for a snapshot, until when each direction is taken."""
         return {way: (queue.free, self._in_order[way]) for way, queue in self._queues.items()}
 
     def restore(self, state: dict[str, tuple[int, int]]) -> None:
-        """Back to a snapshot's queues; the spec stays as applied, chance starts anew from `seed`."""
+        """Bring back a snapshot's queues; the spec stays as applied, and chance starts anew from `seed`."""
         self.reset()
         for way, (free, in_order) in state.items():
             if way in self._queues:
@@ -105,7 +105,7 @@ class TcpLine:
     def _repeat(
         self, way: Literal["up", "down"], sizes: list[int], times: list[int | None], missing: list[int], *, at: int
     ) -> tuple[int, list[int], bool]:
-        """When all is there, the sizes of what was sent again, and whether the sender gave up."""
+        """Return when all is there, the sizes of what was sent again, and whether the sender gave up."""
         queue, acknowledged = self._queues[way], self._acknowledgement(way)
         rto = self._rto(way)
         first = missing[0]

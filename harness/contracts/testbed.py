@@ -1,4 +1,6 @@
-"""A testbed: one board with its link and probe, found by name through the entry points `agilenn_bench.testbeds`."""
+"""Defines a testbed: one board with its link and probe, found by name through the entry points
+`agilenn_bench.testbeds`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ Source = Literal["measured", "modelled", "assumed", "published"]
 
 
 class SerialPort(Protocol):
-    """What the device protocol needs of a port; `serial.Serial` is one."""
+    """Defines what the device protocol needs of a port; `serial.Serial` is one."""
 
     timeout: float | None
 
@@ -34,7 +36,7 @@ class SerialPort(Protocol):
 
 @dataclass(frozen=True)
 class Network:
-    """How the device reaches the edge. Lives in memory only: secrets never reach a file, log or result."""
+    """Says how the device reaches the edge. It lives in memory only: secrets never reach a file, log or result."""
 
     broker_host: str
     broker_port: int
@@ -50,7 +52,7 @@ class Network:
 
 @dataclass(frozen=True)
 class TestbedDescription:
-    """What a testbed is, for tables and the manifest."""
+    """Describes a testbed for tables and the manifest."""
 
     __test__ = False
 
@@ -70,7 +72,7 @@ class TestbedDescription:
 
 @dataclass(frozen=True)
 class SampleLog:
-    """What the testbed itself saw of one sample; None = this testbed can't tell (never 0)."""
+    """Records what the testbed itself saw of one sample. None means that this testbed can't tell (never 0)."""
 
     mqtt_up_bytes: int | None = None  # MQTT packet bytes device -> broker
     mqtt_down_bytes: int | None = None
@@ -90,7 +92,7 @@ class SampleLog:
 
 
 class Testbed(ABC):
-    """One board made usable: flash -> reset -> open -> (device protocol) -> samples -> close."""
+    """Makes one board usable: flash -> reset -> open -> (device protocol) -> samples -> close."""
 
     __test__ = False
 
@@ -101,7 +103,7 @@ class Testbed(ABC):
     speaks_tls: ClassVar[bool] = False  # can the device reach a broker over TLS?
 
     def attach(self, attachment: Attachment) -> None:
-        """Told once, before anything else, where the lab file says the board is.
+        """Take note of where the lab file says the board is. This is called once, before anything else.
 
         Raises:
             BenchError: it says something that this testbed has no use for.
@@ -113,26 +115,28 @@ class Testbed(ABC):
 
     @classmethod
     def usb_identities(cls) -> Sequence[UsbIdentity]:
-        """What such a board shows on USB; nothing for one that has no cable."""
+        """Return what such a board shows on USB; nothing for one that has no cable."""
         return ()
 
     @property
     def identity(self) -> str:
-        """What names this very board among all, for its lock; "" where any number can be made."""
+        """Return what names this very board among all, for its lock; "" where any number can be made."""
         return ""
 
     @property
     def reaches_loopback(self) -> bool:
-        """Does the device run on this host, so that a broker on loopback is enough for it?"""
+        """Say whether the device runs on this host, so that a broker on loopback is enough for it."""
         return True
 
     @abstractmethod
     def check(self) -> None:
-        """Is the board there? Raises TestbedAbsent with the cure otherwise. Cheap; changes nothing."""
+        """Check that the board is there. Raises TestbedAbsent with the cure otherwise. The check is cheap and changes
+        nothing.
+        """
 
     @abstractmethod
     def flash(self, image: Path) -> None:
-        """Put `image` (an ELF for `description.target`) on the board, skipped when it is there already."""
+        """Put `image` (an ELF for `description.target`) on the board; this is skipped when it is there already."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -140,40 +144,40 @@ class Testbed(ABC):
 
     @abstractmethod
     def open(self) -> SerialPort:
-        """The console port. Raises BenchError when it can't be opened."""
+        """Open the console port. Raises BenchError when it can't be opened."""
 
     def ready(self) -> None:  # noqa: B027 - a real board has nothing to do here
-        """Called once the device is associated: an emulated board takes its snapshot."""
+        """Note that the device is associated: an emulated board takes its snapshot."""
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:  # noqa: B027
-        """Called before each sample: an emulated board restores its snapshot and pins the remote time."""
+        """Prepare for the next sample: an emulated board restores its snapshot and pins the remote time."""
 
     @property
     def restores(self) -> bool:
-        """Does `before_sample` put the device back to where `ready` left it?"""
+        """Say whether `before_sample` puts the device back to where `ready` left it."""
         return False
 
     def sample_log(self) -> SampleLog:
-        """What the testbed saw of the last sample."""
+        """Return what the testbed saw of the last sample."""
         return SampleLog()
 
     def power_timeline(self, log: SampleLog, link: LinkSpec) -> PowerTimeline | None:
-        """What a modelled board drew in the sample of `log`; None on a real one, whose probe alone can tell."""
+        """Return what a modelled board drew in the sample of `log`; None on a real one, whose probe alone can tell."""
         return None
 
     @property
     def clocks_hz(self) -> tuple[int, ...]:
-        """Core clocks that the device can be told to run at."""
+        """Return the core clocks that the device can be told to run at."""
         return (self.description.clock_hz,)
 
     @property
     def pins_remote(self) -> bool:
-        """Does this testbed charge a pinned remote time rather than the one that passes?"""
+        """Say whether this testbed charges a pinned remote time rather than the one that passes."""
         return False
 
     @abstractmethod
     def close(self) -> None:
-        """Give everything back: processes, ports, files. Safe to call twice."""
+        """Give everything back: processes, ports, files. It is safe to call this twice."""
 
     def __enter__(self) -> Testbed:
         return self

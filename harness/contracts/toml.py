@@ -1,4 +1,4 @@
-"""TOML files checked by pydantic: a wrong key, type or range is one line with file, key and cure."""
+"""Reads TOML files checked by pydantic: a wrong key, type or range is one line with file, key and cure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from harness.contracts.errors import BenchError
 
 
 class Strict(BaseModel):
-    """Base of every configuration model: unknown keys are errors, values never change after reading."""
+    """Serves as the base of every configuration model: unknown keys are errors, and values never change after
+    reading.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: Path, model: type[Model], context: Mapping[str, Any] | None = None) -> Model:
-    """Read `path` as `model`; validators of it may look at `context`.
+    """Read `path` as `model`, whose validators may look at `context`.
 
     Raises:
         BenchError: the file is missing, unreadable, no TOML, or a key is unknown, missing or out of range.
@@ -42,7 +44,9 @@ def read_toml(path: Path, model: type[Model], context: Mapping[str, Any] | None 
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem of a pydantic error as `key: what is wrong (got value)`; a secret's value is not told."""
+    """Return the first problem of a pydantic error as `key: what is wrong (got value)`; a secret's value is not
+    told.
+    """
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"]) or "(top)"
     got = (

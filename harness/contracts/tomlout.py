@@ -1,4 +1,4 @@
-"""Write nested dictionaries of plain values as TOML (the standard library only reads it)."""
+"""Writes nested dictionaries of plain values as TOML (the standard library only reads it)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _key(key: str) -> str:
 
 
 def dumps(tree: dict[str, Any]) -> str:
-    """TOML text of `tree`: values first, then a section per nested dictionary."""
+    """Return the TOML text of `tree`: values first, then a section per nested dictionary."""
     return "\n".join(_lines(tree, "")) + "\n"
 
 
