@@ -1,1 +1,1 @@
-"""One sample: what a point sets, one inference on a board, its energy, and pinned service times."""
+"""Takes one sample: what a point sets, one inference on a board, its energy, and pinned service times."""

@@ -1,4 +1,4 @@
-"""What a sweep varies. One class an axis; `AXES` is the list of them."""
+"""Defines what a sweep can vary: one class an axis, listed in `AXES`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WIFI_BPS = 6e6  # the paper's Wi-Fi (section 6)
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that an axis may set for a point."""
+    """Holds everything that an axis may set for a point."""
 
     rate_bps: float | None = WIFI_BPS  # None: the link as it is
     delay_ms: float = 0.0  # one way
@@ -38,16 +38,16 @@ class Setting:
 
     @property
     def link(self) -> LinkSpec | None:
-        """The link of this point, the same in both directions; None where it is left as it is."""
+        """Return the link of this point, the same in both directions; None where it is left as it is."""
         if self.rate_bps is None:
             return None
         return LinkSpec.symmetric(self.rate_bps, self.delay_ms, self.jitter_ms, self.loss, self.limit_packets)
 
     def check(self) -> Setting:
-        """Itself, when a link can be so.
+        """Return the setting itself, when a link can be so.
 
         Raises:
-            BenchError: it can't, and why.
+            BenchError: a link can't be so, with the reason.
         """
         try:
             _ = self.link
@@ -58,7 +58,7 @@ class Setting:
 
 
 class Axis(ABC):
-    """One thing to vary."""
+    """Defines one thing to vary."""
 
     name: str
     title: str  # axis label of the plot, with unit
@@ -74,21 +74,21 @@ class Axis(ABC):
 
     @abstractmethod
     def values(self, options: argparse.Namespace) -> list[float]:
-        """The values to measure at."""
+        """Return the values to measure at."""
 
     def check(self, values: Sequence[float], testbed: Testbed) -> None:  # noqa: B027 - most axes need nothing of it
-        """Can this testbed be set to the values?
+        """Check that this testbed can be set to the values.
 
         Raises:
-            BenchError: not to one of them.
+            BenchError: it can't be set to one of them.
         """
 
     def schemes(self, trained: Sequence[str]) -> list[str]:
-        """Those to measure unless told otherwise, of the ones that have weights."""
+        """Return the schemes to measure unless told otherwise, of the ones that have weights."""
         return list(trained)
 
     def artefacts(self, scheme: Scheme, dataset: str, profile: str) -> dict[str, Artefact]:
-        """What is measured of a scheme, by the name that it has in the run: itself, once.
+        """Return what is measured of a scheme, by the name that it has in the run: itself, once.
 
         Raises:
             BenchError: it has no weights.
@@ -96,24 +96,24 @@ class Axis(ABC):
         return {scheme.name: artefacts.find(scheme.name, dataset, profile)}
 
     def base(self, options: argparse.Namespace) -> Setting:
-        """What all points share, from the axis' own options."""
+        """Return what all points share, from the axis' own options."""
         return Setting()
 
     @abstractmethod
     def published(self, dataset: str) -> list[Value]:
-        """The paper's latencies along this axis."""
+        """Return the paper's latencies along this axis."""
 
     @abstractmethod
     def applied(self, base: Setting, value: float) -> Setting:
-        """`base` with the axis at `value`."""
+        """Return `base` with the axis at `value`."""
 
     @abstractmethod
     def show(self, value: float) -> str:
-        """A value as people read it."""
+        """Return a value as people read it."""
 
 
 class Bandwidth(Axis):
-    """The rate of the link, both directions."""
+    """Vary the rate of the link, in both directions."""
 
     name = "bandwidth"
     title = "link rate (bit/s)"
@@ -122,7 +122,7 @@ class Bandwidth(Axis):
     rates = "270k,500k,1M,2M,6M,20M"  # unless told otherwise
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """--rates."""
+        """Add --rates."""
         parser.add_argument(
             "--rates",
             type=cli.rates,
@@ -132,12 +132,12 @@ class Bandwidth(Axis):
         )
 
     def values(self, options: argparse.Namespace) -> list[float]:
-        """The rates asked for."""
+        """Return the rates asked for, bit/s."""
         rates: list[float] = options.rates
         return rates
 
     def published(self, dataset: str) -> list[Value]:
-        """Fig 23, or what Fig 16 has at 6 Mbit/s."""
+        """Return Fig 23, or what Fig 16 has at 6 Mbit/s."""
         return papers.bandwidth(dataset)
 
     def applied(self, base: Setting, value: float) -> Setting:
@@ -145,12 +145,12 @@ class Bandwidth(Axis):
         return replace(base, rate_bps=value)
 
     def show(self, value: float) -> str:
-        """As 270 kbit/s."""
+        """Return the rate as text, such as 270 kbit/s."""
         return cli.rate_text(value)
 
 
 class Frequency(Axis):
-    """The device's core clock, really set in its clock tree (the paper's Fig 22)."""
+    """Vary the device's core clock, which is really set in its clock tree (the paper's Fig 22)."""
 
     name = "frequency"
     title = "core clock of the device"
@@ -158,7 +158,7 @@ class Frequency(Axis):
     log_scale = False
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """--clocks and --rate."""
+        """Add --clocks and --rate."""
         parser.add_argument(
             "--clocks",
             type=cli.clocks,
@@ -175,11 +175,11 @@ class Frequency(Axis):
         )
 
     def values(self, options: argparse.Namespace) -> list[float]:
-        """The clocks asked for, Hz."""
+        """Return the clocks asked for, Hz."""
         return [float(clock_hz) for clock_hz in options.clocks]
 
     def check(self, values: Sequence[float], testbed: Testbed) -> None:
-        """One of the clocks that the firmware knows how to set there."""
+        """Check that each clock is one that the firmware knows how to set there."""
         for value in values:
             if value not in testbed.clocks_hz:
                 known = ", ".join(f"{clock_hz / 1e6:g}M" for clock_hz in testbed.clocks_hz)
@@ -188,11 +188,11 @@ class Frequency(Axis):
                 )
 
     def base(self, options: argparse.Namespace) -> Setting:
-        """The rate of the link."""
+        """Return the rate of the link, which all points share."""
         return Setting(rate_bps=options.rate)
 
     def published(self, dataset: str) -> list[Value]:
-        """Fig 22."""
+        """Return Fig 22."""
         return papers.nearest("fig22", dataset)
 
     def applied(self, base: Setting, value: float) -> Setting:
@@ -200,18 +200,18 @@ class Frequency(Axis):
         return replace(base, board=replace(base.board, clock_hz=round(value)))
 
     def show(self, value: float) -> str:
-        """As 64 MHz."""
+        """Return the clock as text, such as 64 MHz."""
         return cli.clock_text(value)
 
 
 class LinkAxis(Axis):
-    """An axis of the link beside its rate: the options of all else about the link are given once."""
+    """Varies something of the link beside its rate; the options of all else about the link are given once."""
 
     log_scale = False
     _own: str  # the option that the axis itself stands for
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """--rate, --delay, --jitter, --loss, --limit, but the one that is varied."""
+        """Add --rate, --delay, --jitter, --loss and --limit, but for the one that is varied."""
         parser.add_argument("--rate", type=cli.rate, default="6M", metavar="R", help="link rate (default: %(default)s)")
         for option, kind, what in (
             ("--delay", cli.milliseconds, "one way, both directions"),
@@ -225,7 +225,7 @@ class LinkAxis(Axis):
         )
 
     def base(self, options: argparse.Namespace) -> Setting:
-        """Everything about the link that is not varied."""
+        """Return everything about the link that is not varied."""
         return Setting(
             rate_bps=options.rate,
             delay_ms=getattr(options, "delay", 0.0),
@@ -235,12 +235,12 @@ class LinkAxis(Axis):
         )
 
     def published(self, dataset: str) -> list[Value]:
-        """The paper has none."""
+        """Return nothing, as the paper has no such figure."""
         return []
 
 
 class Delay(LinkAxis):
-    """The link's one-way delay, both directions."""
+    """Vary the link's one-way delay, in both directions."""
 
     name = "delay"
     title = "one-way delay of the link (ms)"
@@ -248,7 +248,7 @@ class Delay(LinkAxis):
     _own = "--delay"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """--delays, and the rest of the link."""
+        """Add --delays, and the rest of the link."""
         parser.add_argument(
             "--delays",
             type=cli.several(cli.milliseconds),
@@ -259,7 +259,7 @@ class Delay(LinkAxis):
         super().add_options(parser)
 
     def values(self, options: argparse.Namespace) -> list[float]:
-        """The delays asked for, ms."""
+        """Return the delays asked for, ms."""
         delays: list[float] = options.delays
         return delays
 
@@ -268,12 +268,12 @@ class Delay(LinkAxis):
         return replace(base, delay_ms=value).check()
 
     def show(self, value: float) -> str:
-        """As 20 ms."""
+        """Return the delay as text, such as 20 ms."""
         return f"{value:g} ms"
 
 
 class Loss(LinkAxis):
-    """The chance of each packet to be lost, both directions."""
+    """Vary the chance of each packet to be lost, in both directions."""
 
     name = "loss"
     title = "loss of packets (%)"
@@ -284,7 +284,7 @@ class Loss(LinkAxis):
     _own = "--loss"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """--losses, and the rest of the link."""
+        """Add --losses, and the rest of the link."""
         parser.add_argument(
             "--losses",
             type=cli.several(cli.chance),
@@ -295,7 +295,7 @@ class Loss(LinkAxis):
         super().add_options(parser)
 
     def values(self, options: argparse.Namespace) -> list[float]:
-        """The losses asked for, 0..1."""
+        """Return the losses asked for, 0..1."""
         losses: list[float] = options.losses
         return losses
 
@@ -304,28 +304,30 @@ class Loss(LinkAxis):
         return replace(base, loss=value).check()
 
     def show(self, value: float) -> str:
-        """As 2 %."""
+        """Return the loss as text, such as 2 %."""
         return f"{value * 100:g} %"
 
 
 class Table(Bandwidth):
-    """All schemes side by side: accuracy, stages, bytes, memory, MACs, and who is on the Pareto front at which rate."""
+    """Set all schemes side by side: accuracy, stages, bytes, memory, MACs, and who is on the Pareto front at which
+    rate.
+    """
 
     rates = "270k,2M,6M"
 
 
 class Split(Bandwidth):
-    """Where the network is cut between device and server, at several rates; all cuts of one training."""
+    """Vary where the network is cut between device and server, at several rates, over all cuts of one training."""
 
     name = "split"
     rates = "270k,2M,6M"
 
     def schemes(self, trained: Sequence[str]) -> list[str]:
-        """Those that can be cut elsewhere."""
+        """Return the schemes that can be cut elsewhere."""
         return [name for name in trained if type(registry.scheme(name)).splits is not Scheme.splits] or list(trained)
 
     def artefacts(self, scheme: Scheme, dataset: str, profile: str) -> dict[str, Artefact]:
-        """Every split of the scheme's one training, copied into the cache."""
+        """Return every split of the scheme's one training, copied into the cache."""
         whole = artefacts.find(scheme.name, dataset, profile)
         splits = scheme.splits(whole.folder)
         if not splits:
@@ -334,7 +336,7 @@ class Split(Bandwidth):
         return {f"{scheme.name}_{n}": artefacts.load(scheme.at_split(whole.folder, n, folder / str(n))) for n in splits}
 
     def published(self, dataset: str) -> list[Value]:
-        """The paper cuts nowhere else."""
+        """Return nothing, as the paper cuts nowhere else."""
         return []
 
 
@@ -344,7 +346,7 @@ AXES["table"] = Table()
 
 
 def axis(name: str, others: Sequence[str] = ()) -> Axis:
-    """The axis called `name`.
+    """Return the axis called `name`.
 
     Raises:
         BenchError: there is none.

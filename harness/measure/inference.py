@@ -1,4 +1,4 @@
-"""One sample on a ready board: picture in, stages and bytes out.
+"""Takes one sample on a ready board: picture in, stages and bytes out.
 
 Stages are those of docs/architecture.md: `network` is the waiting time less `remote`; the five add up to `total`.
 """
@@ -38,7 +38,7 @@ def measure(
     pinned_ms: float | None,
     services: Services,
 ) -> dict[str, Any]:
-    """Take one sample; the row of samples.csv.
+    """Take one sample and return its row of samples.csv.
 
     Args:
         picture: uint8 [height, width, 3].

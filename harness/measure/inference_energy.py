@@ -1,4 +1,4 @@
-"""A sample with its energy: the measurement of `harness.measure.inference` between a power meter's begin and end."""
+"""Takes a sample with its energy: `harness.measure.inference` runs between a power meter's begin and end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.runs.sample import Planned, with_sources
 
 
 def meter_for(testbed: type[Testbed] | Testbed, probe: ProbeConfig | None = None) -> EnergyMeter:
-    """The meter of a testbed: the lab's `probe` where there is one, else the testbed's own model.
+    """Return the meter of a testbed: the lab's `probe` where there is one, else the testbed's own model.
 
     Raises:
         BenchError: it has neither probe nor model.
@@ -35,7 +35,8 @@ def meter_for(testbed: type[Testbed] | Testbed, probe: ProbeConfig | None = None
 
 
 def check_link(meter: EnergyMeter, link: LinkSpec | None) -> None:
-    """Can the meter tell an energy over this link? A probe can over any, a model only over one that it knows.
+    """Check that the meter can tell an energy over this link. A probe can over any, a model only over one that it
+    knows.
 
     Raises:
         BenchError: it can't.
@@ -57,7 +58,8 @@ def measure_with_energy(
     pinned_ms: float | None,
     services: Services,
 ) -> dict[str, Any]:
-    """As `inference.measure`, with the energy columns. An energy that was not to be had is null with its reason.
+    """Take a sample as `inference.measure` does, with the energy columns. An energy that was not to be had is null with
+    its reason.
 
     Raises:
         SampleFailed: the sample itself could not be measured.
@@ -72,7 +74,7 @@ def measure_with_energy(
 
 
 def with_energy(row: dict[str, Any], energy: StageEnergy) -> dict[str, Any]:
-    """`row` with the columns of `energy`, uJ; `energy_reason` says why the total or a stage is null."""
+    """Return `row` with the columns of `energy`, uJ; `energy_reason` says why the total or a stage is null."""
     values = {name: None if value is None else round(value, 3) for name, value in energy.columns().items()}
     sources: dict[str, Source] = dict.fromkeys(values, energy.source)
     reasons = dict(energy.stage_reasons)

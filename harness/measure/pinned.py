@@ -1,4 +1,4 @@
-"""Pinned remote times: calibrated once while the edge warms up, then the same in every run that uses the file.
+"""Keeps pinned remote times: calibrated once while the edge warms up, then the same in every run that uses the file.
 
 On an emulated board the remote half would otherwise bring the host's mood into virtual time. The wall time of each
 call is recorded beside the pinned one.
@@ -26,7 +26,7 @@ VERSION = 1
 
 
 class Entry(Strict):
-    """The remote time of one artefact."""
+    """Holds the remote time of one artefact."""
 
     label: str
     remote_ms: float = Field(gt=0, le=60_000, allow_inf_nan=False)
@@ -34,13 +34,13 @@ class Entry(Strict):
 
 
 class Pinned(Strict):
-    """Remote times by weights hash (64 hex digits)."""
+    """Holds remote times by weights hash (64 hex digits)."""
 
     pinned_version: int = VERSION
     remote: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], Entry] = Field(default_factory=dict)
 
     def remote_ms(self, artefact: Artefact) -> float | None:
-        """What to charge for one call; None for a scheme that never leaves the device.
+        """Return what to charge for one call, ms; None for a scheme that never leaves the device.
 
         Raises:
             BenchError: the file does not know these weights.
@@ -56,12 +56,12 @@ class Pinned(Strict):
         return entry.remote_ms
 
     def missing(self, artefacts: Sequence[Artefact]) -> list[Artefact]:
-        """Artefacts whose remote time is not known."""
+        """Return the artefacts whose remote time is not known."""
         return [a for a in artefacts if a.offloads and a.weights not in self.remote]
 
 
 def default_path(results: Path, dataset: str, profile: str) -> Path:
-    """Where times are kept when no file is given."""
+    """Return where times are kept when no file is given."""
     return results / "pinned" / f"{dataset}-{profile}.json"
 
 
@@ -85,7 +85,8 @@ def read(path: Path) -> Pinned:
 
 
 def completed(path: Path, pinned: Pinned, artefacts: Sequence[Artefact], by_u32: Mapping[str, Calibrated]) -> Pinned:
-    """`pinned` with what the edge calibrated for the missing artefacts; written to `path` when anything was missing.
+    """Add what the edge calibrated for the missing artefacts to `pinned`, and write it to `path` when anything was
+    missing.
 
     Raises:
         BenchError: the edge did not calibrate one of them, or the file can't be written.
@@ -115,5 +116,5 @@ def completed(path: Path, pinned: Pinned, artefacts: Sequence[Artefact], by_u32:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

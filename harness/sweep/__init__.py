@@ -1,1 +1,1 @@
-"""Sweeps: one thing is varied, every scheme is measured at each value, on the same images."""
+"""Runs sweeps: one thing is varied, and every scheme is measured at each value on the same pictures."""

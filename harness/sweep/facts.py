@@ -1,4 +1,4 @@
-"""What a run says of itself before its first sample: the manifest, from what it stands on."""
+"""Collects what a run says of itself before its first sample: the manifest, from what it stands on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def manifest(
     kind: Literal["sweep", "hil"] = "sweep",
     module: str = "harness.sweep",
 ) -> dict[str, Any]:
-    """The manifest at the start of a run; docs/results.md tells its keys.
+    """Return the manifest at the start of a run; docs/results.md explains its keys.
 
     Args:
         module: what `python -m` ran with `argv`.
@@ -78,7 +78,7 @@ def manifest(
 
 
 def firmware_facts(image: Path) -> dict[str, Any]:
-    """What the manifest says of an image: its hash, compiler, kernel variant and sizes."""
+    """Return what the manifest says of an image: its hash, compiler, kernel variant and sizes."""
     from testbeds.firmware.toolchain.build import read_record  # noqa: PLC0415
 
     record = read_record(image)

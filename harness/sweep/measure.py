@@ -1,4 +1,4 @@
-"""Taking the samples of a sweep with a journal, a progress bar, and an end that keeps what was finished."""
+"""Takes the samples of a sweep with a journal, a progress bar, and an end that keeps what was finished."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _SAME = ("axis", "seed", "images", "dataset", "testbed", "link", "schemes", "ord
 
 @dataclass(frozen=True)
 class Shown:
-    """How the samples are spoken of on the screen."""
+    """Says how the samples are spoken of on the screen."""
 
     console: Console
     axis: Axis
     titles: Mapping[str, str]
 
     def progress(self, total: int, done: int) -> Bar:
-        """A progress bar for `total` samples of which `done` are there."""
+        """Return a progress bar for `total` samples of which `done` are there."""
         return Bar(self, total, done)
 
 
 class Bar:
-    """What is being measured, how many are done, how long it will take."""
+    """Shows what is being measured, how many samples are done, and how long the rest will take."""
 
     def __init__(self, shown: Shown, total: int, done: int) -> None:
         self._shown = shown
@@ -67,14 +67,16 @@ class Bar:
         self._plain = not shown.console.is_terminal
 
     def started(self, planned: Planned) -> None:
-        """A sample begins. Called from the workers' threads; rich locks for itself."""
+        """Show that a sample begins. Workers call this from their threads; rich locks for itself."""
         value = self._shown.axis.show(getattr(planned.point, self._shown.axis.column))
         title = self._shown.titles[planned.point.scheme]
         what = f"{title} at {value}, {'warm-up' if planned.warmup else 'image'} {planned.image}"
         self._progress.update(self._task, description=what.ljust(48))
 
     def advance(self, *, taken: bool = True) -> None:
-        """A sample is finished, or was not wanted. Where there is no bar (a log file), a line for every tenth."""
+        """Count a sample that is finished, or was not wanted. Where there is no bar (a log file), write a line for
+        every tenth.
+        """
         task = self._progress.tasks[0]
         if not taken:
             self._progress.update(self._task, total=(task.total or 1) - 1)
@@ -101,15 +103,15 @@ class Keeper(Watcher):
         self._bar = bar
 
     def wants(self, planned: Planned) -> bool:
-        """As the procedure says."""
+        """Say whether the procedure still wants this sample."""
         return self._enough.wants(planned)
 
     def started(self, planned: Planned) -> None:
-        """Shown."""
+        """Show that the sample begins."""
         self._bar.started(planned)
 
     def finished(self, planned: Planned, row: dict[str, Any]) -> None:
-        """Kept and counted."""
+        """Keep the sample and count it."""
         self._kept.append(planned.key, checked(row))
         self._enough.note(row)
 
@@ -149,7 +151,7 @@ def take(
 
 
 def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accuracy]:
-    """Accuracy of every scheme over the whole test set, from the cache where it was measured before."""
+    """Return the accuracy of every scheme over the whole test set, from the cache where it was measured before."""
     found = {}
     for name, artefact in ground.artefacts.items():
         library = prepare.library(artefact)
@@ -171,7 +173,7 @@ def note_accuracies(store: Store, found: Mapping[str, Accuracy]) -> None:
 
 
 def check_resumable(folder: Path) -> None:
-    """Is there a run that can be gone on with? Asked before anything takes time.
+    """Check that there is a run that can be gone on with. This is asked before anything takes time.
 
     Raises:
         BenchError: manifest or journal are missing, damaged, or of another bench.
@@ -185,7 +187,7 @@ def check_resumable(folder: Path) -> None:
 
 
 def _gone_on_with(store: Store, manifest: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The manifest with what an earlier start of the same run has told, and its rows by key."""
+    """Return the manifest with what an earlier start of the same run has told, and its rows by key."""
     if not (store.folder / MANIFEST).exists() and not (store.folder / journal.NAME).exists():
         return manifest, {}
     earlier = store.manifest()

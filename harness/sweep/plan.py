@@ -1,4 +1,4 @@
-"""Which samples, in which order: decided by the seed alone, before anything is opened."""
+"""Decides which samples are taken in which order: by the seed alone, before anything is opened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_IMAGES = 10_000
 
 @dataclass(frozen=True)
 class Plan:
-    """The samples in the order in which they are to be taken."""
+    """Holds the samples in the order in which they are to be taken."""
 
     samples: tuple[Planned, ...]
     images: tuple[int, ...]
@@ -23,7 +23,7 @@ class Plan:
 
 
 def choose_images(available: int, count: int, warmups: int, seed: int) -> tuple[list[int], list[int]]:
-    """`count` images and `warmups` others, by seed.
+    """Choose `count` pictures and `warmups` others, by seed.
 
     Raises:
         BenchError: the test set is too small.
@@ -38,7 +38,9 @@ def choose_images(available: int, count: int, warmups: int, seed: int) -> tuple[
 
 
 def further_images(available: int, most: int, count: int, warmups: int, seed: int) -> list[int]:
-    """The images after those of `choose_images`, in the same seeded order: at most `most` - `count`, none twice."""
+    """Return the pictures after those of `choose_images`, in the same seeded order: at most `most` - `count`, none
+    twice.
+    """
     chosen: list[int] = np.random.default_rng([seed, 1]).permutation(available)[count + warmups :].tolist()
     return chosen[: max(0, most - count)]
 

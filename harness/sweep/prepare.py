@@ -1,4 +1,4 @@
-"""From options to a run: what is checked before anything starts, points and jobs."""
+"""Turns options into a run: checks everything before anything starts, and makes points and jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from harness.sweep.runner import Job
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, already parsed."""
+    """Holds what was asked for, already parsed."""
 
     axis: Axis
     values: Sequence[float]
@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Ground:
-    """Everything a sweep stands on, checked."""
+    """Holds everything that a sweep stands on, checked."""
 
     request: Request
     schemes: Mapping[str, Scheme]
@@ -60,12 +60,12 @@ class Ground:
     probe: Mapping[str, Any] | None = None  # the instrument that measures energies, where they were asked for
 
     def meter(self) -> EnergyMeter:
-        """A meter for one board of this testbed. Raises BenchError when it has neither probe nor model."""
+        """Return a meter for one board of this testbed. Raises BenchError when it has neither probe nor model."""
         return meter_for(self.kind, self.request.lab.probe(self.request.testbed))
 
     @property
     def titles(self) -> dict[str, str]:
-        """How tables and plots call the schemes."""
+        """Return how tables and plots call the schemes."""
         return {
             name: s.title if name == s.name else f"{s.title}, split {self.artefacts[name].description.split}"
             for name, s in self.schemes.items()
@@ -105,7 +105,7 @@ def ground(request: Request) -> Ground:
 
 
 def loaded_images(request: Request, descriptions: Sequence[DeviceDescription]) -> Images:
-    """The test set, which must fit the networks.
+    """Load the test set, which must fit the networks.
 
     Raises:
         BenchError: it is not to be had, or its pictures or classes are other than the networks'.
@@ -118,7 +118,7 @@ def loaded_images(request: Request, descriptions: Sequence[DeviceDescription]) -
 
 
 def firmware(ground_: Ground) -> dict[str, Path]:
-    """The image of every scheme for this testbed, built where it is not in the cache.
+    """Return the image of every scheme for this testbed, built where it is not in the cache.
 
     Raises:
         BenchError: no compiler, an operator that the generator lacks, code that does not fit.
@@ -129,7 +129,7 @@ def firmware(ground_: Ground) -> dict[str, Path]:
 
 
 def library(artefact: Artefact) -> Path:
-    """The host build of an artefact's firmware. Raises as `firmware`."""
+    """Return the host build of an artefact's firmware. Raises as `firmware`."""
     from testbeds.firmware.toolchain.build import build  # noqa: PLC0415
 
     return build(artefact.folder, "host")
@@ -138,7 +138,7 @@ def library(artefact: Artefact) -> Path:
 def points(
     ground_: Ground, data: Images, firmware_: Mapping[str, Path], pinned: Pinned | None
 ) -> dict[str, list[tuple[Point, Setting]]]:
-    """The points of every scheme with their settings, values in the order asked for."""
+    """Return the points of every scheme with their settings, with values in the order asked for."""
     request = ground_.request
     out: dict[str, list[tuple[Point, Setting]]] = {}
     for name, artefact in ground_.artefacts.items():
@@ -161,7 +161,7 @@ def points(
 def jobs(
     plan: Plan, ground_: Ground, by_scheme: Mapping[str, Sequence[tuple[Point, Setting]]], pinned: Pinned | None
 ) -> list[Job]:
-    """The plan's samples with what each needs."""
+    """Return the plan's samples with what each needs."""
     settings = {point.point_id: setting for pairs in by_scheme.values() for point, setting in pairs}
 
     def job(planned: Planned) -> Job:

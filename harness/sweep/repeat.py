@@ -1,4 +1,5 @@
-"""How many samples a point gets where time is real: until the interval of its median is narrow enough, or a cap.
+"""Decides how many samples a point gets where time is real: until the interval of its median is narrow enough, or a
+cap.
 
 A further sample is a further image of the seeded order, not the same image again: so an interval stays one over
 independent images, and the noise of measuring and what images differ in are both in it. On an emulated board equal
@@ -22,7 +23,7 @@ DEFAULT_MOST = 100
 
 @dataclass(frozen=True)
 class Procedure:
-    """What decides how many samples there are, and what they are held against."""
+    """Holds what decides how many samples there are, and what they are held against."""
 
     repeat_until: float | None = None  # width of the median's 95 % interval as a share of the median; None: n fixed
     max_samples: int | None = None  # a point, warm-ups aside
@@ -32,7 +33,7 @@ class Procedure:
 def procedure(
     repeat_until: float | str | None, max_samples: int | None, deadline_ms: float | None, *, images: int, free: bool
 ) -> Procedure:
-    """The procedure of a run from its options.
+    """Make the procedure of a run from its options.
 
     Args:
         repeat_until: share; "none" for n fixed; None = not given: 5 % where time is real.
@@ -60,7 +61,9 @@ def procedure(
 
 
 class Enough:
-    """Decides, sample by sample, whether a point needs more. Told of every sample before the next begins; locks."""
+    """Decides, sample by sample, whether a point needs more. It is told of every sample before the next begins, and
+    locks.
+    """
 
     def __init__(self, wanted: Procedure, earlier: Iterable[Mapping[str, Any]] = ()) -> None:
         self._share = wanted.repeat_until
@@ -72,7 +75,7 @@ class Enough:
             self.note(row)
 
     def note(self, row: Mapping[str, Any]) -> None:
-        """A sample is there, measured or failed."""
+        """Note that a sample is there, measured or failed."""
         if row["warmup"]:
             return
         with self._lock:
@@ -82,7 +85,7 @@ class Enough:
                 self._latencies.setdefault(point, []).append(float(row["total_ms"]))
 
     def wants(self, planned: Planned) -> bool:
-        """Is this sample to be taken? One of the images asked for always is."""
+        """Say whether a sample is still to be taken. A picture that was asked for always is."""
         if not planned.extra:
             return True
         if self._share is None:
@@ -96,6 +99,6 @@ class Enough:
 
 
 def interval_share(latencies_ms: list[float]) -> float | None:
-    """Width of the median's interval as a share of the median; None where n carries no interval."""
+    """Return the width of the median's interval as a share of the median; None where n carries no interval."""
     found = stats.median_interval(latencies_ms)
     return found.width_share if found else None

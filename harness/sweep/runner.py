@@ -35,7 +35,7 @@ _LEAVE_S = 15.0  # for workers to give their boards back
 
 @dataclass(frozen=True)
 class Job:
-    """One planned sample with what it needs."""
+    """Holds one planned sample with what it needs."""
 
     planned: Planned
     kind: BoardKind
@@ -45,7 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished sample, or what ended a worker."""
+    """Holds a finished sample, or what ended a worker."""
 
     planned: Planned | None
     row: dict[str, Any] | None
@@ -54,7 +54,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Bench:
-    """What the workers share."""
+    """Holds what the workers share."""
 
     lab: Lab
     make: Callable[[], Testbed]
@@ -66,23 +66,25 @@ class Bench:
 
 
 class Watcher:
-    """What the workers' threads ask and tell. This one wants every sample and keeps none; override what is needed."""
+    """Is asked and told by the workers' threads. This one wants every sample and keeps none; override what is
+    needed.
+    """
 
     def wants(self, planned: Planned) -> bool:
-        """Is this sample to be taken, now that it is its turn?"""
+        """Say whether a sample is still wanted, just before it would be taken."""
         return True
 
     def started(self, planned: Planned) -> None:
-        """A sample begins."""
+        """Note that a sample begins."""
 
     def finished(self, planned: Planned, row: dict[str, Any]) -> None:
-        """A sample is there. Its worker begins no other before this returns: then it is on disk."""
+        """Take a finished sample. Its worker begins no other before this returns, and then it is on disk."""
 
 
 def run(
     bench: Bench, jobs: Sequence[Job], workers: int, watcher: Watcher
 ) -> Generator[tuple[Planned, dict[str, Any] | None], None, None]:
-    """Take all samples; yields each as it finishes, in no particular order, with None for one that was not wanted.
+    """Take all samples; yield each as it finishes, in no particular order, with None for one that was not wanted.
 
     Args:
         watcher: asked and told of every sample, from the workers' threads.

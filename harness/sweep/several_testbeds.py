@@ -1,4 +1,4 @@
-"""One sweep on several testbeds at once: a run a testbed, in processes of their own, and a table of all of them.
+"""Runs one sweep on several testbeds at once: a run a testbed, in processes of their own, and a table of all of them.
 
 Each is an ordinary run in a folder of its own (`OUT/<testbed>`), with topics of its own at one broker that all share.
 So one that fails or is stopped does not touch the others, and `--resume OUT` goes on with those that are not finished.
@@ -40,7 +40,7 @@ _LEAVE_S = 60.0
 
 
 def sweep(options: argparse.Namespace, axis: Axis, argv: Sequence[str]) -> int:
-    """Run them all; the worst of their exit codes.
+    """Run the sweep on all testbeds, and return the worst of their exit codes.
 
     Raises:
         BenchError: an unknown testbed, or a folder that can't be used.
@@ -76,7 +76,9 @@ def sweep(options: argparse.Namespace, axis: Axis, argv: Sequence[str]) -> int:
 
 
 def joined(folder: Path, names: Sequence[str], axis: str) -> list[dict[str, str]]:
-    """The rows of every testbed's table, with the testbed as their first column; a testbed without one is left out."""
+    """Return the rows of every testbed's table, with the testbed as their first column; a testbed without one is left
+    out.
+    """
     rows: list[dict[str, str]] = []
     for name in names:
         path = folder / name / "tables" / f"{axis}.csv"
@@ -87,7 +89,7 @@ def joined(folder: Path, names: Sequence[str], axis: str) -> list[dict[str, str]
 
 
 def markdown(rows: Sequence[Mapping[str, str]], axis: Axis) -> str:
-    """Latencies in ms, a line a testbed and scheme, a column a value."""
+    """Return a table of latencies in ms, with a line a testbed and scheme and a column a value."""
     values = sorted({float(r["value"]) for r in rows})
     lines = []
     for testbed, scheme in dict.fromkeys((r["testbed"], r["scheme"]) for r in rows):
@@ -119,7 +121,7 @@ def _folder(options: argparse.Namespace, axis: Axis) -> Path:
 
 
 def _without(argv: Sequence[str], options: Sequence[str]) -> list[str]:
-    """`argv` less some options that take a value."""
+    """Return `argv` less some options that take a value."""
     out, skip = [], False
     for word in argv:
         if skip:
@@ -174,7 +176,7 @@ def _started(argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[su
 
 
 def _tell(console: Console, name: str, lines: IO[str] | None) -> None:
-    """What a testbed's run says, each line under its name."""
+    """Print what a testbed's run says, each line under its name."""
     with contextlib.suppress(ValueError):  # closed while we read: the run was ended
         for line in lines or ():
             console.print(f"[dim]{escape(name)}:[/dim] {escape(line.rstrip())}", soft_wrap=True)
