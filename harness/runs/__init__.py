@@ -1,1 +1,1 @@
-"""A run on disk: what a sample, a manifest and a journal hold, and how they are written and read."""
+"""Keeps a run on disk: what a sample, a manifest and a journal hold, and how they are written and read."""

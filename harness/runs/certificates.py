@@ -1,4 +1,4 @@
-"""`certificates.json` of a run: what the link was at each of its points, as measured when it was set."""
+"""Keeps `certificates.json` of a run: what the link was at each of its points, as measured when it was set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _VERSION = 1
 
 
 class Kept:
-    """Collects certificates by point; the file is replaced as a whole whenever a new one comes. Made by any thread."""
+    """Collects certificates by point; the file is replaced as a whole whenever a new one comes. Any thread may
+    use it.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,7 +29,9 @@ class Kept:
         self._points: dict[str, list[Certificate]] = read(store)
 
     def note(self, point_id: str, certificate: Certificate) -> None:
-        """A sample of this point was taken over this link. Raises BenchError when the file can't be written."""
+        """Note that a sample of this point was taken over this link. Raises BenchError when the file can't be
+        written.
+        """
         with self._lock:
             known = self._points.setdefault(point_id, [])
             if certificate in known:
@@ -38,8 +42,9 @@ class Kept:
 
 
 def read(store: Store) -> dict[str, list[Certificate]]:
-    """Certificates by point id; empty for a run without, or with a file that is damaged (the samples stand by
-    themselves)."""
+    """Return the certificates by point id; empty for a run without, or with a file that is damaged (the samples stand
+    by themselves).
+    """
     path = store.folder / NAME
     try:
         said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -54,7 +59,7 @@ def read(store: Store) -> dict[str, list[Certificate]]:
 
 
 def summaries(store: Store) -> list[dict[str, Any]]:
-    """A line a certificate, for the manifest; the whole of it stays in `certificates.json`."""
+    """Return a line a certificate, for the manifest; the whole of it stays in `certificates.json`."""
     return [
         {
             "point_id": point,

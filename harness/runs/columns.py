@@ -1,4 +1,4 @@
-"""The columns of a sample: name, type and unit. What journal, CSV and Parquet are checked by.
+"""Declares the columns of a sample (name, type and unit), by which journal, CSV and Parquet are checked.
 
 A new column is declared where it belongs (a metric in `harness.runs.measurements`, a setting in
 `harness.runs.sample`), gets its type here or there, and is described in
@@ -31,7 +31,7 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `needed` = never null, not even in a sample that failed."""
+    """Describes one column; `needed` = never null, not even in a sample that failed."""
 
     name: str
     kind: Kind
@@ -39,13 +39,13 @@ class Column:
 
     @property
     def unit(self) -> str:
-        """As its name says; empty for names, flags and counts."""
+        """Return the unit that its name says; empty for names, flags and counts."""
         if self.kind in ("flag", "text"):
             return ""
         return next((unit for end, unit in _UNITS.items() if self.name.endswith(end)), "")
 
     def problem(self, value: Any) -> str | None:
-        """What is wrong with a value; None when nothing is."""
+        """Say what is wrong with a value; return None when nothing is."""
         if value is None:
             return f"'{self.name}' is missing" if self.needed else None
         match self.kind:
@@ -65,5 +65,5 @@ _SPOKEN: Mapping[Kind, str] = {"whole": "whole number", "real": "number", "flag"
 
 
 def declared(kinds: Mapping[str, Kind], *, needed: bool = False) -> dict[str, Column]:
-    """Columns from names and kinds."""
+    """Make columns from names and kinds."""
     return {name: Column(name, kind, needed) for name, kind in kinds.items()}

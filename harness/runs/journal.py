@@ -1,4 +1,4 @@
-"""The append-only journal of a run: one JSON line a sample, on disk before the next sample begins.
+"""Keeps the append-only journal of a run: one JSON line a sample, on disk before the next sample begins.
 
 {"crc": "8 hex digits", "key": "<point_id>-m<image>", "row": {…}}
 
@@ -24,7 +24,7 @@ _MOST_BYTES = 2 << 30
 
 
 class Journal:
-    """Appends to `folder/journal.jsonl`, fsync after every line. May be used from several threads.
+    """Appends to `folder/journal.jsonl`, with an fsync after every line. Several threads may use it.
 
     Raises:
         BenchError: the file can't be written, or it is damaged: then it is left as it is.
@@ -83,7 +83,7 @@ class Journal:
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:
-    """Rows by key, the last of each; a half-written last line is ignored.
+    """Return the rows by key, the last of each; a half-written last line is ignored.
 
     Raises:
         BenchError: unreadable, or damaged before its end.
@@ -111,7 +111,7 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _entry(line: bytes) -> tuple[str, dict[str, Any]]:
-    """Key and row of a line. Raises ValueError or RecursionError for anything else."""
+    """Return key and row of a line. Raises ValueError or RecursionError for anything else."""
     if len(line) > _MOST_LINE:
         raise ValueError("the line is too long")
     entry = json.loads(line.decode("utf-8"), parse_constant=_no_number)

@@ -1,4 +1,5 @@
-"""What a run says of itself: `manifest.json`, version 2. docs/results.md tells every key; a test compares the two.
+"""Defines what a run says of itself: `manifest.json`, version 2. docs/results.md explains every key; a test compares
+the two.
 
 A manifest is checked when it is written and when it is read. Of version 1 all is taken over, and what it did not know
 yet is null. A later version is refused: a bench that does not know a key can not know what it leaves out.
@@ -23,13 +24,15 @@ _MOST_BYTES = 64 << 20
 
 
 class Open(BaseModel):
-    """A part whose keys belong to a testbed, an instrument or a scheme: those named here are checked, others kept."""
+    """Serves as the base of a part whose keys belong to a testbed, an instrument or a scheme: those named here are
+    checked, others kept.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class Commit(Strict):
-    """The checkout that the program ran from."""
+    """Identifies the checkout that the program ran from."""
 
     hash: str
     dirty: bool
@@ -37,7 +40,7 @@ class Commit(Strict):
 
 
 class Host(Strict):
-    """The machine that ran the harness."""
+    """Describes the machine that ran the harness."""
 
     system: str
     kernel: str
@@ -46,7 +49,7 @@ class Host(Strict):
 
 
 class AxisFacts(Strict):
-    """What was varied."""
+    """Says what was varied."""
 
     name: str
     column: str
@@ -54,7 +57,7 @@ class AxisFacts(Strict):
 
 
 class DatasetFacts(Strict):
-    """The test set."""
+    """Identifies the test set."""
 
     name: str
     checksum: str
@@ -63,7 +66,7 @@ class DatasetFacts(Strict):
 
 
 class TestbedFacts(Open):
-    """The testbed's own description."""
+    """Holds the testbed's own description."""
 
     __test__ = False
 
@@ -83,7 +86,7 @@ class TestbedFacts(Open):
 
 
 class LabFacts(Strict):
-    """The lab file: where boards, broker and probe were found. It holds no secret."""
+    """Identifies the lab file: where boards, broker and probe were found. It holds no secret."""
 
     file: str
     sha256: str
@@ -91,7 +94,7 @@ class LabFacts(Strict):
 
 
 class DoctorFacts(Strict):
-    """The doctor's report beside the manifest: how many checks ended how, and which did not pass."""
+    """Sums up the doctor's report beside the manifest: how many checks ended how, and which did not pass."""
 
     file: str
     sha256: str
@@ -100,7 +103,7 @@ class DoctorFacts(Strict):
 
 
 class LinkFacts(Open):
-    """What a packet is charged beyond its payload."""
+    """Says what a packet is charged beyond its payload."""
 
     segment_bytes: int
     header_bytes: int
@@ -108,7 +111,7 @@ class LinkFacts(Open):
 
 
 class Procedure(Strict):
-    """How it was measured: what decides how many samples there are, and what they are held against."""
+    """Says how the run was measured: what decides how many samples there are, and what they are held against."""
 
     repeat_until: float | None  # width of the median's interval as a share of it
     max_samples: int | None
@@ -116,14 +119,14 @@ class Procedure(Strict):
 
 
 class FirmwareFacts(Open):
-    """The image that the device ran."""
+    """Identifies the image that the device ran."""
 
     file: str
     sha256: str
 
 
 class SchemeFacts(Open):
-    """One scheme as it was measured."""
+    """Describes one scheme as it was measured."""
 
     title: str
     version: int = 1
@@ -135,7 +138,7 @@ class SchemeFacts(Open):
 
 
 class PointFacts(Open):
-    """The settings of one point."""
+    """Holds the settings of one point."""
 
     scheme: str
     dataset: str
@@ -147,7 +150,7 @@ class PointFacts(Open):
 
 
 class PinnedFacts(Strict):
-    """Remote times that were charged instead of those that passed."""
+    """Holds the remote times that were charged instead of those that passed."""
 
     file: str
     sha256: str
@@ -155,20 +158,20 @@ class PinnedFacts(Strict):
 
 
 class EnergyFacts(Open):
-    """How energies were made."""
+    """Says how energies were made."""
 
     idle_subtracted: bool
 
 
 class ProbeFacts(Open):
-    """The instrument that measured them."""
+    """Describes the instrument that measured them."""
 
     name: str
     calibration: dict[str, Any] | None = None
 
 
 class AccuracyFacts(Strict):
-    """Accuracy over the whole test set."""
+    """Holds the accuracy over the whole test set."""
 
     right: int
     n: int
@@ -177,7 +180,7 @@ class AccuracyFacts(Strict):
 
 
 class Manifest(Strict):
-    """The whole of it; see docs/results.md."""
+    """Holds the whole manifest; see docs/results.md."""
 
     manifest_version: Literal[2] = 2
     kind: Literal["sweep", "hil"]
@@ -216,7 +219,7 @@ class Manifest(Strict):
 
 
 def checked(manifest: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """`manifest` (of the present version) as it goes into a file, keys in the model's order.
+    """Return `manifest` (of the present version) as it goes into a file, with keys in the model's order.
 
     Raises:
         BenchError: a key is unknown, missing or of another type; `where` names the file.
@@ -229,7 +232,7 @@ def checked(manifest: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of a run's folder.
+    """Read the manifest of a run's folder.
 
     Raises:
         BenchError: unreadable, damaged, or of a version that this bench does not know.
@@ -253,7 +256,7 @@ def read(folder: Path) -> Manifest:
 
 
 def _present(found: dict[str, Any], path: Path) -> dict[str, Any]:
-    """`found` as of the present version.
+    """Return `found` as of the present version.
 
     Version 1 differs in what it lacks: tools, procedure, link certificates, probe and the times of resuming.
     """

@@ -1,4 +1,4 @@
-"""The one registry of what is measured: name, unit, stage, direction, how it is shown.
+"""Registers everything that is measured: name, unit, stage, direction, how it is shown.
 
 Metrics are declared here before anything takes them, so that table, plot, store and check agree on a metric's unit and
 on which way is better, and a new one (energy, say) is added in one place.
@@ -17,7 +17,7 @@ Direction = Literal["lower", "higher", "none"]  # which way is better
 
 @dataclass(frozen=True)
 class Metric:
-    """One measured quantity. `column` in samples.csv equals `name`; its source is in `<name>_source`."""
+    """Describes one measured quantity. `column` in samples.csv equals `name`; its source is in `<name>_source`."""
 
     name: str
     unit: str
@@ -29,11 +29,11 @@ class Metric:
 
     @property
     def source_column(self) -> str:
-        """Column that says where each value comes from."""
+        """Return the column that says where each value comes from."""
         return f"{self.name}_source"
 
     def show(self, value: float | None) -> str:
-        """`value` as people read it; a dash for none."""
+        """Return `value` as people read it; a dash for none."""
         if value is None:
             return "–"
         return f"{value:,.0f}" if self.whole else f"{value:,.{self.digits}f}"
@@ -82,7 +82,7 @@ DETAILS = {
 
 
 def metric(name: str) -> Metric:
-    """The metric called `name`.
+    """Return the metric called `name`.
 
     Raises:
         BenchError: there is none.

@@ -1,4 +1,5 @@
-"""samples.parquet: typed columns, units in their metadata; any reader of Parquet opens it without this code.
+"""Writes and reads samples.parquet: typed columns with units in their metadata; any reader of Parquet opens it without
+this code.
 
 pandas.read_parquet("samples.parquet")
 pyarrow.parquet.read_schema("samples.parquet").field("total_ms").metadata    # {b"unit": b"ms"}
@@ -22,7 +23,7 @@ _CURE = "restore it, or make it anew from the journal (python -m harness.sweep â
 
 
 def schema() -> pyarrow.Schema:
-    """int64, double, bool and string; `unit` in a column's metadata where it has one."""
+    """Return the schema: int64, double, bool and string, with `unit` in a column's metadata where it has one."""
     import pyarrow as pa  # noqa: PLC0415 - half a second that --help need not wait for
 
     types = {"whole": pa.int64(), "real": pa.float64(), "flag": pa.bool_(), "text": pa.string()}
@@ -39,7 +40,7 @@ def schema() -> pyarrow.Schema:
 
 
 def encoded(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """The file's bytes: the same for the same rows and the same pyarrow."""
+    """Return the file's bytes: the same for the same rows and the same pyarrow."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -50,7 +51,7 @@ def encoded(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows of samples.parquet, checked.
+    """Return the rows of samples.parquet, checked.
 
     Raises:
         BenchError: missing, cut short, damaged, or not a file of samples.

@@ -1,4 +1,6 @@
-"""Folders of the tree that hold results: published values, committed rows and runs. Nothing is created by asking."""
+"""Names the folders of the tree that hold results: published values, committed rows and runs. Asking creates
+nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run comes from: commit, tools, packages, host, command line. Facts only; no secret is among them."""
+"""Tells where a run comes from: commit, tools, packages, host, command line. It holds facts only, and no secret."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MOST_UNTRACKED = 200  # files of which the content counts
 
 
 def provenance(argv: Sequence[str], module: str) -> dict[str, Any]:
-    """What the manifest says of the program and its host."""
+    """Return what the manifest says of the program and its host."""
     shown = scrubbed(argv)
     return {
         "argv": [sys.executable and Path(sys.executable).name, "-m", module, *shown],
@@ -56,7 +56,9 @@ def provenance(argv: Sequence[str], module: str) -> dict[str, Any]:
 
 
 def commit() -> dict[str, Any] | None:
-    """Commit of the checkout this code runs from, and a hash of what is changed in it; None outside of a checkout."""
+    """Return the commit of the checkout this code runs from, and a hash of what is changed in it; None outside of a
+    checkout.
+    """
     root = Path(__file__).resolve().parents[2]
     head = _git(root, "rev-parse", "HEAD")
     if head is None:
@@ -70,7 +72,9 @@ def commit() -> dict[str, Any] | None:
 
 
 def scrubbed(argv: Sequence[str]) -> list[str]:
-    """`argv` without secrets: the value of an option that is called like one, and names in addresses (`user:pw@`)."""
+    """Return `argv` without secrets: the value of an option that is called like one, and names in addresses
+    (`user:pw@`).
+    """
     out: list[str] = []
     hide = False
     for word in argv:
@@ -86,7 +90,7 @@ def scrubbed(argv: Sequence[str]) -> list[str]:
 
 
 def tools() -> dict[str, str]:
-    """Programs outside of Python that a run may use, with what each says of its version."""
+    """Return the programs outside of Python that a run may use, with what each says of its version."""
     found = {name: _said_version(name) for name in _TOOLS if shutil.which(name)}
     return {name: text for name, text in found.items() if text}
 
@@ -101,7 +105,9 @@ def _said_version(name: str) -> str:
 
 
 def _diff_hash(root: Path) -> str:
-    """SHA-256 over what differs from the commit: the diff, then names and contents of files that git does not know."""
+    """Return the SHA-256 over what differs from the commit: the diff, then names and contents of files that git does
+    not know.
+    """
     digest = hashlib.sha256((_git(root, "diff", "HEAD") or "").encode())
     names = sorted((_git(root, "ls-files", "-z", "--others", "--exclude-standard") or "").split("\0"))
     for name in [name for name in names if name][:_MOST_UNTRACKED]:
@@ -114,7 +120,7 @@ def _diff_hash(root: Path) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file."""
+    """Return the SHA-256 (hex) of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

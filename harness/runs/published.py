@@ -1,4 +1,4 @@
-"""The paper's numbers: `results/published/*.csv`, one row a value, each with its figure and how it was read."""
+"""Reads the paper's numbers: `results/published/*.csv`, one row a value, each with its figure and how it was read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LIKE = "cifar100"  # pictures of 32 x 32, as CIFAR-10's
 
 @dataclass(frozen=True)
 class Value:
-    """One published value; `x` is that of the figure's axis, nan where it has none."""
+    """Holds one published value; `x` is that of the figure's axis, nan where it has none."""
 
     figure: str
     dataset: str
@@ -30,7 +30,7 @@ class Value:
 
 
 def load(figure: str, folder: Path = _FOLDER) -> list[Value]:
-    """The values of a figure, as `fig23`.
+    """Return the values of a figure, as `fig23`.
 
     Raises:
         BenchError: there is no such file, or a row in it is wrong.
@@ -51,12 +51,12 @@ def load(figure: str, folder: Path = _FOLDER) -> list[Value]:
 
 
 def exists(figure: str, folder: Path = _FOLDER) -> bool:
-    """Are there values of this figure?"""
+    """Say whether there are values of this figure."""
     return (folder / f"{figure}.csv").is_file()
 
 
 def bandwidth(dataset: str, folder: Path = _FOLDER) -> list[Value]:
-    """Fig 23's latency against the rate for a data set; for one that it lacks, Fig 16's totals at 6 Mbit/s."""
+    """Return Fig 23's latency against the rate for a data set; for one that it lacks, Fig 16's totals at 6 Mbit/s."""
     own = [v for v in load("fig23", folder) if v.dataset == dataset]
     if own:
         return own
@@ -64,7 +64,7 @@ def bandwidth(dataset: str, folder: Path = _FOLDER) -> list[Value]:
 
 
 def nearest(figure: str, dataset: str, folder: Path = _FOLDER) -> list[Value]:
-    """A figure's values for a data set; for one that it lacks, CIFAR-100's, whose titles then say so."""
+    """Return a figure's values for a data set; for one that it lacks, CIFAR-100's, whose titles then say so."""
     found = load(figure, folder)
     if own := [v for v in found if v.dataset == dataset]:
         return own

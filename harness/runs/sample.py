@@ -1,4 +1,4 @@
-"""One row of samples.csv: a sample planned, measured or failed."""
+"""Makes the rows of samples.csv: a sample planned, measured or failed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ _ADDED = ("jitter_ms", "loss", "limit_packets")  # left out of the hash where un
 
 @dataclass(frozen=True)
 class Point:
-    """One setting to measure; `point_id` is a hash of everything that the result depends on but the image."""
+    """Describes one setting to measure; `point_id` is a hash of everything that the result depends on but the
+    picture.
+    """
 
     scheme: str
     dataset: str
@@ -77,14 +79,14 @@ class Point:
 
     @property
     def point_id(self) -> str:
-        """16 hex digits."""
+        """Return 16 hex digits that name the point."""
         own = {k: v for k, v in vars(self).items() if k != "facts" and (v or k not in _ADDED)}
         return content_hash({**own, "facts": dict(self.facts)})
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One sample to take."""
+    """Describes one sample to take."""
 
     order: int
     point: Point
@@ -95,17 +97,17 @@ class Planned:
 
     @property
     def key(self) -> str:
-        """Equal for equal samples of any run: what resume goes by."""
+        """Return what is equal for equal samples of any run: resume goes by it."""
         return f"{self.point.point_id}-{'w' if self.warmup else 'm'}{self.image}"
 
 
 def content_hash(value: Any) -> str:
-    """16 hex digits of SHA-256 over the canonical JSON of `value`."""
+    """Return 16 hex digits of SHA-256 over the canonical JSON of `value`."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
 def row(planned: Planned, label: int) -> dict[str, Any]:
-    """A row with everything that is known before measuring, all else null."""
+    """Return a row with everything that is known before measuring, and all else null."""
     point = planned.point
     known = {
         "schema_version": SCHEMA_VERSION,
@@ -130,7 +132,7 @@ def row(planned: Planned, label: int) -> dict[str, Any]:
 
 
 def failed(planned: Planned, label: int, error: str) -> dict[str, Any]:
-    """The row of a sample that could not be measured: its values stay null."""
+    """Return the row of a sample that could not be measured: its values stay null."""
     return row(planned, label) | {"status": "failed", "error": error[:_MOST_ERROR]}
 
 
@@ -142,7 +144,8 @@ def with_sources(values: dict[str, Any], sources: Mapping[str, Source]) -> dict[
 
 
 def checked(row: Any) -> dict[str, Any]:
-    """A row that was read from a file, every column in its place; those that an older bench lacked are null.
+    """Return a row that was read from a file, with every column in its place; those that an older bench lacked are
+    null.
 
     Raises:
         ValueError: it is no row of a sample, or one of a newer bench.

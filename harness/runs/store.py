@@ -1,4 +1,4 @@
-"""The folder of one run: manifest, journal, samples, tables, plots. A stop at any time loses nothing.
+"""Keeps the folder of one run: manifest, journal, samples, tables, plots. A stop at any time loses nothing.
 
 run = Store.reopen(Path("results/runs/20260101-120000-bandwidth"))
 run.facts().schemes["agilenn"].weights      # the manifest, typed
@@ -28,7 +28,7 @@ _PROBE = ".writable"
 
 
 class Store:
-    """One run's folder."""
+    """Holds one run's folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,10 +54,10 @@ class Store:
 
     @classmethod
     def check_new(cls, folder: Path) -> None:
-        """Could a run go there, as far as can be told without making anything?
+        """Check that a run could go there, as far as can be told without making anything.
 
         Raises:
-            BenchError: no.
+            BenchError: it could not.
         """
         there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
         try:
@@ -74,7 +74,7 @@ class Store:
 
     @classmethod
     def reopen(cls, folder: Path) -> Store:
-        """An earlier run's folder.
+        """Open an earlier run's folder.
 
         Raises:
             BenchError: there is no run.
@@ -93,7 +93,7 @@ class Store:
         self._replace(MANIFEST, (json.dumps(whole, indent=2) + "\n").encode())
 
     def facts(self) -> Manifest:
-        """The manifest.
+        """Read the manifest.
 
         Raises:
             BenchError: unreadable, damaged, or of a version this bench does not know.
@@ -101,11 +101,11 @@ class Store:
         return manifest.read(self.folder)
 
     def manifest(self) -> dict[str, Any]:
-        """As `facts`, as it stands in the file."""
+        """Return the manifest of `facts`, as it stands in the file."""
         return self.facts().model_dump(mode="json")
 
     def rows(self) -> list[dict[str, Any]]:
-        """All samples, in planned order: from the journal, or where there is none from samples.parquet.
+        """Return all samples, in planned order: from the journal, or where there is none from samples.parquet.
 
         Raises:
             BenchError: unreadable, damaged, or samples of a newer bench.
@@ -113,7 +113,7 @@ class Store:
         return sorted(self.rows_by_key().values(), key=lambda r: int(r["order"]))
 
     def rows_by_key(self) -> dict[str, dict[str, Any]]:
-        """As `rows`, by the key of each sample. Raises as `rows`."""
+        """Return the samples of `rows`, by the key of each. Raises as `rows`."""
         path = self.folder / journal.NAME
         if not path.exists() and (self.folder / PARQUET).exists():
             return {key_of(row): row for row in parquet.read(self.folder / PARQUET)}
@@ -129,17 +129,17 @@ class Store:
         return rows
 
     def write_samples(self) -> list[Path]:
-        """samples.csv and samples.parquet from the journal."""
+        """Write samples.csv and samples.parquet from the journal."""
         rows = self.rows()
         text = csv_text(COLUMNS, rows)
         return [self._replace(SAMPLES, text.encode()), self._replace(PARQUET, parquet.encoded(rows))]
 
     def write_text(self, name: str, text: str) -> Path:
-        """Any other file, replaced as a whole."""
+        """Write any other file, replaced as a whole."""
         return self._replace(name, text.encode())
 
     def path(self, name: str) -> Path:
-        """A path inside, its folder made."""
+        """Return a path inside, with its folder made."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
@@ -162,17 +162,17 @@ class Store:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run folder, of the present version. Raises as `Store.facts`."""
+    """Return the manifest of a run folder, of the present version. Raises as `Store.facts`."""
     return Store(folder).manifest()
 
 
 def key_of(row: Mapping[str, Any]) -> str:
-    """The key of a sample, as `sample.Planned.key`."""
+    """Return the key of a sample, as `sample.Planned.key`."""
     return f"{row['point_id']}-{'w' if row['warmup'] else 'm'}{row['image']}"
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    """CSV: null as an empty cell, booleans as true/false, floats in full."""
+    """Return rows as CSV: null as an empty cell, booleans as true/false, floats in full."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -182,12 +182,12 @@ def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
 
 
 def now_text() -> str:
-    """The time of day in UTC, for people; durations come from a Clock."""
+    """Return the time of day in UTC, for people; durations come from a Clock."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _left_by_a_kill(name: str) -> bool:
-    """Of a run that was killed before its manifest was there: nothing in it is worth keeping."""
+    """Say whether a run was killed before its manifest was there: then nothing in it is worth keeping."""
     return name in (_PROBE, f".{MANIFEST}.part")
 
 
