@@ -1,1 +1,1 @@
-"""The host's dialogue with a board: frames, messages, bringing it up, and a board that only pretends."""
+"""Holds the host's dialogue with a board: frames, messages, bringing it up, and a board that only pretends."""

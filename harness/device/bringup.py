@@ -1,4 +1,4 @@
-"""One testbed made ready, step by step, as one would do it by hand in the lab.
+"""Makes one testbed ready, step by step, as one would do it by hand in the lab.
 
 off -> flashed -> booted -> configured -> associated -> ready
 """
@@ -25,7 +25,7 @@ MOST_FAILURES = 6
 
 
 class State(IntEnum):
-    """How far a board has come."""
+    """Names how far a board has come."""
 
     OFF = 0
     FLASHED = 1
@@ -37,7 +37,7 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class BoardSettings:
-    """What is set before the device associates; None = what the artefact or the testbed says."""
+    """Holds what is set before the device associates; None = what the artefact or the testbed says."""
 
     clock_hz: int | None = None
     alpha: float | None = None
@@ -46,7 +46,7 @@ class BoardSettings:
 
 
 class Board:
-    """A testbed running one artefact's image."""
+    """Holds a testbed that runs one artefact's image."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Board:
 
     @property
     def device(self) -> Device:
-        """The device on the console port.
+        """Return the device on the console port.
 
         Raises:
             BenchError: the board is not booted.
@@ -85,7 +85,7 @@ class Board:
 
     @property
     def clock_hz(self) -> int:
-        """The core clock asked for."""
+        """Return the core clock asked for."""
         return self.settings.clock_hz or self.testbed.description.clock_hz
 
     def to(self, wanted: State) -> Board:
@@ -101,13 +101,13 @@ class Board:
         return self
 
     def recover(self) -> Board:
-        """After a failed sample: restart the firmware and come back to ready."""
+        """Restart the firmware after a failed sample, and come back to ready."""
         self.state = min(self.state, State.FLASHED)
         return self.to(State.READY)
 
     def for_sample(self) -> Board:
-        """Come to ready. A board that was ready once may take a while to come back (its broker, its access point or
-        its cable is away): each failure is one sample's, after a pause that grows; `MOST_FAILURES` in a row are final.
+        """Come to ready. A board that was ready once may take a while to come back (its broker, its access point or its
+        cable is away): each failure is one sample's, after a pause that grows; `MOST_FAILURES` in a row are final.
 
         Raises:
             SampleFailed: not this time.
@@ -131,8 +131,9 @@ class Board:
         return self
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
-        """Make ready for one sample. What a testbed restores, the host's side of the dialogue is restored with:
-        frames with other sequence numbers have other zero bytes and take the device other cycles to read."""
+        """Make ready for one sample. What a testbed restores, the host's side of the dialogue is restored with: frames
+        with other sequence numbers have other zero bytes, and take the device other cycles to read.
+        """
         self.testbed.before_sample(seed, remote_ms)
         if self.testbed.restores:
             self.device.rewind()

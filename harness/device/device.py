@@ -1,4 +1,5 @@
-"""The device protocol, host side: one request at a time over a serial port, each answered or given up in bounded time.
+"""Speaks the device protocol, host side: one request at a time over a serial port, each answered or given up in bounded
+time.
 
 A request that gets no answer is sent again with the same sequence number; the device then repeats its cached answer
 and does nothing twice. Messages are those of harness.messages.
@@ -44,24 +45,24 @@ log = logging.getLogger(__name__)
 
 
 class DeviceError(BenchError):
-    """The device did not do what was asked."""
+    """Says that the device did not do what was asked."""
 
 
 class NoAnswer(DeviceError):
-    """No valid answer came in time."""
+    """Says that no valid answer came in time."""
 
 
 class Refused(DeviceError):
-    """The device answered NAK."""
+    """Says that the device answered NAK."""
 
 
 class Cancelled(DeviceError):
-    """The run is being stopped."""
+    """Says that the run is being stopped."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long an answer is waited for, and how often a request is sent."""
+    """Says how long an answer is waited for, and how often a request is sent."""
 
     timeout_s: float = 2.0
     attempts: int = 4
@@ -78,7 +79,7 @@ EMULATED = Patience(timeout_s=60.0, attempts=2, hello_s=60.0, hello_attempts=2, 
 
 
 class Device:
-    """A device on an open serial port."""
+    """Talks to a device on an open serial port."""
 
     def __init__(
         self,
@@ -98,11 +99,11 @@ class Device:
         port.timeout = 0.1  # how soon a cancelled run is noticed
 
     def mark(self) -> None:
-        """The device's state is being kept here: `rewind` comes back to this point of the dialogue."""
+        """Note that the device's state is being kept here: `rewind` comes back to this point of the dialogue."""
         self._marked = self._sequence
 
     def rewind(self) -> None:
-        """The device was put back to where it stood at `mark`; what it sent since then is dropped."""
+        """Follow the device, which was put back to where it stood at `mark`; what it sent since then is dropped."""
         self._sequence = self._marked
         self._pending.clear()
         self._port.reset_input_buffer()  # a late answer would carry a number that is used again
@@ -122,7 +123,7 @@ class Device:
         self._ask(CONFIG, settings)
 
     def connect(self, timeout_s: float = 120.0) -> str:
-        """Bring the module up; returns the device's text.
+        """Bring the module up, and return the device's text.
 
         Raises:
             DeviceError: the module did not get as far as the broker, with the step that failed.
@@ -158,11 +159,11 @@ class Device:
         return Result(STATUS[status], bool(exited), label, own, codec, size, symbols, *cycles)
 
     def stats(self) -> Stats:
-        """Counters, and the deepest stack so far."""
+        """Return the counters, and the deepest stack so far."""
         return Stats(*STATS_REPLY.unpack_from(self._ask(STATS, b"", least=STATS_REPLY.size)))
 
     def read(self, region: int, size: int, offset: int = 0) -> bytes:
-        """`size` bytes of a region of the device's memory, in chunks."""
+        """Read `size` bytes of a region of the device's memory, in chunks."""
         out = bytearray()
         while len(out) < size:
             want = min(MAX_READ, size - len(out))
@@ -209,7 +210,7 @@ class Device:
         return None
 
     def _frames(self, limit_s: float) -> Iterator[Frame]:
-        """Checked frames until `limit_s` has passed; damaged ones are dropped."""
+        """Yield checked frames until `limit_s` has passed; damaged ones are dropped."""
         deadline_ms = self._clock.now_ms() + limit_s * 1e3
         while self._clock.now_ms() < deadline_ms:
             if self._cancelled.is_set():

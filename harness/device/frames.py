@@ -1,4 +1,4 @@
-"""Frames on the console line: COBS-stuffed, zero-delimited, closed by a CRC-32. See docs/protocol.md.
+"""Makes and checks frames on the console line: COBS-stuffed, zero-delimited, closed by a CRC-32. See docs/protocol.md.
 
     frame = COBS(body | crc32(body) little endian) 0x00,   body = version | type | sequence u16 | payload
 
@@ -18,12 +18,12 @@ _CRC = struct.Struct("<I")
 
 
 class FrameError(ValueError):
-    """These bytes are no frame; they are to be dropped."""
+    """Says that these bytes are no frame; they are to be dropped."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One checked frame."""
+    """Holds one checked frame."""
 
     kind: int
     sequence: int
@@ -32,7 +32,7 @@ class Frame:
 
 
 def seal(frame: Frame) -> bytes:
-    """Bytes to send, delimiter included.
+    """Return the bytes to send, delimiter included.
 
     Raises:
         FrameError: the payload is too long for one frame.
@@ -44,7 +44,7 @@ def seal(frame: Frame) -> bytes:
 
 
 def unseal(data: bytes) -> Frame:
-    """The frame in `data`, which is what stood between two delimiters.
+    """Return the frame in `data`, which is what stood between two delimiters.
 
     Raises:
         FrameError: too short or long, ill-stuffed, or the CRC is wrong.
@@ -62,7 +62,7 @@ def unseal(data: bytes) -> Frame:
 
 
 def stuff(data: bytes) -> bytes:
-    """COBS-encode: no zero byte in the result."""
+    """Encode by COBS: no zero byte is in the result."""
     out = bytearray()
     for run in _runs(data):
         out.append(len(run) + 1)
@@ -71,7 +71,7 @@ def stuff(data: bytes) -> bytes:
 
 
 def unstuff(data: bytes) -> bytes:
-    """COBS-decode.
+    """Decode by COBS.
 
     Raises:
         FrameError: a zero byte, or a code that reaches past the end.
@@ -91,7 +91,7 @@ def unstuff(data: bytes) -> bytes:
 
 
 def _runs(data: bytes) -> list[bytes]:
-    """Runs without zero, cut at 254 bytes; a run of exactly 254 is not followed by an implied zero."""
+    """Return the runs without zero, cut at 254 bytes; a run of exactly 254 is not followed by an implied zero."""
     runs: list[bytes] = []
     parts = data.split(b"\0")
     for index, part in enumerate(parts):

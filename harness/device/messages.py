@@ -1,4 +1,4 @@
-"""The messages of the device protocol as bytes and back. Layouts: docs/protocol.md."""
+"""Turns the messages of the device protocol into bytes and back. Layouts: docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATUS = ("ok", "timeout", "refused", "link_down", "not_ready")  # RESULT.status
 
 @dataclass(frozen=True)
 class Info:
-    """What the device says it is."""
+    """Holds what the device says it is."""
 
     protocol: int
     weights: int
@@ -44,7 +44,7 @@ class Info:
 
 @dataclass(frozen=True)
 class Result:
-    """One inference as the device measured it; cycles are of its own counter at `clock_hz`."""
+    """Holds one inference as the device measured it; cycles are of its own counter at `clock_hz`."""
 
     status: str
     exited: bool
@@ -60,13 +60,13 @@ class Result:
     clock_hz: int
 
     def ms(self, cycles: int) -> float:
-        """Milliseconds that `cycles` took."""
+        """Return the milliseconds that `cycles` took."""
         return cycles * 1e3 / self.clock_hz
 
 
 @dataclass(frozen=True)
 class Stats:
-    """Counters since reset."""
+    """Holds the counters since reset."""
 
     stack_used_bytes: int
     stack_total_bytes: int
@@ -86,7 +86,7 @@ def config_tlvs(
     alpha: float | None = None,
     exit_threshold: float | None = None,
 ) -> bytes:
-    """CONFIG's type-length-values. Secrets pass through here to the device's RAM and nowhere else.
+    """Return CONFIG's type-length-values. Secrets pass through here to the device's RAM, and go nowhere else.
 
     Raises:
         BenchError: a text is over 255 bytes or the whole does not fit in one frame.
@@ -120,8 +120,8 @@ def config_tlvs(
 
 
 def radio_tlvs(network: Network, power_save: str | None) -> list[bytes]:
-    """CONFIG frames for a device with a radio of its own: power-save mode, and the certificate that the broker's must
-    be signed by (DER, in parts). None for what is as after a reset: always on, no TLS.
+    """Return the CONFIG frames for a device with a radio of its own: power-save mode, and the certificate that the
+    broker's must be signed by (DER, in parts). There is none for what is as after a reset: always on, no TLS.
 
     Raises:
         BenchError: TLS is asked for without exactly one certificate, or that is too large.

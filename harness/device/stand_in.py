@@ -1,4 +1,5 @@
-"""A testbed without a board: a scripted device that speaks the real frames, for tests and for trying the harness out.
+"""Provides a testbed without a board: a scripted device that speaks the real frames, for tests and for trying the
+harness out.
 
 It computes nothing: label, cycles and bytes are a fixed function of the picture, and its times are `assumed`. Faults
 can be asked for, one by one, to see what the harness makes of them.
@@ -34,22 +35,24 @@ class StandInLink(Link):
         self._spec: LinkSpec | None = None
 
     def apply(self, spec: LinkSpec) -> None:
-        """Refuses what it does not model."""
+        """Remember the spec, and refuse what the link does not model."""
         if spec.up.jitter_ms or spec.up.loss:
             raise BenchError("the stand-in has no jitter and no loss")
         self._spec = spec
 
     def read_back(self) -> LinkSpec | None:
-        """The spec applied last."""
+        """Return the spec applied last."""
         return self._spec
 
     def clear(self) -> None:
-        """Forget it."""
+        """Forget the spec."""
         self._spec = None
 
 
 class StandInDevice:
-    """The device end of the protocol. `faults` are taken one a request: None, "silent", "garbage", "nak", "late"."""
+    """Plays the device end of the protocol. `faults` are taken one a request: None, "silent", "garbage", "nak",
+    "late".
+    """
 
     def __init__(self, artefact: Artefact, link: StandInLink) -> None:
         self.artefact = artefact
@@ -65,7 +68,7 @@ class StandInDevice:
         self._last: tuple[int, int, bytes] | None = None
 
     def handle(self, data: bytes) -> bytes:
-        """Bytes that come back for one frame."""
+        """Return the bytes that come back for one frame."""
         try:
             frame = unseal(data)
         except FrameError:
@@ -137,7 +140,7 @@ class StandInDevice:
 
 
 class StandInPort:
-    """A serial port whose other end is a StandInDevice."""
+    """Is a serial port whose other end is a StandInDevice."""
 
     def __init__(self, device: StandInDevice) -> None:
         self.timeout: float | None = None
@@ -147,17 +150,17 @@ class StandInPort:
 
     @property
     def in_waiting(self) -> int:
-        """Bytes that can be read at once."""
+        """Return how many bytes can be read at once."""
         return len(self._incoming)
 
     def read(self, size: int = 1) -> bytes:
-        """What is there; never waits."""
+        """Return what is there; this never waits."""
         out = bytes(self._incoming[:size])
         del self._incoming[:size]
         return out
 
     def write(self, data: bytes) -> int:
-        """Frames are answered as they become complete."""
+        """Take bytes, and answer frames as they become complete."""
         self._outgoing += data
         while (end := self._outgoing.find(0)) >= 0:
             self._incoming += self._device.handle(bytes(self._outgoing[:end]))
@@ -169,11 +172,11 @@ class StandInPort:
         self._incoming.clear()
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing, as there is nothing to give back."""
 
 
 class StandInTestbed(Testbed):
-    """A board that is a StandInDevice."""
+    """Is a board that is a StandInDevice."""
 
     name = "stand_in"
 
@@ -199,29 +202,29 @@ class StandInTestbed(Testbed):
 
     @property
     def pins_remote(self) -> bool:
-        """As asked for when made."""
+        """Say what was asked for when the testbed was made."""
         return self._pins
 
     def check(self) -> None:
-        """Absent when made so."""
+        """Raise TestbedAbsent when the testbed was made absent."""
         if not self._present:
             raise TestbedAbsent(f"testbed {self.name}: no board", cure="make one")
 
     def flash(self, image: Path) -> None:
-        """Note it."""
+        """Note that it was flashed."""
         self.steps.append(f"flash {image.name}")
 
     def reset(self) -> None:
-        """Note it."""
+        """Note that it was reset."""
         self.steps.append("reset")
 
     def open(self) -> StandInPort:
-        """The port of the scripted device."""
+        """Open the port of the scripted device."""
         self.steps.append("open")
         return StandInPort(self.device)
 
     def ready(self) -> None:
-        """Note it."""
+        """Note that it is ready."""
         self.steps.append("ready")
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
@@ -229,11 +232,11 @@ class StandInTestbed(Testbed):
         self.device.pinned_ms = remote_ms or 0.0
 
     def sample_log(self) -> SampleLog:
-        """What the device made up."""
+        """Return what the device made up."""
         return self.device.log
 
     def close(self) -> None:
-        """Note it."""
+        """Note that it was closed."""
         self.steps.append("close")
 
 

@@ -1,4 +1,4 @@
-"""What every way in shares: one-line errors, exit codes, signals, logging and a console."""
+"""Holds what every way in shares: one-line errors, exit codes, signals, logging and a console."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _RATE_UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
 
 class Terminated(BaseException):
-    """SIGTERM, as an exception, so that every `finally` and `with` gives back what it holds."""
+    """Stands for SIGTERM as an exception, so that every `finally` and `with` gives back what it holds."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose mistakes are BenchErrors: one line, exit code 2."""
+    """Parses arguments; its mistakes are BenchErrors: one line, exit code 2."""
 
     def error(self, message: str) -> NoReturn:
         raise BenchError(message, cure=f"see {self.prog} --help")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """The options of every way in."""
+    """Add the options of every way in."""
     parser.add_argument("-v", "--verbose", action="count", default=0, help="say more on stderr (-vv: everything)")
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """--data-dir, which stands for the environment variable that child processes inherit."""
+    """Add --data-dir, which stands for the environment variable that child processes inherit."""
     parser.add_argument("--data-dir", type=_data_dir, metavar="DIR", help="folder of data sets ($AGILENN_DATA_DIR)")
 
 
 def add_lab(parser: argparse.ArgumentParser) -> None:
-    """--lab, which stands for the environment variable that child processes inherit."""
+    """Add --lab, which stands for the environment variable that child processes inherit."""
     parser.add_argument("--lab", type=_lab, metavar="FILE", help="lab file ($AGILENN_LAB; default: lab.toml if here)")
 
 
@@ -59,7 +59,7 @@ def _data_dir(text: str) -> str:
 
 
 def set_up_logging(verbose: int) -> None:
-    """Logs go to stderr; warnings always, progress of the bench with -v, the dialogue with the device with -vv."""
+    """Send logs to stderr: warnings always, progress of the bench with -v, the dialogue with the device with -vv."""
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     for package in ("harness", "testbeds", "baselines"):
@@ -67,7 +67,7 @@ def set_up_logging(verbose: int) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console; plain text when the stream is no terminal."""
+    """Return a rich console; it writes plain text when the stream is no terminal."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else int(os.environ.get("COLUMNS", "140"))
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
@@ -109,7 +109,7 @@ def _unwind(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def rate(text: str) -> float:
-    """`270k`, `6M`, `1000000` -> bits per second."""
+    """Read a rate, `270k`, `6M` or `1000000`, in bits per second."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in ("k", "M", "G") else (text, "")
     try:
         value = float(number) * _RATE_UNITS[unit]
@@ -123,12 +123,12 @@ def rate(text: str) -> float:
 
 
 def rate_or_none(text: str) -> float | None:
-    """As `rate`; `none` for a link that is left as it is."""
+    """Read a rate as `rate` does; `none` stands for a link that is left as it is."""
     return None if text == "none" else rate(text)
 
 
 def rates(text: str) -> list[float]:
-    """A comma-separated list of rates, each once."""
+    """Read a comma-separated list of rates, each once."""
     values = [rate(part.strip()) for part in text.split(",") if part.strip()]
     if not values:
         raise BenchError("no rate given", cure="give a list such as 270k,1M,6M")
@@ -136,7 +136,7 @@ def rates(text: str) -> list[float]:
 
 
 def clock(text: str) -> int:
-    """`64M`, `216M`, `64000000` -> Hz."""
+    """Read a clock, `64M`, `216M` or `64000000`, in Hz."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in ("k", "M", "G") else (text, "")
     try:
         value = float(number) * _RATE_UNITS[unit]
@@ -148,7 +148,7 @@ def clock(text: str) -> int:
 
 
 def clocks(text: str) -> list[int]:
-    """A comma-separated list of clocks, each once."""
+    """Read a comma-separated list of clocks, each once."""
     values = [clock(part.strip()) for part in text.split(",") if part.strip()]
     if not values:
         raise BenchError("no clock given", cure="give a list such as 64M,128M,216M")
@@ -156,12 +156,12 @@ def clocks(text: str) -> list[int]:
 
 
 def clock_text(clock_hz: float) -> str:
-    """64000000 -> `64 MHz`."""
+    """Return a clock as text: 64000000 -> `64 MHz`."""
     return f"{clock_hz / 1e6:g} MHz"
 
 
 def milliseconds(text: str) -> float:
-    """`20`, `2.5`, `20ms` -> milliseconds."""
+    """Read a time, `20`, `2.5` or `20ms`, in milliseconds."""
     try:
         value = float(text.removesuffix("ms").strip())
     except ValueError:
@@ -172,7 +172,7 @@ def milliseconds(text: str) -> float:
 
 
 def chance(text: str) -> float:
-    """`0.02`, `2%` -> 0.02; at least 0, below 1."""
+    """Read a chance, `0.02` or `2%`, as a number of at least 0 and below 1."""
     percent = text.endswith("%")
     try:
         value = float(text.removesuffix("%").strip())
@@ -185,7 +185,7 @@ def chance(text: str) -> float:
 
 
 def several(one: Callable[[str], float]) -> Callable[[str], list[float]]:
-    """A parser of a comma-separated list of what `one` parses, each once."""
+    """Return a parser of a comma-separated list of what `one` parses, each once."""
 
     def parse(text: str) -> list[float]:
         values = [one(part.strip()) for part in text.split(",") if part.strip()]
@@ -197,7 +197,7 @@ def several(one: Callable[[str], float]) -> Callable[[str], list[float]]:
 
 
 def names(text: str) -> list[str]:
-    """A comma-separated list of names, each once."""
+    """Read a comma-separated list of names, each once."""
     values = [part.strip() for part in text.split(",") if part.strip()]
     if not values:
         raise BenchError("an empty list was given", cure="give names separated by commas")
@@ -205,7 +205,7 @@ def names(text: str) -> list[str]:
 
 
 def whole(least: int, most: int, what: str) -> Callable[[str], int]:
-    """A parser of whole numbers in [least, most]; `what` names the option in the error."""
+    """Return a parser of whole numbers in [least, most]; `what` names the option in the error."""
 
     def parse(text: str) -> int:
         try:
@@ -220,7 +220,7 @@ def whole(least: int, most: int, what: str) -> Callable[[str], int]:
 
 
 def rate_text(rate_bps: float | None) -> str:
-    """270000 -> `270 kbit/s`."""
+    """Return a rate as text: 270000 -> `270 kbit/s`."""
     if rate_bps is None:
         return "unshaped link"
     for unit, factor in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):

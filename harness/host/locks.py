@@ -1,4 +1,5 @@
-"""One run a board: a lock that the kernel holds, so that a killed run leaves none, and a note of who has it.
+"""Lets one run at a time have a board: by a lock that the kernel holds, so that a killed run leaves none, and a note of
+who has it.
 
 The lock is flock(2) on a file named by the board's identity in one folder for all users of the machine
 ($AGILENN_LOCK_DIR, else agilenn-bench-locks in the folder for temporary files). The note in that file is for people: it
@@ -32,7 +33,7 @@ _MOST_BYTES = 4096
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has a board."""
+    """Says who has a board."""
 
     user: str
     pid: int
@@ -45,17 +46,17 @@ class Holder:
 
 
 class BoardBusy(BenchError):
-    """Another run has the board."""
+    """Says that another run has the board."""
 
 
 class BoardLock:
-    """A held lock; `release` gives it back, and so does the end of this process, however it comes."""
+    """Holds a lock; `release` gives it back, and so does the end of this process, however it comes."""
 
     def __init__(self, number: int) -> None:
         self._number: int | None = number
 
     def release(self) -> None:
-        """Safe to call twice."""
+        """Give the lock back. It is safe to call this twice."""
         if self._number is not None:
             number, self._number = self._number, None
             with contextlib.suppress(OSError):
@@ -65,7 +66,7 @@ class BoardLock:
 
 
 def take(identity: str) -> BoardLock:
-    """The lock of the board called `identity`; never waits.
+    """Take the lock of the board called `identity`; this never waits.
 
     Raises:
         BoardBusy: somebody has it, and who.
@@ -99,7 +100,7 @@ def take(identity: str) -> BoardLock:
 
 @contextmanager
 def held(identity: str) -> Iterator[None]:
-    """The lock for the duration of the block; nothing to hold for identity "". Raises as `take`."""
+    """Hold the lock for the duration of the block; there is nothing to hold for identity "". Raises as `take`."""
     lock = take(identity) if identity else None
     try:
         yield
@@ -109,7 +110,7 @@ def held(identity: str) -> Iterator[None]:
 
 
 def holder(identity: str) -> Holder | None:
-    """Who has the board now; None when nobody does. Raises BenchError when lock files can't be opened."""
+    """Return who has the board now; None when nobody does. Raises BenchError when lock files can't be opened."""
     try:
         take(identity).release()
     except BoardBusy:
@@ -125,7 +126,7 @@ def holder(identity: str) -> Holder | None:
 
 
 def folder() -> Path:
-    """Where lock files are."""
+    """Return where lock files are."""
     return Path(os.environ.get(VARIABLE) or Path(tempfile.gettempdir()) / "agilenn-bench-locks")
 
 

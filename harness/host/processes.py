@@ -1,4 +1,4 @@
-"""Processes of the bench end with the one that started them, however that one went."""
+"""Makes processes of the bench end with the one that started them, however that one went."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def die_with_parent() -> None:
 
 
 def inherited_path() -> str:
-    """PYTHONPATH for a child that is to import what this process does."""
+    """Return the PYTHONPATH for a child that is to import what this process does."""
     return os.pathsep.join(p for p in sys.path if p)

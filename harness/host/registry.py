@@ -1,4 +1,4 @@
-"""Schemes, testbeds and probes by name, found through entry points, so that other packages can add theirs."""
+"""Finds schemes, testbeds and probes by name, through entry points, so that other packages can add theirs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ PROBES = "agilenn_bench.probes"  # those of other packages; the bench's own need
 
 
 def known(group: str) -> list[str]:
-    """Names in a group, sorted."""
+    """Return the names in a group, sorted."""
     return sorted({point.name for point in entry_points(group=group)})
 
 
 def scheme_names() -> list[str]:
-    """The schemes of this installation, AgileNN first, then in the order of their entry points."""
+    """Return the schemes of this installation, AgileNN first, then in the order of their entry points."""
     return list(dict.fromkeys(point.name for point in entry_points(group=SCHEMES)))
 
 
 def check_name(group: str, kind: str, name: str) -> None:
-    """Raises BenchError, listing the known names, when `name` is not in `group`. Imports nothing."""
+    """Raise BenchError, listing the known names, when `name` is not in `group`. This imports nothing."""
     _point(group, kind, name)
 
 
 def scheme(name: str) -> Scheme:
-    """The scheme called `name`.
+    """Return the scheme called `name`.
 
     Raises:
         BenchError: no such scheme, or its module can't be loaded.
@@ -42,7 +42,7 @@ def scheme(name: str) -> Scheme:
 
 
 def testbed_class(name: str) -> type[Testbed]:
-    """The class of the testbed called `name`.
+    """Return the class of the testbed called `name`.
 
     Raises:
         BenchError: no such testbed.
@@ -62,12 +62,12 @@ def testbed_class(name: str) -> type[Testbed]:
 
 
 def testbed(name: str) -> Testbed:
-    """A testbed called `name`, not opened. Raises as `testbed_class`."""
+    """Return a testbed called `name`, not opened. Raises as `testbed_class`."""
     return testbed_class(name)()
 
 
 def probe(name: str, settings: Mapping[str, object]) -> PowerProbe:
-    """A probe from another package, opened with the settings of the lab's file.
+    """Open a probe from another package with the settings of the lab's file.
 
     Raises:
         BenchError: there is none of this name, it can't be loaded, it takes other settings, or what it raises itself.

@@ -1,4 +1,4 @@
-"""A secret that a file only points to: an environment variable, or a key file that nobody else may read."""
+"""Reads a secret that a file only points to: an environment variable, or a key file that nobody else may read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Pointer(Strict):
         return self
 
     def read(self) -> str:
-        """The secret itself, from where it is kept; it goes nowhere but into memory.
+        """Return the secret itself, from where it is kept; it goes nowhere but into memory.
 
         Raises:
             BenchError: the variable is not set, or the file can't be read, is empty, or others may read it.
