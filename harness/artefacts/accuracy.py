@@ -1,4 +1,4 @@
-"""Accuracy over a whole test set, by the same C code that the device runs; cached by what it depends on.
+"""Measures accuracy over a whole test set by the same C code that the device runs, cached by what it depends on.
 
 Device half: the host build of the firmware, picture by picture. Remote half: the server model, in batches. Combination:
 the firmware's own. The sweep calls it through the command `python -m harness.accuracy`, so that TensorFlow stays in a
@@ -41,7 +41,9 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Measured:
-    """Right answers of a test set of `n`: combined as the device would, and each half alone (None: not there)."""
+    """Counts the right answers of a test set of `n`: combined as the device would, and each half alone (None: not
+    there).
+    """
 
     right: int
     n: int
@@ -52,12 +54,12 @@ class Measured:
 
     @property
     def share(self) -> float:
-        """0..1."""
+        """Return the share of right answers, 0..1."""
         return self.right / self.n
 
 
 def cached(artefact: Artefact, library: Path, data: Images) -> Measured | None:
-    """The accuracy measured before for exactly this artefact, C code and test set; None when there is none."""
+    """Return the accuracy measured before for exactly this artefact, C code and test set; None when there is none."""
     try:
         found: dict[str, Any] = json.loads(_cache_file(artefact, library, data).read_text(encoding="utf-8"))
         return Measured(**found)
@@ -112,7 +114,7 @@ def measure(artefact: Artefact, library: Path, data: Images, workers: int | None
 
 
 def device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> Batch:
-    """The C code's part over uint8 pictures, in processes: a library works in static buffers, as on the device."""
+    """Run the C code's part over uint8 pictures, in processes: a library works in static buffers, as on the device."""
     parts = np.array_split(pictures, min(workers, max(1, len(pictures) // 100)))
     if len(parts) == 1:
         return _device_part(library, parts[0])

@@ -1,4 +1,4 @@
-"""Trained artefacts by scheme, data set and profile."""
+"""Finds trained artefacts by scheme, data set and profile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.host import registry
 
 @dataclass(frozen=True)
 class Artefact:
-    """One trained scheme on disk, checked."""
+    """Holds one trained scheme on disk, checked."""
 
     folder: Path
     description: DeviceDescription
@@ -21,23 +21,23 @@ class Artefact:
 
     @property
     def u32(self) -> int:
-        """What device and edge show each other of `weights`."""
+        """Return what device and edge show each other of `weights`."""
         return int.from_bytes(bytes.fromhex(self.weights[:8]), "little")
 
     @property
     def offloads(self) -> bool:
-        """Does anything ever leave the device?"""
+        """Say whether anything ever leaves the device."""
         return self.description.offload != "none"
 
 
 def trained(dataset: str, profile: str) -> list[str]:
-    """The installed schemes that have weights for a data set and profile; all of them where none has."""
+    """Return the installed schemes that have weights for a data set and profile; all of them where none has."""
     names, folder = registry.scheme_names(), weights_dir() / f"{dataset}-{profile}"
     return [name for name in names if (folder / name).is_dir()] or names
 
 
 def find(scheme: str, dataset: str, profile: str) -> Artefact:
-    """The artefact of a scheme.
+    """Return the artefact of a scheme.
 
     Raises:
         BenchError: it is not there, unreadable, or says it is something else.
@@ -46,7 +46,7 @@ def find(scheme: str, dataset: str, profile: str) -> Artefact:
 
 
 def load(folder: Path, *, expected: tuple[str, str, str] | None = None) -> Artefact:
-    """The artefact in a folder. Raises as `find`."""
+    """Load the artefact in a folder. Raises as `find`."""
     description = load_description(folder)
     found = (description.scheme, description.dataset, description.profile)
     if expected and found != expected:

@@ -1,4 +1,6 @@
-"""What a scheme's device makes of pictures, before any coding; and which pictures codecs may learn from."""
+"""Computes what a scheme's device makes of pictures, before any coding, and picks the pictures that codecs may learn
+from.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def device_symbols(folder: Path, d: DeviceDescription, pictures: Bytes) -> tuple[Bytes, tuple[int, int, int]]:
-    """uint8 [n, symbols] that the C code of the artefact sends for uint8 pictures that fit it, and the map's shape.
+    """Return the uint8 [n, symbols] that the C code of the artefact sends for uint8 pictures that fit it, and the map's
+    shape.
 
     Whatever the artefact's codec is, and whether its tables are there: they play no part in this.
 
@@ -50,8 +53,8 @@ def device_symbols(folder: Path, d: DeviceDescription, pictures: Bytes) -> tuple
 
 
 def training_pictures(folder: Path, d: DeviceDescription, learn: int, look: int) -> tuple[Bytes, Bytes]:
-    """The first `learn` training pictures and the first `look` of those that training held out, as the network takes
-    them. Test pictures are never among them.
+    """Return the first `learn` training pictures and the first `look` of those that training held out, as the network
+    takes them. Test pictures are never among them.
 
     Raises:
         BenchError: no such data set, or pictures of another size or other classes.

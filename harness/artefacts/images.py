@@ -1,4 +1,4 @@
-"""The pictures that are measured: the test split of a data set, in its one canonical order."""
+"""Loads the pictures that are measured: the test split of a data set, in its one canonical order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.contracts.errors import BenchError
 
 @dataclass(frozen=True)
 class Images:
-    """uint8 [n, height, width, 3] pictures, their labels [n], and what identifies them."""
+    """Holds uint8 [n, height, width, 3] pictures, their labels [n], and what identifies them."""
 
     name: str
     pictures: npt.NDArray[np.uint8]
@@ -23,7 +23,7 @@ class Images:
     checksum: str
 
     def fitting(self, description: DeviceDescription) -> Images:
-        """These pictures as a network takes them: scaled where its description says so.
+        """Return these pictures as a network takes them: scaled where its description says so.
 
         Raises:
             BenchError: they have another size or other classes than the network.
@@ -47,7 +47,7 @@ class Images:
         return len(self.pictures)
 
     def picture(self, index: int) -> npt.NDArray[np.uint8]:
-        """Picture `index`.
+        """Return picture `index`.
 
         Raises:
             BenchError: there is none.
@@ -59,7 +59,7 @@ class Images:
 
 
 def load(dataset: str, data_dir: Path | None = None) -> Images:
-    """The test split of `dataset`.
+    """Load the test split of `dataset`.
 
     Raises:
         BenchError: unknown data set, or its files are neither here nor to be had.
@@ -71,7 +71,7 @@ def load(dataset: str, data_dir: Path | None = None) -> Images:
 
 
 def check_name(dataset: str) -> None:
-    """Raises BenchError, listing the known ones, when `dataset` is unknown. Reads nothing."""
+    """Raise BenchError, listing the known ones, when `dataset` is unknown. This reads nothing."""
     from baselines.data.registry import dataset_names  # noqa: PLC0415
 
     if dataset not in dataset_names():

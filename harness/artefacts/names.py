@@ -1,4 +1,4 @@
-"""Which data sets have trained weights, by the folders that are there."""
+"""Tells which data sets have trained weights, by the folders that are there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from harness.host import registry
 
 
 def trained_datasets(profile: str) -> list[str]:
-    """Data sets with an artefact of at least one installed scheme in `profile`, sorted."""
+    """Return the data sets with an artefact of at least one installed scheme in `profile`, sorted."""
     schemes = registry.scheme_names()
     found = []
     for folder in sorted(weights_dir().glob(f"*-{profile}")):
