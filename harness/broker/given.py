@@ -1,4 +1,4 @@
-"""A broker that the lab runs by itself: the bench connects to it, and neither starts nor stops it."""
+"""Uses a broker that the lab runs by itself: the bench connects to it, and neither starts nor stops it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ _ANSWER_S = 10.0
 
 
 class GivenBroker:
-    """A broker at an address of the lab file."""
+    """Stands for a broker at an address of the lab file."""
 
     def __init__(self, address: BrokerAddress) -> None:
         self.address = address
         self.title = f"the lab's own at {address}"
 
     def check(self) -> None:
-        """It may be restarted while a run goes on: samples fail meanwhile, and boards come back by themselves."""
+        """Do nothing, as it may be restarted while a run goes on: samples fail meanwhile, and boards come back by
+        themselves.
+        """
 
 
 def address(section: BrokerSection) -> BrokerAddress:
-    """Where the given broker is and what opens it; the secret is read now.
+    """Return where the given broker is and what opens it; the secret is read now.
 
     Raises:
         BenchError: no url, a secret that can't be read, or a broker beyond loopback without a password.
@@ -48,7 +50,7 @@ def address(section: BrokerSection) -> BrokerAddress:
 
 @contextmanager
 def running(section: BrokerSection) -> Iterator[GivenBroker]:
-    """The given broker for the duration of the block, once it has let us in.
+    """Give the broker for the duration of the block, once it has let us in.
 
     Raises:
         BenchError: it is not there, its certificate is not to be trusted, or it refuses us.
@@ -60,7 +62,7 @@ def running(section: BrokerSection) -> Iterator[GivenBroker]:
 
 
 def shared() -> BrokerAddress | None:
-    """The broker that a parent process runs for all its children; None when there is none."""
+    """Return the broker that a parent process runs for all its children; None when there is none."""
     if (text := os.environ.get(SHARED)) is None:
         return None
     host, _, rest = text.partition(":")
@@ -70,7 +72,7 @@ def shared() -> BrokerAddress | None:
 
 @contextmanager
 def of_parent(found: BrokerAddress) -> Iterator[GivenBroker]:
-    """That one, for the duration of the block. Raises BenchError when it is not there."""
+    """Give the parent's broker for the duration of the block. Raises BenchError when it is not there."""
     try_connect(found)
     made = GivenBroker(found)
     made.title = "shared by several testbeds"
@@ -78,7 +80,7 @@ def of_parent(found: BrokerAddress) -> Iterator[GivenBroker]:
 
 
 def environment(found: BrokerAddress) -> dict[str, str]:
-    """What children are given, so that `shared` finds it."""
+    """Return what children are given, so that `shared` finds it."""
     return {SHARED: f"{found.host}:{found.port} {found.user}", PASSWORD: found.password}
 
 

@@ -1,4 +1,4 @@
-"""The keeper of a broker: runs one, gives everything back, and dies with the bench that started it.
+"""Keeps a broker: runs one, gives everything back, and dies with the bench that started it.
 
     python -m harness.broker.keeper < orders.json
 
@@ -30,7 +30,7 @@ from harness.host.processes import die_with_parent
 
 @dataclass(frozen=True)
 class Orders:
-    """What to run."""
+    """Says what to run."""
 
     program: str  # path of mosquitto, or "" for amqtt
     host: str
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def mosquitto_config(orders: Orders, folder: Path) -> str:
-    """The text of mosquitto.conf. TCP_NODELAY, or QoS 1 waits for delayed ACKs; nothing persists."""
+    """Return the text of mosquitto.conf. It sets TCP_NODELAY, or QoS 1 waits for delayed ACKs; nothing persists."""
     lines = [
         "per_listener_settings false",
         "set_tcp_nodelay true",
@@ -88,7 +88,7 @@ def mosquitto_config(orders: Orders, folder: Path) -> str:
 
 
 def password_line(user: str, password: str) -> str:
-    """One line of a mosquitto password file: salted SHA-512 ($6$), which 1.x and 2.x both read."""
+    """Return one line of a mosquitto password file: salted SHA-512 ($6$), which 1.x and 2.x both read."""
     salt = secrets.token_bytes(12)
     digest = hashlib.sha512(password.encode() + salt).digest()
     return f"{user}:$6${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"

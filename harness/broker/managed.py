@@ -1,4 +1,6 @@
-"""A broker of the bench's own: mosquitto where found, else amqtt, on a free loopback port with a random password."""
+"""Runs a broker of the bench's own: mosquitto where found, else amqtt, on a free loopback port with a random
+password.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ _START_ATTEMPTS = 3  # a free port may be taken between asking for it and using 
 
 
 class Broker:
-    """A running broker; `close` stops it and waits."""
+    """Holds a running broker; `close` stops it and waits."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], said: IO[bytes], folder: str, *, address: BrokerAddress, title: str
@@ -45,11 +47,11 @@ class Broker:
 
     @property
     def pid(self) -> int:
-        """Process id of the broker's keeper."""
+        """Return the process id of the broker's keeper."""
         return self._process.pid
 
     def check(self) -> None:
-        """Is it alive?
+        """Check that it is alive.
 
         Raises:
             BenchError: it is not, with its last words.
@@ -61,13 +63,13 @@ class Broker:
             )
 
     def last_words(self) -> str:
-        """The end of what it wrote to stderr, on one line."""
+        """Return the end of what it wrote to stderr, on one line."""
         self._said.seek(0)
         lines = self._said.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
 
     def close(self) -> None:
-        """Stop it, wait, and remove what it left. Safe to call twice."""
+        """Stop it, wait, and remove what it left. It is safe to call this twice."""
         if self._process.stdin and not self._process.stdin.closed:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -81,7 +83,7 @@ class Broker:
 
 
 def find_mosquitto() -> str:
-    """Path of mosquitto, "" when there is none."""
+    """Return the path of mosquitto, "" when there is none."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=_SBIN) or ""
 
 
@@ -89,7 +91,7 @@ def find_mosquitto() -> str:
 def running(
     *, program: str | None = None, clock: Clock | None = None, section: BrokerSection | None = None
 ) -> Iterator[Broker]:
-    """A broker for the duration of the block.
+    """Run a broker for the duration of the block.
 
     Args:
         program: path of mosquitto, "" for amqtt, None to look for mosquitto and fall back on amqtt.
@@ -109,7 +111,7 @@ def running(
 
 
 def _outside(section: BrokerSection, program: str) -> dict[str, Any]:
-    """Orders for listeners beyond loopback, checked."""
+    """Return the orders for listeners beyond loopback, checked."""
     if section.listen is None:
         return {}
     if not program:
@@ -178,7 +180,7 @@ def _title(program: str) -> str:
 
 
 def _wait_until_up(broker: Broker, clock: Clock, limit_s: float = 20.0) -> None:
-    """Until a client with the password gets through CONNECT."""
+    """Wait until a client with the password gets through CONNECT."""
     deadline_ms = clock.now_ms() + limit_s * 1e3
     up = threading.Event()
     while clock.now_ms() < deadline_ms:

@@ -1,4 +1,4 @@
-"""MQTT clients of the host side, each with TCP_NODELAY: without it a small message can wait 40 ms for an ACK."""
+"""Makes MQTT clients of the host side, each with TCP_NODELAY: without it a small message can wait 40 ms for an ACK."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class BrokerAddress:
-    """Where a broker listens and who may talk to it. The password stays in memory."""
+    """Says where a broker listens and who may talk to it. The password stays in memory."""
 
     host: str
     port: int
@@ -35,7 +35,7 @@ class BrokerAddress:
 
 
 def on_loopback(host: str) -> bool:
-    """Does `host` stay on this machine?"""
+    """Say whether `host` stays on this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -56,7 +56,7 @@ def check_open(address: BrokerAddress) -> None:
 
 
 def client(address: BrokerAddress, client_id: str) -> mqtt.Client:
-    """A client, not yet connected.
+    """Make a client, not yet connected.
 
     Raises:
         BenchError: the certificates to check the broker by can't be read.
@@ -95,7 +95,7 @@ def connect(made: mqtt.Client, address: BrokerAddress, timeout_s: float = 10.0) 
 
 
 def refusal(reason: Any) -> str | None:
-    """Why CONNACK refused, None when it did not."""
+    """Say why CONNACK refused; return None when it did not."""
     return str(reason) if getattr(reason, "is_failure", False) else None
 
 
