@@ -1,4 +1,4 @@
-"""By which address a device reaches the broker: not always the one that harness and edge use."""
+"""Decides by which address a device reaches the broker: not always the one that harness and edge use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ANY = ("0.0.0.0", "::")
 
 
 def for_device(own: BrokerAddress, section: BrokerSection, wifi: WifiSection, testbed: Testbed) -> BrokerAddress:
-    """The address that a device of `testbed` is given; `own` is the one that the harness uses.
+    """Return the address that a device of `testbed` is given; `own` is the one that the harness uses.
 
     Raises:
         BenchError: it can't be reached from there, or wants TLS that the device does not speak.
@@ -52,7 +52,7 @@ def _url(own: BrokerAddress, section: BrokerSection, wifi: WifiSection, testbed:
 
 
 def _address_of(interface: str | None) -> str:
-    """IPv4 address of a network interface of this host."""
+    """Return the IPv4 address of a network interface of this host."""
     if interface is None:
         raise BenchError(
             "[broker] listen is every address of this host: which of them do boards reach?",
@@ -70,7 +70,7 @@ def _address_of(interface: str | None) -> str:
 
 
 def ca_text(path: Path | None) -> str:
-    """The certificates of a PEM file, as a device is given them.
+    """Return the certificates of a PEM file, as a device is given them.
 
     Raises:
         BenchError: it can't be read.

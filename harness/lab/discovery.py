@@ -1,4 +1,4 @@
-"""What is on USB: serial ports with their identity, and which boards and probes such ports belong to."""
+"""Finds what is on USB: serial ports with their identity, and which boards and probes such ports belong to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROBE_NAMES = {"ppk2": "Nordic PPK2", "lpm01a": "X-NUCLEO-LPM01A (or another ST
 
 @dataclass(frozen=True)
 class Found:
-    """One serial port on USB."""
+    """Describes one serial port on USB."""
 
     port: str
     vid: int
@@ -32,11 +32,11 @@ class Found:
 
     @property
     def identity(self) -> str:
-        """As `0483:374b`."""
+        """Return its identity, as `0483:374b`."""
         return f"{self.vid:04x}:{self.pid:04x}"
 
     def lines(self) -> str:
-        """What to write into lab.toml for it."""
+        """Return what to write into lab.toml for it."""
         name = f'usb_serial = "{self.usb_serial}"' if self.usb_serial else f'port = "{self.port}"'
         boards = [f"[testbeds.{t}] {name}" for t in self.testbeds]
         probes = [f'[probe] kind = "{p}", port = "{self.port}"' for p in self.probes]
@@ -44,7 +44,7 @@ class Found:
 
 
 def attached() -> list[Found]:
-    """Every serial port that has a USB identity, known ones first."""
+    """Return every serial port that has a USB identity, known ones first."""
     boards: dict[tuple[int, int], list[tuple[str, str]]] = {}
     for name in registry.known(registry.TESTBEDS):
         try:
@@ -76,7 +76,7 @@ def attached() -> list[Found]:
 
 
 def permission_cure(port: str) -> str:
-    """How this user gets to open `port`."""
+    """Say how this user gets to open `port`."""
     try:
         group = grp.getgrgid(os.stat(port).st_gid).gr_name  # noqa: PTH116 - the group's number is what is wanted
     except (OSError, KeyError):

@@ -1,4 +1,4 @@
-"""What every measurement stands on: broker, edge server, the edge's accounts, and boards on their own topics."""
+"""Opens what every measurement stands on: broker, edge server, the edge's accounts, and boards on their own topics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_BOARDS = 100
 
 @dataclass
 class Lab:
-    """A broker with the edge behind it, up for one run."""
+    """Holds a broker with the edge behind it, up for one run."""
 
     broker: Broker | GivenBroker
     edge: Edge | EdgeElsewhere | None
@@ -39,17 +39,17 @@ class Lab:
     setup: LabSetup = EMPTY
 
     def check(self) -> None:
-        """Are broker and edge alive? Raises BenchError with the reason when not."""
+        """Check that broker and edge are alive. Raises BenchError with the reason when one is not."""
         self.broker.check()
         if self.edge:
             self.edge.check()
 
     def calibrated(self) -> dict[str, Calibrated]:
-        """Wait for the edge; what it serves, by the weights' u32 in hex."""
+        """Wait for the edge, and return what it serves, by the weights' u32 in hex."""
         return {one.weights: one for one in self.edge.calibrated()} if self.edge else {}
 
     def network(self, board: int, testbed: Testbed) -> Network:
-        """How board number `board`, which is a `testbed`, reaches the edge.
+        """Return how board number `board`, which is a `testbed`, reaches the edge.
 
         Every text has the same length in every run and for every board: it is part of the AT commands and of the
         MQTT packets, so a longer topic would take longer.
@@ -81,7 +81,7 @@ class Lab:
 
 @contextmanager
 def opened(artefacts: Sequence[Artefact], setup: LabSetup = EMPTY, *, mosquitto: str | None = None) -> Iterator[Lab]:
-    """A lab that serves `artefacts`, for the duration of the block. The edge warms up meanwhile."""
+    """Open a lab that serves `artefacts`, for the duration of the block. The edge warms up meanwhile."""
     root = f"agile/{secrets.token_hex(4)}"
     section = setup.file.broker
     if setup.file.edge.host and section.url is None:
@@ -118,14 +118,14 @@ def _edge(
 
 @dataclass(frozen=True)
 class BoardKind:
-    """Boards that differ in this can't stand in for each other."""
+    """Names a kind of board: boards that differ in this can't stand in for each other."""
 
     scheme: str
     settings: BoardSettings
 
 
 class Boards:
-    """The boards of one worker: opened when first needed, kept, and closed together.
+    """Keeps the boards of one worker: opened when first needed, kept, and closed together.
 
     A testbed of which there is only one is given back before another image is put on it.
     """
@@ -149,7 +149,7 @@ class Boards:
         self._open: dict[BoardKind, Board] = {}
 
     def get(self, kind: BoardKind) -> Board:
-        """A board of this kind, not necessarily ready."""
+        """Return a board of this kind, not necessarily ready."""
         if kind not in self._open:
             testbed = self._make()
             if not many(testbed):
@@ -172,5 +172,5 @@ class Boards:
 
 
 def many(testbed: Testbed) -> bool:
-    """Can several of these be open at once without one being felt by another? Emulated ones can."""
+    """Say whether several of these can be open at once without one being felt by another. Emulated ones can."""
     return testbed.pins_remote

@@ -1,4 +1,4 @@
-"""`lab.toml`: what one lab has (boards, Wi-Fi, broker, edge, probe), as its user wrote it. No secret is in it.
+"""Reads `lab.toml`: what one lab has (boards, Wi-Fi, broker, edge, probe), as its user wrote it. No secret is in it.
 
 Found by `--lab FILE`, else $AGILENN_LAB, else `lab.toml` in the folder of the call; none of them = an empty one.
 docs/lab.md tells every key.
@@ -36,7 +36,7 @@ PLAIN_PORT, TLS_PORT = 1883, 8883
 
 @dataclass(frozen=True)
 class BrokerUrl:
-    """`mqtt://host:port` or `mqtts://host:port`, taken apart."""
+    """Holds `mqtt://host:port` or `mqtts://host:port`, taken apart."""
 
     host: str
     port: int
@@ -69,7 +69,7 @@ Url = Annotated[str, AfterValidator(_checked)]
 
 
 class BrokerSection(Strict):
-    """`[broker]`: a given one by `url`, or how to open the bench's own mosquitto beyond loopback by `listen`."""
+    """Holds `[broker]`: a given one by `url`, or how to open the bench's own mosquitto beyond loopback by `listen`."""
 
     url: Url | None = None
     device_url: Url | None = None  # as boards reach it, where that differs (name, address or no TLS)
@@ -99,13 +99,15 @@ class BrokerSection(Strict):
 
 
 class EdgeSection(Strict):
-    """`[edge]`: where the remote halves run. `host` = another machine, under the name its edge server announces."""
+    """Holds `[edge]`: where the remote halves run. `host` = another machine, under the name its edge server
+    announces.
+    """
 
     host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
 
 
 class WifiSection(Strict):
-    """`[wifi]`: the network that boards join. `interface`: of this host, when it is the access point."""
+    """Holds `[wifi]`: the network that boards join. `interface`: of this host, when it is the access point."""
 
     ssid: str = Field(default="bench", min_length=1, max_length=32)
     password: Secret | None = None
@@ -113,7 +115,7 @@ class WifiSection(Strict):
 
 
 class TestbedSection(Attachment):
-    """`[testbeds.NAME]`."""
+    """Holds `[testbeds.NAME]`."""
 
     __test__ = False
 
@@ -129,12 +131,12 @@ class TestbedSection(Attachment):
         return self
 
     def attachment(self) -> Attachment:
-        """What the testbed itself is told."""
+        """Return what the testbed itself is told."""
         return Attachment.model_validate({k: getattr(self, k) for k in Attachment.model_fields})
 
 
 class LabFile(Strict):
-    """The whole file."""
+    """Holds the whole file."""
 
     broker: BrokerSection = BrokerSection()
     edge: EdgeSection = EdgeSection()
@@ -146,32 +148,36 @@ class LabFile(Strict):
 
 @dataclass(frozen=True)
 class LabSetup:
-    """A lab file that was read, or the empty one."""
+    """Answers questions about a lab file that was read, or the empty one."""
 
     file: LabFile
     path: Path | None = None
 
     def testbed(self, name: str) -> TestbedSection:
-        """The section of a testbed, empty when there is none."""
+        """Return the section of a testbed, empty when there is none."""
         return self.file.testbeds.get(name, TestbedSection())
 
     def wifi(self, name: str) -> WifiSection:
-        """The network that boards of a testbed join."""
+        """Return the network that boards of a testbed join."""
         return self.testbed(name).wifi or self.file.wifi
 
     def probe(self, name: str) -> ProbeConfig | None:
-        """The probe at a testbed; the lab's one unless the testbed has its own."""
+        """Return the probe at a testbed; the lab's one unless the testbed has its own."""
         return self.testbed(name).probe or self.file.probe
 
     def link(self, name: str) -> LinkSection:
-        """Who shapes the link of a testbed; netem on the access point's interface unless another one is named."""
+        """Return who shapes the link of a testbed; netem is on the access point's interface unless another one is
+        named.
+        """
         section = self.testbed(name).link or self.file.link
         if section.kind == "netem" and section.interface is None:
             return section.model_copy(update={"interface": self.wifi(name).interface})
         return section
 
     def factory(self, name: str) -> Callable[[], Testbed]:
-        """What makes testbeds of this name, each told where it is attached. Raises as `registry.testbed_class`."""
+        """Return what makes testbeds of this name, each told where it is attached. Raises as
+        `registry.testbed_class`.
+        """
         kind = registry.testbed_class(name)
         section = self.testbed(name)
 
@@ -187,7 +193,7 @@ class LabSetup:
         return make
 
     def _give_link(self, testbed: Testbed) -> None:
-        """The lab's link instead of the testbed's own; an emulated board keeps its modelled one."""
+        """Give the testbed the lab's link instead of its own; an emulated board keeps its modelled one."""
         own = self.testbed(testbed.name).link
         if testbed.link.modelled:
             if own is not None and own.kind != "none":
@@ -200,7 +206,7 @@ class LabSetup:
             testbed.link = shaped
 
     def facts(self) -> dict[str, Any] | None:
-        """What a manifest says of it: it holds no secrets, only where they are kept."""
+        """Return what a manifest says of it: it holds no secrets, only where they are kept."""
         if self.path is None:
             return None
         return {
@@ -214,7 +220,7 @@ EMPTY = LabSetup(LabFile())
 
 
 def load(path: Path | None = None) -> LabSetup:
-    """The lab file at `path`, else the one by $AGILENN_LAB, else `lab.toml` here, else an empty one.
+    """Read the lab file at `path`, else the one by $AGILENN_LAB, else `lab.toml` here, else an empty one.
 
     Raises:
         BenchError: it is not there or wrong, with file, key and cure; or it names a testbed that is not installed.

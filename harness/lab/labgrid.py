@@ -1,4 +1,4 @@
-"""Ports out of a labgrid place (https://labgrid.readthedocs.io), so that a lab's own reservations are kept.
+"""Gets ports out of a labgrid place (https://labgrid.readthedocs.io), so that a lab's own reservations are kept.
 
 `labgrid-client` is called as a program: `acquire`, `show`, `release`. An exporter on the board's machine gives the
 serial port as a NetworkSerialPort (RFC 2217 or raw). Tried by hand with coordinator and exporter of labgrid 26.0.1 on
@@ -29,7 +29,7 @@ _RESOURCE = re.compile(r"'(NetworkSerialPort|RawSerialPort|USBSerialPort)'")
 
 @contextmanager
 def acquired(place: str, tools: Tools | None = None) -> Iterator[str]:
-    """A place for the duration of the block; the URL of its serial port.
+    """Acquire a place for the duration of the block, and give the URL of its serial port.
 
     Raises:
         BenchError: no labgrid, no such place, somebody has it, or it has no serial port.
@@ -56,7 +56,9 @@ def _release(caller: Tools, place: str) -> None:
 
 
 def held(place: str) -> str:
-    """The port of a place that this process keeps until it ends; acquired at the first call. Raises as `acquired`."""
+    """Return the port of a place that this process keeps until it ends; it is acquired at the first call. Raises as
+    `acquired`.
+    """
     if place not in _held:
         stack = ExitStack()
         _held[place] = stack.enter_context(acquired(place))
@@ -68,7 +70,7 @@ _held: dict[str, str] = {}
 
 
 def port_url(shown: str, place: str) -> str:
-    """The serial port's URL out of what `labgrid-client show` says of an acquired place.
+    """Return the serial port's URL out of what `labgrid-client show` says of an acquired place.
 
     Raises:
         BenchError: there is none in it.
@@ -87,7 +89,7 @@ def port_url(shown: str, place: str) -> str:
 
 
 def _serial_parameters(shown: str) -> Iterator[dict[str, Any]]:
-    """The `params` of every serial resource: a Python dictionary printed over one or more lines."""
+    """Yield the `params` of every serial resource: a Python dictionary printed over one or more lines."""
     for at in (m.start() for m in re.finditer(r"\{", shown)):
         depth, end = 0, None
         for i in range(at, min(len(shown), at + 5000)):
