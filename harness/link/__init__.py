@@ -1,1 +1,1 @@
-"""Links that can be shaped: the kernel's netem, a user-space link, a TCP proxy. docs/link.md."""
+"""Shapes links: by the kernel's netem, a user-space link, or a TCP proxy. See docs/link.md."""

@@ -1,4 +1,4 @@
-"""From measured times to a certificate: is the link what was asked for?"""
+"""Turns measured times into a certificate, which says whether the link is what was asked for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def judged(
     ideal_ms: float,
     rounds: int = 1,
 ) -> LinkProbe:
-    """One size of probes held against its ideal. None in `times_ms` = it did not come through."""
+    """Hold one size of probes against its ideal. None in `times_ms` = it did not come through."""
     came = [t for t in times_ms if t is not None]
     ways = WAYS if way == "both" else (way,)
     directions = [spec.direction(one) for one in ways]
@@ -53,7 +53,7 @@ def certify(
     argv: Sequence[Sequence[str]] = (),
     remarks: str = "",
 ) -> Certificate:
-    """The record. What was installed must be what was asked for (rates by a thousandth), and every probe right.
+    """Make the record. What was installed must be what was asked for (rates by a thousandth), and every probe right.
 
     Raises:
         BenchError: it deviates or was not measured, and `on_deviation` is `refuse`.
@@ -77,7 +77,9 @@ def certify(
 
 
 def close(asked: LinkSpec, read: LinkSpec) -> bool:
-    """Equal but for what a kernel rounds: rates to bytes/s, times to its ticks, losses to 32 bits."""
+    """Say whether two specs are equal but for what a kernel rounds: rates to bytes/s, times to its ticks, losses to 32
+    bits.
+    """
     for way in WAYS:
         a, b = asked.direction(way), read.direction(way)
         if abs(a.rate_bps - b.rate_bps) > max(8.0, a.rate_bps * 1e-3):

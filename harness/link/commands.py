@@ -1,4 +1,4 @@
-"""Calls of `tc` and `ip`, one seam: each leaves a record (argv, return code, duration) and says why it failed."""
+"""Calls `tc` and `ip` at one seam: each call leaves a record (argv, return code, duration) and says why it failed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run_tool(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 @dataclass(frozen=True)
 class Call:
-    """One call as it went."""
+    """Records one call as it went."""
 
     argv: tuple[str, ...]
     code: int
@@ -65,7 +65,7 @@ class Commands:
     calls: list[Call] = field(default_factory=list)
 
     def do(self, *argv: str) -> str:
-        """Run it; its output.
+        """Run a command and return its output.
 
         Raises:
             BenchError: it failed, with its own words.
@@ -76,11 +76,11 @@ class Commands:
         return out
 
     def attempt(self, *argv: str) -> bool:
-        """Run it; did it succeed?"""
+        """Run a command, and say whether it succeeded."""
         return self._call(argv)[0].code == 0
 
     def ask(self, *argv: str) -> list[dict[str, Any]]:
-        """The JSON that a command with -j says; empty for an empty answer. Raises as `do`."""
+        """Return the JSON that a command with -j says; empty for an empty answer. Raises as `do`."""
         out = self.do(*argv)
         try:
             found = json.loads(out or "[]")

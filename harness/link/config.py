@@ -1,4 +1,6 @@
-"""`[link]` of a lab file: who shapes the link of boards that have none of their own, and how strictly it is held."""
+"""Defines `[link]` of a lab file: who shapes the link of boards that have none of their own, and how strictly it is
+held.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ _INTERFACE = r"^[A-Za-z0-9._-]{1,15}$"  # IFNAMSIZ
 
 
 class LinkSection(Strict):
-    """Everything may be left out: the link is then as the testbed has it (the emulated board's own, or unshaped).
+    """Says who shapes the link. Everything may be left out: the link is then as the testbed has it (the emulated
+    board's own, or unshaped).
 
     `netem` shapes `interface` (left out: that of [wifi]), this host's access point, in both directions (root;
     docs/link.md). `userspace` and `proxy` are a detour: boards connect to `listen`:`port` of this host and go on from

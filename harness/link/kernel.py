@@ -1,4 +1,4 @@
-"""The link that the kernel shapes: netem on this host's access-point interface, both directions."""
+"""Drives the link that the kernel shapes: netem on this host's access-point interface, both directions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _ECHO_BYTES = (100, 700, MOST_ECHO_BYTES)
 
 
 class NetemLink(Link):
-    """netem on an interface. Certain cleanup: a record before the first command, a sweep at the start of the next run.
+    """Sets netem on an interface. Cleanup is certain: there is a record before the first command, and a sweep at the
+    start of the next run.
 
     Raises (from `apply` and `check`):
         BenchError: no netem, no root, no such interface, another's qdisc on it, or not what was asked for.
@@ -108,7 +109,9 @@ class NetemLink(Link):
         return netem.read_back(self._commands, self._interface, self._section.ifb, self._spec)
 
     def verify(self, message_bytes: Sequence[int] = ()) -> Certificate:
-        """Read back, then echoes of the sizes given (at most 1,400 B: one packet) to `probe_host` and back."""
+        """Read the link back, then send echoes of the sizes given (at most 1,400 B: one packet) to `probe_host` and
+        back.
+        """
         if self._spec is None:
             raise BenchError("no link is applied: there is nothing to verify")
         probes, remarks = self._echoes(self._spec, message_bytes), ""
@@ -142,7 +145,7 @@ class NetemLink(Link):
         return self._certificate
 
     def clear(self) -> None:
-        """Take everything away and give the interface back. Never raises for what was not there."""
+        """Take everything away and give the interface back. This never raises for what was not there."""
         if self._lock is None:
             return
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a killed run left on an interface: found by its owner's record or by our names, and taken away.
+"""Takes away what a killed run left on an interface, found by its owner's record or by our names.
 
 The record is a file beside the board locks, `link-<interface>.json`, written before the first command. It is believed
 only while nobody holds the lock of that interface: the kernel lets go of a lock when its holder ends, however it ends.
@@ -26,7 +26,7 @@ _USUAL_SEGS = "65535"  # what a device has by itself, where no record tells
 
 @dataclass(frozen=True)
 class Owner:
-    """Who shapes an interface, where, and how it was before."""
+    """Says who shapes an interface, where, and how it was before."""
 
     interface: str
     ifb: str
@@ -38,17 +38,17 @@ class Owner:
 
 
 def here(interface: str, ifb: str, gso_max_segs: int | None, gro: bool | None) -> Owner:
-    """The record of this process."""
+    """Return the record of this process."""
     return Owner(interface, ifb, os.getpid(), namespace(), boot_id(), gso_max_segs, gro)
 
 
 def namespace() -> int:
-    """Inode of this network namespace: names of devices only mean something inside one."""
+    """Return the inode of this network namespace: names of devices only mean something inside one."""
     return Path("/proc/self/ns/net").stat().st_ino
 
 
 def boot_id() -> str:
-    """Of this start of the machine: nothing is left from an earlier one."""
+    """Return the identity of this start of the machine: nothing is left from an earlier one."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -56,17 +56,17 @@ def boot_id() -> str:
 
 
 def identity(interface: str) -> str:
-    """What the lock of an interface is called."""
+    """Return what the lock of an interface is called."""
     return f"link-{interface}-{namespace()}"
 
 
 def record_path(interface: str) -> Path:
-    """Where its owner's record lies."""
+    """Return where its owner's record lies."""
     return locks.folder() / f"{identity(interface)}.json"
 
 
 def write(owner: Owner) -> None:
-    """Put the record down; on disk before the first command is run. Raises BenchError when it can't be written."""
+    """Put the record down, on disk before the first command is run. Raises BenchError when it can't be written."""
     path = record_path(owner.interface)
     part = path.with_suffix(".part")
     try:
@@ -83,13 +83,13 @@ def write(owner: Owner) -> None:
 
 
 def forget(interface: str) -> None:
-    """Everything was taken away: no record."""
+    """Remove the record, as everything was taken away."""
     with contextlib.suppress(OSError):
         record_path(interface).unlink(missing_ok=True)
 
 
 def read(path: Path) -> Owner | None:
-    """A record; None when there is none or it is damaged."""
+    """Read a record; None when there is none or it is damaged."""
     try:
         with path.open("rb") as f:
             said = json.loads(f.read(_MOST_BYTES))
@@ -103,7 +103,7 @@ def read(path: Path) -> Owner | None:
 
 
 def sweep(commands: Commands) -> list[str]:
-    """Take away what earlier runs left in this network namespace; says what that was, for people.
+    """Take away what earlier runs left in this network namespace, and say what that was, for people.
 
     What a living run holds is left alone.
     """
@@ -119,7 +119,7 @@ def sweep(commands: Commands) -> list[str]:
 
 
 def _ours(interface: str) -> bool:
-    """Does nobody hold the interface?"""
+    """Say whether nobody holds the interface."""
     return locks.holder(identity(interface)) is None
 
 
@@ -132,7 +132,7 @@ def _take_away(commands: Commands, owner: Owner) -> list[str]:
 
 
 def restore(commands: Commands, owner: Owner) -> None:
-    """The interface's own settings back."""
+    """Bring the interface's own settings back."""
     if owner.gso_max_segs:
         commands.attempt("ip", "link", "set", "dev", owner.interface, "gso_max_segs", str(owner.gso_max_segs))
     if owner.gro:
@@ -140,7 +140,7 @@ def restore(commands: Commands, owner: Owner) -> None:
 
 
 def _by_name(commands: Commands) -> list[str]:
-    """Without a record (its folder was emptied, say): our handle and our prefix tell."""
+    """Take away what has our handle or our prefix, where there is no record (its folder was emptied, say)."""
     found = []
     for device in commands.ask("ip", "-j", "link", "show"):
         name = str(device.get("ifname", ""))
@@ -163,5 +163,5 @@ def _records() -> list[Owner]:
 
 
 def _held(ifb: str, name: str) -> bool:
-    """Is `name` the ifb of a living run?"""
+    """Say whether `name` is the ifb of a living run."""
     return ifb == name and any(o.ifb == ifb and not _ours(o.interface) for o in _records())

@@ -1,4 +1,4 @@
-"""From `[link]` of a lab file to a Link."""
+"""Makes a Link from `[link]` of a lab file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.link.config import LinkSection
 
 
 def link_for(section: LinkSection) -> Link | None:
-    """The link that a section asks for, not yet started; None for kind `none`."""
+    """Return the link that a section asks for, not yet started; None for kind `none`."""
     match section.kind:
         case "none":
             return None

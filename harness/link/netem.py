@@ -1,4 +1,4 @@
-"""The commands that make a LinkSpec of an interface by tc-netem(8), and what `tc -j` then says of it.
+"""Makes the commands that turn an interface into a LinkSpec by tc-netem(8), and reads what `tc -j` then says of it.
 
 The root qdisc of the access point's interface shapes the downlink. What comes in from the devices (the uplink) has no
 queue there: it is redirected to an `ifb` device, whose root qdisc shapes it. Never tbf or htb: a token bucket passes
@@ -20,7 +20,9 @@ DISTRIBUTION_DIRECTORIES = ("/usr/lib/tc", "/lib/tc", "/usr/lib64/tc", "/usr/sha
 
 
 def netem_words(shape: Direction) -> list[str]:
-    """The words after `netem`. Rates in bit/s, times in us, losses in %, all written out: no rounding of ours."""
+    """Return the words after `netem`. Rates are in bit/s, times in us, losses in %, all written out: no rounding is
+    ours.
+    """
     words = ["rate", f"{round(shape.rate_bps)}bit"]
     if shape.delay_ms:
         words += ["delay", f"{shape.delay_ms * 1000:.3f}us"]
@@ -34,7 +36,9 @@ def netem_words(shape: Direction) -> list[str]:
 
 
 def install_argv(interface: str, ifb: str, spec: LinkSpec) -> list[list[str]]:
-    """All commands, in order. One packet at a time (`gso_max_segs 1`), else a message would be lost or kept whole."""
+    """Return all commands, in order. One packet goes at a time (`gso_max_segs 1`), else a message would be lost or kept
+    whole.
+    """
     return [
         ["ip", "link", "set", "dev", interface, "gso_max_segs", "1"],
         ["ip", "link", "add", "name", ifb, "type", "ifb"],
@@ -48,7 +52,7 @@ def install_argv(interface: str, ifb: str, spec: LinkSpec) -> list[list[str]]:
 
 
 def remove_argv(interface: str, ifb: str) -> list[list[str]]:
-    """The commands that take everything away again."""
+    """Return the commands that take everything away again."""
     return [
         ["tc", "qdisc", "del", "dev", interface, "root"],
         ["tc", "qdisc", "del", "dev", interface, "ingress"],
@@ -57,7 +61,7 @@ def remove_argv(interface: str, ifb: str) -> list[list[str]]:
 
 
 def parse_netem(qdisc: Mapping[str, Any]) -> Direction:
-    """One netem qdisc as `tc -j qdisc show` tells it: rates in bytes/s, times in seconds, losses 0..1.
+    """Read one netem qdisc as `tc -j qdisc show` tells it: rates in bytes/s, times in seconds, losses 0..1.
 
     Raises:
         BenchError: it is not a netem with a rate, or what it says makes no sense.
@@ -85,12 +89,14 @@ def parse_netem(qdisc: Mapping[str, Any]) -> Direction:
 
 
 def root_qdisc(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The root qdisc among those of one device."""
+    """Return the root qdisc among those of one device."""
     return next((q for q in found if q.get("root")), None)
 
 
 def read_back(commands: Commands, interface: str, ifb: str, asked: LinkSpec | None = None) -> LinkSpec | None:
-    """What is installed, None when nothing of ours is. tc does not tell the distribution: it is taken from `asked`."""
+    """Return what is installed, None when nothing of ours is. tc does not tell the distribution: it is taken from
+    `asked`.
+    """
     shapes = {}
     for way, device in (("down", interface), ("up", ifb)):
         if way == "up" and not commands.attempt("ip", "link", "show", "dev", device):
@@ -113,10 +119,11 @@ def read_back(commands: Commands, interface: str, ifb: str, asked: LinkSpec | No
 
 
 def check_capability(run: Run = run_tool) -> None:
-    """Does this kernel have netem? Tried on the loopback of a throw-away network namespace: nothing here changes.
+    """Check that this kernel has netem. It is tried on the loopback of a throw-away network namespace: nothing here
+    changes.
 
     Raises:
-        BenchError: no, or it can't be tried, with the cure.
+        BenchError: it has none, or it can't be tried, with the cure.
     """
     tried = run(
         ["unshare", "--user", "--map-root-user", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay",

@@ -1,4 +1,6 @@
-"""Offloads of a network device by ioctl (ethtool(8) is often not installed): what would glue packets together."""
+"""Reads and switches offloads of a network device by ioctl (ethtool(8) is often not installed): they would glue packets
+together.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,13 @@ _COMMANDS: Final = {"tx": (0x16, 0x17), "tso": (0x1E, 0x1F), "gso": (0x23, 0x24)
 
 
 def read(interface: str, what: str) -> bool | None:
-    """Is the offload on? None where the device can't tell."""
+    """Say whether the offload is on; None where the device can't tell."""
     value = _ioctl(interface, _COMMANDS[what][0], 0)
     return None if value is None else bool(value)
 
 
 def write(interface: str, what: str, on: bool) -> bool:
-    """Switch it; did that work?"""
+    """Switch it, and say whether that worked."""
     return _ioctl(interface, _COMMANDS[what][1], int(on)) is not None
 
 

@@ -1,4 +1,4 @@
-"""Payload-sized probes: TCP messages one way through a door, ICMP echoes there and back."""
+"""Sends payload-sized probes: TCP messages one way through a door, ICMP echoes there and back."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SETTLE_S = 0.02  # between two probes: the link must be idle
 
 
 class TcpProbe:
-    """A connection through a link with both ends in this process, so both on one clock."""
+    """Holds a connection through a link with both ends in this process, so both are on one clock."""
 
     def __init__(self, near: socket.socket, far: socket.socket) -> None:
         self._near, self._far = near, far
 
     def one_way_ms(self, way: str, message_bytes: int, timeout_s: float) -> float | None:
-        """Time from handing over a message to having all of it, ms; None when it did not come in time."""
+        """Return the time from handing over a message to having all of it, ms; None when it did not come in time."""
         sender, receiver = (self._near, self._far) if way == "up" else (self._far, self._near)
         time.sleep(_SETTLE_S)
         message = os.urandom(message_bytes)
@@ -47,7 +47,7 @@ class TcpProbe:
 
 @contextmanager
 def tcp_probe(door: Callable[[str, int], tuple[str, int]], timeout_s: float = 15.0) -> Iterator[TcpProbe]:
-    """A probe through `door`, which is told where the far end listens (loopback) and says where to connect to.
+    """Make a probe through `door`, which is told where the far end listens (loopback) and says where to connect to.
 
     Raises:
         BenchError: no connection comes about.
@@ -66,13 +66,13 @@ def tcp_probe(door: Callable[[str, int], tuple[str, int]], timeout_s: float = 15
 
 
 def ideal_echo_ms(spec: LinkSpec, data_bytes: int) -> float:
-    """What an ICMP echo of `data_bytes` takes there and back by the link alone."""
+    """Return what an ICMP echo of `data_bytes` takes there and back by the link alone, ms."""
     wire = data_bytes + ECHO_HEADERS
     return sum(wire * 8e3 / one.rate_bps + one.delay_ms for one in (spec.up, spec.down))
 
 
 class EchoProbe:
-    """ICMP echoes (RFC 792) to a host behind the link: what measures a device that runs nothing of ours."""
+    """Sends ICMP echoes (RFC 792) to a host behind the link, which measures a device that runs nothing of ours."""
 
     def __init__(self, host: str) -> None:
         try:
@@ -86,7 +86,7 @@ class EchoProbe:
         self._sequence = 0
 
     def round_trip_ms(self, data_bytes: int, timeout_s: float) -> float | None:
-        """Time there and back, ms; None when no answer came in time."""
+        """Return the time there and back, ms; None when no answer came in time."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         time.sleep(_SETTLE_S)
         data = os.urandom(data_bytes)
@@ -107,7 +107,7 @@ class EchoProbe:
         return None
 
     def _mine(self, packet: bytes, data: bytes) -> bool:
-        """Is it the answer to the last echo? Anything may arrive here."""
+        """Say whether it is the answer to the last echo. Anything may arrive here."""
         if len(packet) < 28:
             return False
         at = (packet[0] & 15) * 4
@@ -122,7 +122,7 @@ class EchoProbe:
 
 
 def _checksum(data: bytes) -> int:
-    """RFC 1071."""
+    """Return the checksum of RFC 1071."""
     data += b"\0" * (len(data) % 2)
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:

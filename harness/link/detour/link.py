@@ -1,4 +1,4 @@
-"""The Link whose process is `harness.link.detour.process`."""
+"""Defines the Link whose process is `harness.link.detour.process`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REPEAT_S = 3.0  # a lost segment's time-outs, beyond three times the ideal
 
 
 class DetourLink(Link):
-    """A user-space link or a TCP proxy; boards connect to its door instead of to the broker.
+    """Drives a user-space link or a TCP proxy; boards connect to its door instead of to the broker.
 
     The process starts with the first door or spec, so an unused link costs nothing. Raises BenchError (from all but
     `clear` and `close`): it can't be started here, or has ended.
@@ -42,7 +42,7 @@ class DetourLink(Link):
 
     @property
     def pid(self) -> int | None:
-        """Its process, while there is one."""
+        """Return its process, while there is one."""
         return self._process.pid if self._process else None
 
     def check(self, spec: LinkSpec) -> None:
@@ -70,7 +70,7 @@ class DetourLink(Link):
         return None if spec is None else LinkSpec.model_validate(spec)
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """Packets, bytes and losses of each direction since the spec was applied (user-space link only)."""
+        """Return packets, bytes and losses of each direction since the spec was applied (user-space link only)."""
         found: dict[str, dict[str, int]] = self._ask("told")["counters"]
         return found
 

@@ -1,4 +1,5 @@
-"""Network namespaces of one process, without root: a thread each, so that nothing has a name and nothing can stay.
+"""Makes network namespaces of one process, without root: a thread each, so that nothing has a name and nothing can
+stay.
 
 A network namespace lives as long as a thread or socket in it. When this process ends, by SIGKILL too, the kernel takes
 namespaces and their devices away.
@@ -50,7 +51,7 @@ def become_root_of_own() -> None:
 
 
 def _may(flags: int) -> bool:
-    """Would unshare(2) be allowed? Tried in a thread, which is then gone."""
+    """Say whether unshare(2) would be allowed. This is tried in a thread, which is then gone."""
     allowed: list[bool] = []
 
     def attempt() -> None:
@@ -75,7 +76,9 @@ def _unshare(flags: int) -> None:
 
 
 def prompt() -> None:
-    """Wake this thread when asked: not up to 50 us later (prctl(2)), nor when others have had their turn, if we may."""
+    """Have this thread woken when asked: not up to 50 us later (prctl(2)), nor when others have had their turn, if we
+    may.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_TIMERSLACK, 1)
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
@@ -84,7 +87,7 @@ def prompt() -> None:
 
 
 class NetNamespace:
-    """A new network namespace and the thread in it. Raises BenchError when it can't be made."""
+    """Holds a new network namespace and the thread in it. Raises BenchError when it can't be made."""
 
     def __init__(self, name: str) -> None:
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]] = queue.SimpleQueue()
@@ -103,7 +106,7 @@ class NetNamespace:
         return threading.get_native_id()
 
     def run(self, job: Callable[[], T]) -> T:
-        """Do it inside: sockets made and processes started there belong there. Raises what it raises."""
+        """Call a function inside: sockets made and processes started there belong there. Raises what it raises."""
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._jobs.put((job, answer))
         worked, value = answer.get(timeout=_LIMIT_S)

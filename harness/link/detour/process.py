@@ -1,4 +1,5 @@
-"""The process of a detour link: `python -m harness.link.detour.process --kind userspace|proxy`, started by its Link.
+"""Runs the process of a detour link: `python -m harness.link.detour.process --kind userspace|proxy`, started by its
+Link.
 
 Orders come on stdin, one JSON object a line, answers go to stdout. It ends with its stdin, and with its parent.
 """
@@ -32,7 +33,7 @@ _MOST_LINE = 1 << 16
 
 
 class Detour:
-    """Doors, connections and the link between them, in one loop."""
+    """Runs doors, connections and the link between them, in one loop."""
 
     def __init__(self, kind: str, listen: str) -> None:
         self._listen = listen
@@ -46,7 +47,7 @@ class Detour:
 
     # --- orders ---
     def do(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Carry one out. Raises BenchError, OSError, ValueError or KeyError for one that can't be."""
+        """Carry one order out. Raises BenchError, OSError, ValueError or KeyError for one that can't be."""
         match order["do"]:
             case "door":
                 host, port = self.door(str(order["host"]), int(order["port"]), int(order.get("listen_port", 0)))
@@ -74,7 +75,7 @@ class Detour:
             self.delays.line.apply(spec)
 
     def door(self, host: str, port: int, listen_port: int = 0) -> tuple[str, int]:
-        """Where to connect to instead of host:port; the same each time."""
+        """Return where to connect to instead of host:port; the same each time."""
         if (host, port) not in self._doors:
             near = socket.create_server((self._listen, listen_port), backlog=_BACKLOG)
             if self.wire is None:
@@ -90,7 +91,7 @@ class Detour:
 
     # --- the loop ---
     def serve(self, orders: int, answer: Callable[[dict[str, Any]], None]) -> None:
-        """Until `orders` (a file descriptor) ends."""
+        """Serve until `orders` (a file descriptor) ends."""
         packets = self.shaper.sockets() if self.shaper else {}
         while True:
             self._pairs = [pair for pair in self._pairs if not pair.closed]
@@ -117,7 +118,7 @@ class Detour:
                     pair.writable(half)
 
     def _patience(self) -> float:
-        """Seconds until something is due by itself."""
+        """Return the seconds until something is due by itself."""
         due = [at for timed in (self.shaper, self.delays) if timed and (at := timed.next_ns()) is not None]
         return max(0.0, (min(due) - time.monotonic_ns()) / 1e9) if due else _LONGEST_S
 
@@ -155,7 +156,7 @@ class Detour:
 
 
 def _connecting(host: str, port: int) -> socket.socket:
-    """A connection on its way: the loop must go on meanwhile, for its packets pass through it."""
+    """Return a connection on its way: the loop must go on meanwhile, for its packets pass through it."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     made = socket.socket(family, kind, protocol)
     made.setblocking(False)

@@ -1,4 +1,6 @@
-"""Bytes between two TCP connections, in one loop with everything else; a delay line between them where wanted."""
+"""Relays bytes between two TCP connections, in one loop with everything else; a delay line is between them where
+wanted.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ Way = Literal["up", "down"]
 
 
 class Delays:
-    """Chunks on a TcpLine in host time: what a proxy without packets can do. All its connections share the line."""
+    """Puts chunks on a TcpLine in host time: what a proxy without packets can do. All its connections share the
+    line.
+    """
 
     def __init__(self) -> None:
         self.line = TcpLine(10**9)
@@ -29,17 +33,17 @@ class Delays:
         self._order = 0
 
     def send(self, way: Way, size: int, deliver: Callable[[], None], give_up: Callable[[], None]) -> None:
-        """A chunk of `size` bytes comes now; `deliver` is called when it arrives."""
+        """Take a chunk of `size` bytes now; `deliver` is called when it arrives."""
         passage = self.line.send(way, size, time.monotonic_ns())
         self.after(passage.arrived, give_up if passage.lost else deliver)
 
     def after(self, at_ns: int, what: Callable[[], None]) -> None:
-        """Call `what` then."""
+        """Call `what` after that time."""
         self._order += 1
         heapq.heappush(self._due, (at_ns, self._order, what))
 
     def next_ns(self) -> int | None:
-        """When something is due."""
+        """Return when something is due."""
         return self._due[0][0] if self._due else None
 
     def run_due(self) -> None:
@@ -49,7 +53,7 @@ class Delays:
 
 
 class Half:
-    """One connection of a pair: what has come for it and is not sent yet."""
+    """Holds one connection of a pair: what has come for it and is not sent yet."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -59,12 +63,12 @@ class Half:
         self.finished = False  # it has no more for its peer
 
     def put(self, data: bytes) -> None:
-        """Send as soon as it goes."""
+        """Send bytes as soon as it goes."""
         self.unsent += data
         self.flush()
 
     def end(self) -> None:
-        """Nothing more will come for it."""
+        """Note that nothing more will come for it."""
         self.ended = True
         self.flush()
 
@@ -83,7 +87,7 @@ class Half:
 
 
 class Pair:
-    """Two connections, each other's peer. `near` is the device's side."""
+    """Holds two connections, each other's peer. `near` is the device's side."""
 
     def __init__(self, near: socket.socket, far: socket.socket, delays: Delays | None) -> None:
         self.near, self.far = Half(near), Half(far)
@@ -94,18 +98,18 @@ class Pair:
             half.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def readers(self) -> list[Half]:
-        """Those whose bytes are wanted now."""
+        """Return those whose bytes are wanted now."""
         return [h for h in (self.near, self.far) if not h.finished and len(self._other(h).unsent) < _MOST]
 
     def writers(self) -> list[Half]:
-        """Those that wait until they can send."""
+        """Return those that wait until they can send."""
         return [h for h in (self.near, self.far) if h.unsent]
 
     def _other(self, half: Half) -> Half:
         return self.far if half is self.near else self.near
 
     def readable(self, half: Half) -> None:
-        """Bytes, or an end, have come."""
+        """Take bytes, or an end, that have come."""
         other, way = self._other(half), self._way(half)
         try:
             data = half.sock.recv(_CHUNK)
@@ -138,7 +142,7 @@ class Pair:
             self.close()
 
     def writable(self, half: Half) -> None:
-        """It can send again."""
+        """Send on, as it can send again."""
         try:
             half.flush()
         except OSError as e:
@@ -146,7 +150,7 @@ class Pair:
             self.close()
 
     def close(self) -> None:
-        """Close both. Safe to call twice."""
+        """Close both. It is safe to call this twice."""
         self.closed = True
         for half in (self.near, self.far):
             half.unsent.clear()

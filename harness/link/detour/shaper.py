@@ -1,4 +1,4 @@
-"""Packets between two raw sockets, each charged by `harness.contracts.queueing`, in host time."""
+"""Forwards packets between two raw sockets, each charged by `harness.contracts.queueing`, in host time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_ONCE = 64  # packets, before anything else gets its turn
 
 
 class PacketShaper:
-    """Forwards both ways; unshaped until told otherwise."""
+    """Forwards both ways; it is unshaped until told otherwise."""
 
     def __init__(self, wire: Wire) -> None:
         self._ways: dict[str, tuple[socket.socket, socket.socket]] = {
@@ -32,17 +32,17 @@ class PacketShaper:
         self.counters = {way: {"packets": 0, "bytes": 0, "lost": 0} for way in WAYS}
 
     def apply(self, spec: LinkSpec | None, seed: int) -> None:
-        """From the next packet on. Those on their way keep their times."""
+        """Apply a spec from the next packet on. Those on their way keep their times."""
         self.spec = spec
         self._queues = {} if spec is None else {w: Queue(spec.direction(w), _SECOND, f"{seed} {w}") for w in WAYS}
         self.counters = {way: {"packets": 0, "bytes": 0, "lost": 0} for way in WAYS}
 
     def sockets(self) -> dict[socket.socket, Literal["up", "down"]]:
-        """What to wait for."""
+        """Return what to wait for."""
         return {self._ways[way][0]: way for way in WAYS}
 
     def readable(self, way: Literal["up", "down"]) -> None:
-        """Packets have come."""
+        """Take packets that have come."""
         source, target = self._ways[way]
         count, queue = self.counters[way], self._queues.get(way)
         for _ in range(_AT_ONCE):
@@ -65,7 +65,7 @@ class PacketShaper:
             heapq.heappush(self._due, (leaves, self._order, target, packet))
 
     def next_ns(self) -> int | None:
-        """When the next packet leaves; None when nothing waits."""
+        """Return when the next packet leaves; None when nothing waits."""
         return self._due[0][0] if self._due else None
 
     def run_due(self) -> None:
@@ -75,7 +75,7 @@ class PacketShaper:
             _send(target, packet)
 
     def told(self) -> dict[str, Any]:
-        """Counters since the last change (JSON-able)."""
+        """Return the counters since the last change (JSON-able)."""
         return {way: dict(count) for way, count in self.counters.items()}
 
 

@@ -1,4 +1,4 @@
-"""The wire of the user-space link: two namespaces whose only way to each other leads through our two raw sockets.
+"""Makes the wire of the user-space link: two namespaces whose only way to each other leads through our two raw sockets.
 
     device side            middle                            edge side
     [dev 198.18.0.1] ----- [m-dev]  AF_PACKET  [m-edge] ----- [edge 198.18.0.2]
@@ -26,7 +26,7 @@ _SIDES = (("dev", DEVICE, EDGE), ("edge", EDGE, DEVICE))
 
 
 class Wire:
-    """Namespaces, devices and raw sockets, up. Raises BenchError when one of them can't be made."""
+    """Holds namespaces, devices and raw sockets, up. Raises BenchError when one of them can't be made."""
 
     def __init__(self) -> None:
         self.commands = Commands()
