@@ -1,1 +1,1 @@
-"""Measuring power: probes and their stand-ins, traces, and, apart from them, energy."""
+"""Measures power: probes and their stand-ins, traces, and, apart from them, energy."""

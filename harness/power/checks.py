@@ -1,4 +1,4 @@
-"""Is the probe to be believed? Zero and known-load checks over a trace; each says when it can't tell."""
+"""Says whether the probe is to be believed: zero and known-load checks over a trace; each says when it can't tell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MIN_SAMPLES = 100
 
 @dataclass(frozen=True)
 class ProbeCheck:
-    """The outcome of one check, for the doctor's table."""
+    """Holds the outcome of one check, for the doctor's table."""
 
     name: str
     passed: bool | None  # None: it could not be told
@@ -24,12 +24,12 @@ class ProbeCheck:
 
 
 def check_zero(trace: Trace, tolerance_a: float = 20e-6) -> ProbeCheck:
-    """Nothing drawn (board unplugged): is the mean within `tolerance_a` of 0?"""
+    """Check that the mean is within `tolerance_a` of 0 while nothing is drawn (board unplugged)."""
     return _check("zero", trace, 0.0, tolerance_a)
 
 
 def check_known_load(trace: Trace, ohms: float, tolerance: float = 0.02) -> ProbeCheck:
-    """A resistor of `ohms` on the rail: is the mean current V / R within the share `tolerance`?
+    """Check that the mean current is V / R within the share `tolerance`, with a resistor of `ohms` on the rail.
 
     Raises:
         ValueError: a resistance that is not above 0.

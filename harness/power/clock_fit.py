@@ -1,4 +1,4 @@
-"""How two clocks relate: offset, drift and what a straight line leaves over. Pure functions.
+"""Finds how two clocks relate: offset, drift and what a straight line leaves over. All functions are pure.
 
 Host, device and probe each count their own time. Pairs of readings taken together (a read of the probe's stream and
 the host's monotonic clock; a marker edge seen by the probe and stamped by the device) give a line; its residual tells
@@ -17,7 +17,7 @@ MIN_PAIRS = 3
 
 @dataclass(frozen=True)
 class ClockFit:
-    """other = offset_s + reference * (1 + drift_ppm / 1e6), with `residual_s` the largest distance from it."""
+    """Holds other = offset_s + reference * (1 + drift_ppm / 1e6), with `residual_s` the largest distance from it."""
 
     offset_s: float
     drift_ppm: float
@@ -26,16 +26,16 @@ class ClockFit:
     pairs: int
 
     def to_reference(self, other_s: float) -> float:
-        """The reference clock's reading at the other clock's `other_s`."""
+        """Return the reference clock's reading at the other clock's `other_s`."""
         return (other_s - self.offset_s) / (1 + self.drift_ppm / 1e6)
 
     def to_other(self, reference_s: float) -> float:
-        """The other clock's reading at the reference clock's `reference_s`."""
+        """Return the other clock's reading at the reference clock's `reference_s`."""
         return self.offset_s + reference_s * (1 + self.drift_ppm / 1e6)
 
 
 def fit_clocks(reference_s: Sequence[float], other_s: Sequence[float]) -> ClockFit | None:
-    """Least squares over paired readings; None when they can't tell (fewer than 3, or no time passed).
+    """Fit paired readings by least squares; None when they can't tell (fewer than 3, or no time passed).
 
     Raises:
         ValueError: the lists differ in length, or hold what is not finite.
@@ -61,7 +61,7 @@ def fit_clocks(reference_s: Sequence[float], other_s: Sequence[float]) -> ClockF
 
 
 def fit_lower_envelope(reference_s: Sequence[float], other_s: Sequence[float], blocks: int = 16) -> ClockFit | None:
-    """As `fit_clocks`, for readings that only ever come late (a stream read through buffers).
+    """Fit as `fit_clocks` does, for readings that only ever come late (a stream read through buffers).
 
     `reference_s` is the reading host's clock, delayed by an unknown wait >= 0. In each of `blocks` stretches the
     reading that waited least is kept. None when fewer than 3 stretches have readings.

@@ -1,4 +1,4 @@
-"""Energy of an inference and of its stages from a trace: the sum of V * I * dt between marker edges.
+"""Computes the energy of an inference and of its stages from a trace: the sum of V * I * dt between marker edges.
 
 A value that can't be had is None with the reason, never 0: lost samples, markers that are missing, cut or out of order
 void the whole inference; a stage of too few samples voids that stage only. `network` covers all waiting, the remote
@@ -22,7 +22,7 @@ MIN_IDLE_SAMPLES = 10
 
 @dataclass(frozen=True)
 class StageEnergy:
-    """Energy of one inference, uJ. `total_uj` None = it could not be measured; `reason` says why."""
+    """Holds the energy of one inference, uJ. `total_uj` None = it could not be measured; `reason` says why."""
 
     total_uj: float | None
     stages_uj: Mapping[str, float | None]
@@ -40,12 +40,13 @@ class StageEnergy:
 
     @property
     def mean_w(self) -> float | None:
-        """Mean power over the inference, W."""
+        """Return the mean power over the inference, W."""
         ms = sum(self.stage_ms.values())
         return None if self.total_uj is None or ms <= 0 else self.total_uj / ms / 1e3
 
     def columns(self) -> dict[str, float | None]:
-        """`energy_uj` and `energy_<stage>_uj` of every stage of the path: a row's values, null where not measured.
+        """Return `energy_uj` and `energy_<stage>_uj` of every stage of the path: a row's values, null where not
+        measured.
 
         A stage that the scheme does not have is null too: nothing was measured there.
         """
@@ -54,7 +55,7 @@ class StageEnergy:
 
 
 def inference_energies(trace: Trace, *, subtract_idle: bool = False) -> list[StageEnergy]:
-    """Every inference of the trace, in order (empty when the markers never left idle).
+    """Return the energy of every inference of the trace, in order (empty when the markers never left idle).
 
     Args:
         trace: with markers.
@@ -69,7 +70,9 @@ def inference_energies(trace: Trace, *, subtract_idle: bool = False) -> list[Sta
 
 
 def sample_energy(trace: Trace, *, subtract_idle: bool = False) -> StageEnergy:
-    """The one inference of a trace that was recorded around it. Void when there is none, or more than one."""
+    """Return the energy of the one inference of a trace that was recorded around it. It is void when there is none, or
+    more than one.
+    """
     found = inference_energies(trace, subtract_idle=subtract_idle)
     if len(found) == 1:
         return found[0]
@@ -79,7 +82,8 @@ def sample_energy(trace: Trace, *, subtract_idle: bool = False) -> StageEnergy:
 
 
 def window_energy_uj(trace: Trace, start_s: float, end_s: float) -> float:
-    """Energy of the samples [round(start_s * rate), round(end_s * rate)), uJ, times on the trace's own clock.
+    """Return the energy of the samples [round(start_s * rate), round(end_s * rate)), uJ, with times on the trace's own
+    clock.
 
     Raises:
         ValueError: the window is empty, leaves the trace, or holds lost samples.
@@ -93,7 +97,7 @@ def window_energy_uj(trace: Trace, start_s: float, end_s: float) -> float:
 
 
 def sample_energies_uj(trace: Trace) -> Floats:
-    """float64 [n]: energy of each sample, uJ; NaN where lost."""
+    """Return the energy of each sample, uJ, as float64 [n]; NaN where lost."""
     if trace.energy_uj is not None:
         return trace.energy_uj
     if trace.current_a is None or trace.voltage_v is None:
@@ -102,7 +106,7 @@ def sample_energies_uj(trace: Trace) -> Floats:
 
 
 def shortest_stage_us(rate_hz: float) -> float:
-    """The shortest stage that a sample clock resolves (to about a tenth), us."""
+    """Return the shortest stage that a sample clock resolves (to about a tenth), us."""
     return MIN_STAGE_SAMPLES / rate_hz * 1e6
 
 

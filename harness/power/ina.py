@@ -1,4 +1,4 @@
-"""INA226 or INA228 behind a serial bridge (`sketches/ina_bridge`): a slow probe for the price of a lunch.
+"""Drives an INA226 or INA228 behind a serial bridge (`sketches/ina_bridge`): a slow probe for the price of a lunch.
 
 About 1 kS/s: stages of 10 ms and more, or energy over many inferences. `?` asks for the header, `G` starts, `X` stops.
 Not yet run against the chip itself, only against `standins.ina`.
@@ -22,7 +22,7 @@ _CLOCK_TOLERANCE = 0.02  # period by the bridge's clock against the one it annou
 
 
 class InaOptions(Strict):
-    """How the bridge is wired."""
+    """Says how the bridge is wired."""
 
     rail: str = "the supply that runs through the shunt"
     answer_s: float = Field(default=4.0, gt=0, le=60)  # opening the port resets many boards: 2 s of boot loader
@@ -31,7 +31,7 @@ class InaOptions(Strict):
 
 
 class InaProbe(SerialProbe):
-    """One bridge at one port.
+    """Drives one bridge at one port.
 
     Raises:
         BenchError: no port, or no bridge of this version behind it.

@@ -1,4 +1,5 @@
-"""The lines of the INA226/INA228 bridge: our own small protocol, so that a lost byte can never become a wrong number.
+"""Reads the lines of the INA226/INA228 bridge: our own small protocol, so that a lost byte can never become a wrong
+number.
 
     H,1,INA226,<current_na_per_bit>,<bus_uv_per_bit>,<period_us>*CC     on `?` and when streaming begins
     S,<number>,<time_us>,<current>,<bus>,<markers>*CC                    one a sample, raw register values
@@ -24,7 +25,7 @@ _LONGEST_GAP = 1 << 20  # samples missing at once; more is a bridge that started
 
 @dataclass(frozen=True)
 class Header:
-    """What the bridge measures with."""
+    """Says what the bridge measures with."""
 
     chip: str
     current_a_per_bit: float
@@ -33,13 +34,13 @@ class Header:
 
     @property
     def rate_hz(self) -> float:
-        """Samples a second."""
+        """Return the samples a second."""
         return 1e6 / self.period_us
 
 
 @dataclass
 class Readings:
-    """Raw columns as they came, and what was wrong."""
+    """Holds raw columns as they came, and what was wrong."""
 
     numbers: list[int] = field(default_factory=list)
     times_us: list[int] = field(default_factory=list)
@@ -52,7 +53,7 @@ class Readings:
 
 
 def crc8(data: bytes) -> int:
-    """CRC-8, polynomial x^8 + x^2 + x + 1, start 0."""
+    """Return the CRC-8, polynomial x^8 + x^2 + x + 1, start 0."""
     value = 0
     for byte in data:
         value ^= byte
@@ -62,7 +63,7 @@ def crc8(data: bytes) -> int:
 
 
 def frame(body: str) -> bytes:
-    """`body` with its check and line end."""
+    """Return `body` with its check and line end."""
     data = body.encode("ascii")
     return data + f"*{crc8(data):02X}\n".encode("ascii")
 
@@ -128,7 +129,7 @@ class LineParser:
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """Columns with the missing samples put in."""
+    """Holds columns with the missing samples put in."""
 
     current_a: npt.NDArray[np.float64]
     voltage_v: npt.NDArray[np.float64]
@@ -138,7 +139,7 @@ class Filled:
 
 
 def fill(readings: Readings, header: Header) -> Filled:
-    """Samples in order of their numbers, those missing marked lost.
+    """Put samples in the order of their numbers, with those missing marked lost.
 
     Raises:
         ValueError: no sample, or numbers that go back (the bridge started anew).

@@ -1,4 +1,5 @@
-"""Joulescope JS220 through its maker's package `pyjoulescope_driver` (an extra), imported only when one is opened.
+"""Drives a Joulescope JS220 through its maker's package `pyjoulescope_driver` (an extra), imported only when one is
+opened.
 
 The package publishes topics: `h/fs` sample rate, `s/i/ctrl`, `s/v/ctrl`, `s/gpi/N/ctrl` switch streams on, whose blocks
 come on `.../!data` with `sample_id`, `sample_rate`, `decimate_factor` and `data`. A jump of `sample_id` is a loss.
@@ -32,7 +33,7 @@ _SIGNALS = ("s/i", "s/v", "s/gpi/0", "s/gpi/1", "s/gpi/2")
 
 
 class JoulescopeOptions(Strict):
-    """How the Joulescope is set."""
+    """Says how the Joulescope is set."""
 
     serial_number: str | None = None  # needed only where several are attached
     rate_hz: Literal[1_000_000, 500_000, 200_000, 100_000, 50_000, 20_000, 10_000] = 100_000
@@ -42,7 +43,7 @@ class JoulescopeOptions(Strict):
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """One block of one signal: first sample number at the final rate, and its values."""
+    """Holds one block of one signal: first sample number at the final rate, and its values."""
 
     first: int
     rate_hz: float
@@ -50,7 +51,7 @@ class Block:
 
 
 class JoulescopeProbe(PowerProbe):
-    """The one Joulescope attached, or that of `serial_number`.
+    """Drives the one Joulescope attached, or that of `serial_number`.
 
     Args:
         module: stands in for `pyjoulescope_driver` in tests.
@@ -155,7 +156,7 @@ def _package() -> ModuleType:
 
 
 def assemble(blocks: dict[str, list[Block]], source: Source, rail: str) -> Trace:
-    """One trace from the blocks of current, voltage and inputs, over the samples that all of them span.
+    """Make one trace from the blocks of current, voltage and inputs, over the samples that all of them span.
 
     Raises:
         BenchError: a signal sent nothing, or their rates differ.
@@ -190,7 +191,9 @@ def assemble(blocks: dict[str, list[Block]], source: Source, rail: str) -> Trace
 
 
 def _unpacked(some: list[Block], total: int) -> list[Block]:
-    """Inputs may come eight samples a byte, least significant first: unpack where they are far fewer than `total`."""
+    """Unpack inputs where they are far fewer than `total`: they may come eight samples a byte, least
+    significant first.
+    """
     if sum(len(block.values) for block in some) * 4 > total:
         return some
     unpacked = []

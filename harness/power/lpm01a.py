@@ -1,4 +1,4 @@
-"""Driver of ST's X-NUCLEO-LPM01A (PowerShield) over its USB serial port.
+"""Drives ST's X-NUCLEO-LPM01A (PowerShield) over its USB serial port.
 
 A text dialogue: `htc` takes control, `volt 3300m`, `freq 5k`, `acqtime inf`, `output current|energy`,
 `format ascii_dec|bin_hexa`, `start`, `stop`, `hrc` gives control back; each is answered by `ack` and the command behind
@@ -31,7 +31,7 @@ _MAX_ANSWER_BYTES = 1 << 16
 
 
 class Lpm01aOptions(Strict):
-    """How the LPM01A is set."""
+    """Says how the LPM01A is set."""
 
     volt_mv: int = Field(default=3300, ge=1800, le=3300)
     freq_hz: int = 1000
@@ -54,7 +54,7 @@ class Lpm01aOptions(Strict):
 
 
 class Lpm01aProbe(SerialProbe):
-    """One LPM01A at one port.
+    """Drives one LPM01A at one port.
 
     Raises:
         BenchError: no port, no LPM01A behind it, or a command that it refuses.
@@ -141,7 +141,7 @@ class Lpm01aProbe(SerialProbe):
             self._command(command)
 
     def _command(self, command: str) -> bytes:
-        """Send `command` and wait for its ack; what came after that line."""
+        """Send `command` and wait for its ack; return what came after that line."""
         self._write(command.encode("ascii") + b"\n")
         answer = b""
         deadline = time.monotonic() + self._options.answer_s

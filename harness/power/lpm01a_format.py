@@ -1,4 +1,4 @@
-"""The data streams of ST's X-NUCLEO-LPM01A, as bytes come in.
+"""Parses the data streams of ST's X-NUCLEO-LPM01A, as bytes come in.
 
 ASCII: a line a sample, four digits, sign, two digits of exponent: `6409-07` = 6409e-7 (A, or J a sample); among them
 `TimeStamp: 001s 000ms, buff 00%`, `event N ris|fal`, `error ...`, `end`, and answers behind the prompt.
@@ -28,7 +28,7 @@ _STAMP_KIND, _DONE_KIND, _OVERCURRENT_KIND, _ERROR_KIND = 0xF3, 0xF4, 0xF5, 0xF1
 
 @dataclass
 class Stream:
-    """What came in: samples, and by the number of samples before them, time stamps (ms) and edges of D7."""
+    """Holds what came in: samples, and by the number of samples before them, time stamps (ms) and edges of D7."""
 
     samples: list[npt.NDArray[np.float64]] = field(default_factory=list)
     stamps: list[tuple[int, int]] = field(default_factory=list)  # (samples before, ms)
@@ -46,7 +46,7 @@ class Stream:
 
 
 class Parser(Protocol):
-    """Either parser."""
+    """Defines what either parser does."""
 
     stream: Stream
 
@@ -55,7 +55,7 @@ class Parser(Protocol):
 
 
 class AsciiParser:
-    """Lines. A line that is none of the known is counted in `bad_lines`; a sample that was in it is lost."""
+    """Parses lines. A line that is none of the known is counted in `bad_lines`; a sample that was in it is lost."""
 
     def __init__(self) -> None:
         self.stream = Stream()
@@ -88,7 +88,7 @@ class AsciiParser:
 
 
 class BinaryParser:
-    """Two-byte samples between messages. A message at an odd place means that a byte was lost before it."""
+    """Parses two-byte samples between messages. A message at an odd place means that a byte was lost before it."""
 
     def __init__(self) -> None:
         self.stream = Stream()
@@ -146,7 +146,7 @@ class BinaryParser:
 
 
 def with_gaps(stream: Stream, rate_hz: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Samples with the missing ones put in, and which are lost.
+    """Return the samples with the missing ones put in, and which are lost.
 
     Between two time stamps there should be as many samples as their distance says; where fewer came, nobody knows
     which are missing: the whole stretch is marked lost. Stamps are whole milliseconds, so a loss of less than one in a

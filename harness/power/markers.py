@@ -1,4 +1,4 @@
-"""Which samples of a trace belong to which stage: the runs of equal marker levels, and what is wrong with them.
+"""Finds which samples of a trace belong to which stage: the runs of equal marker levels, and what is wrong with them.
 
 Three pins carry the stage, Gray-coded, so that one pin changes at each step of the full path. A scheme that leaves
 stages out changes two at once (idle 000 -> encode 011); pins are set by one store, yet a probe may catch one of them
@@ -21,7 +21,7 @@ _ORDER = list(STAGE_CODES)  # idle, then the stages in the order of the path
 
 @dataclass(frozen=True)
 class Run:
-    """Samples [start, stop) of one marker level."""
+    """Holds the samples [start, stop) of one marker level."""
 
     code: int
     start: int
@@ -30,7 +30,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Excursion:
-    """From leaving idle to coming back: one inference, or what is left of one."""
+    """Holds what lies between leaving idle and coming back: one inference, or what is left of one."""
 
     runs: tuple[Run, ...]
     glitches: int
@@ -38,21 +38,23 @@ class Excursion:
 
     @property
     def start(self) -> int:
-        """First sample."""
+        """Return the first sample."""
         return self.runs[0].start
 
     @property
     def stop(self) -> int:
-        """One after the last sample."""
+        """Return one after the last sample."""
         return self.runs[-1].stop
 
     def stages(self) -> dict[str, Run]:
-        """The run of each stage, in the order of the path. Only of one without a problem."""
+        """Return the run of each stage, in the order of the path. This is only for one without a problem."""
         return {_STAGE_OF[run.code]: run for run in self.runs}
 
 
 def excursions(markers: Bytes, lost: Bools | None = None) -> list[Excursion]:
-    """Every departure from idle in `markers` (uint8 [n], bits 0..2), in order. Empty when the pins never moved."""
+    """Return every departure from idle in `markers` (uint8 [n], bits 0..2), in order; nothing when the pins never
+    moved.
+    """
     runs, glitches_at = _fold_glitches(_runs(markers, lost))
     found: list[Excursion] = []
     current: list[Run] = []

@@ -1,4 +1,4 @@
-"""What a run asks for energy: a meter per testbed, one `StageEnergy` per sample, never an exception for a lost value.
+"""Gives a run its energies: a meter per testbed, one `StageEnergy` per sample, never an exception for a lost value.
 
 with TimelineMeter(rail=...) as meter:                       # a modelled board
     energy = meter.measure(timeline, seed=order)
@@ -26,12 +26,12 @@ _STREAM_DRIES_UP_S = 5.0
 
 
 def void(reason: str, *, source: Source, probe: str, rail: str, rate_hz: float) -> StageEnergy:
-    """The energy of a sample whose recording failed: null, with the reason."""
+    """Return the energy of a sample whose recording failed: null, with the reason."""
     return StageEnergy(None, {}, {}, source, probe, rail, reason, shortest_stage_us=shortest_stage_us(rate_hz))
 
 
 class ProbeMeter:
-    """Energy of one inference at a time by a real probe."""
+    """Measures the energy of one inference at a time by a real probe."""
 
     def __init__(self, probe: PowerProbe, *, rail: str = "", subtract_idle: bool = False) -> None:
         self.probe = probe
@@ -48,7 +48,7 @@ class ProbeMeter:
             self._failed = str(e)
 
     def end(self, keep: Path | None = None) -> StageEnergy:
-        """Stop it and derive the energy; `keep` = also write the trace there (.parquet or .csv)."""
+        """Stop the recording and derive the energy; `keep` = also write the trace there (.parquet or .csv)."""
         try:
             if self._failed is not None:
                 return self._void(self._failed)
@@ -79,7 +79,7 @@ class ProbeMeter:
 
 
 class TimelineMeter:
-    """Energy of a modelled board: its timeline, measured by a PPK2 stand-in and the driver that a real one gets."""
+    """Measures the energy of a modelled board: its timeline, by a PPK2 stand-in and the driver that a real one gets."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class TimelineMeter:
             raise
 
     def measure(self, timeline: PowerTimeline, seed: int = 0, keep: Path | None = None) -> StageEnergy:
-        """Energy of the one inference in `timeline`: a pure function of it and `seed` (the ADC's dither).
+        """Return the energy of the one inference in `timeline`: a pure function of it and `seed` (the ADC's dither).
 
         Raises:
             BenchError: the timeline is of another supply voltage than the meter.
@@ -128,14 +128,14 @@ class TimelineMeter:
         return sample_energy(trace, subtract_idle=self._subtract_idle)
 
     def record(self, timeline: PowerTimeline, seed: int = 0) -> Trace:
-        """The trace that the probe records of `timeline`. Raises BenchError when the recording fails."""
+        """Return the trace that the probe records of `timeline`. Raises BenchError when the recording fails."""
         self.probe.start()
         samples = self._standin.play(timeline, seed)
         self.probe.wait_for(samples, quiet_s=_STREAM_DRIES_UP_S)
         return self.probe.stop()
 
     def close(self) -> None:
-        """End probe and stand-in. Safe to call twice."""
+        """End probe and stand-in. It is safe to call this twice."""
         self.probe.close()
         self._standin.close()
 

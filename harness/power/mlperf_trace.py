@@ -1,4 +1,4 @@
-"""The MLPerf Tiny runner's energy recordings by an X-NUCLEO-LPM01A.
+"""Reads the MLPerf Tiny runner's energy recordings by an X-NUCLEO-LPM01A.
 
 `*-energy.bin`: one byte 0xF1, the sample rate in Hz as little-endian float32, then a float32 a sample: the energy of
 that sample, uJ. `*-timestamps.json`: seconds of marker edges; the first opens the trace, then start and end of each
@@ -28,14 +28,14 @@ _MAX_RATE_HZ = 1e7
 
 @dataclass(frozen=True)
 class WindowEnergies:
-    """Energy per inference of each window and their median, uJ."""
+    """Holds the energy per inference of each window and their median, uJ."""
 
     per_inference_uj: tuple[float, ...]
     inferences: int
 
     @property
     def median_uj(self) -> float:
-        """The published figure."""
+        """Return the published figure."""
         return median(self.per_inference_uj)
 
 
@@ -55,7 +55,7 @@ def read_mlperf_trace(path: Path) -> Trace:
 
 
 def parse_mlperf_trace(data: bytes, name: str = "the trace") -> Trace:
-    """As `read_mlperf_trace`, from the file's bytes."""
+    """Read a recording as `read_mlperf_trace` does, from the file's bytes."""
     cure = "is it the runner's *-energy.bin?"
     if len(data) < _HEADER_BYTES or data[0] != MAGIC:
         raise BenchError(f"{name} doesn't begin like an MLPerf Tiny energy trace", cure=cure)
@@ -77,7 +77,7 @@ def parse_mlperf_trace(data: bytes, name: str = "the trace") -> Trace:
 
 
 def read_timestamps(path: Path) -> list[float]:
-    """Marker edges (s) of `*-timestamps.json`.
+    """Return the marker edges (s) of `*-timestamps.json`.
 
     Raises:
         BenchError: unreadable, or not an ascending list of 1 + 2 n numbers.
@@ -92,7 +92,7 @@ def read_timestamps(path: Path) -> list[float]:
 
 
 def check_timestamps(edges: object, name: str = "the time stamps") -> list[float]:
-    """`edges` as a list of float, checked."""
+    """Return `edges` as a list of float, checked."""
     cure = "is it the runner's *-timestamps.json?"
     if not isinstance(edges, list) or not all(isinstance(e, int | float) and not isinstance(e, bool) for e in edges):
         raise BenchError(f"{name} is no list of numbers", cure=cure)
@@ -108,7 +108,7 @@ def check_timestamps(edges: object, name: str = "the time stamps") -> list[float
 
 
 def window_energies(trace: Trace, edges_s: list[float], inferences: int) -> WindowEnergies:
-    """Energy per inference of each window.
+    """Return the energy per inference of each window.
 
     Raises:
         BenchError: a window leaves the trace or holds lost samples.

@@ -1,4 +1,4 @@
-"""Driver of the Nordic Power Profiler Kit II over its USB serial port.
+"""Drives the Nordic Power Profiler Kit II over its USB serial port.
 
 Commands (bytes, from the public description in Nordic's open desktop application): 0x06 start, 0x07 stop, 0x0C n DUT
 power, 0x0D hi lo set the regulator (mV), 0x11 n mode (1 ampere meter, 2 source meter), 0x19 metadata text.
@@ -33,7 +33,7 @@ _BAUD = 115200  # USB: the figure has no effect
 
 
 class Ppk2Options(Strict):
-    """How the PPK2 is wired and set."""
+    """Says how the PPK2 is wired and set."""
 
     mode: Literal["source", "ampere"] = "source"
     supply_mv: int = Field(default=3300, ge=800, le=5000)  # ampere meter: what the board's own supply gives
@@ -48,7 +48,7 @@ class Ppk2Options(Strict):
 
 
 class Ppk2Probe(SerialProbe):
-    """One PPK2 at one port.
+    """Drives one PPK2 at one port.
 
     Raises:
         BenchError: no port, no PPK2 behind it, or a calibration that can't be.
@@ -72,7 +72,7 @@ class Ppk2Probe(SerialProbe):
         self._table_a = self.calibration.table_a(self._options.supply_mv / 1e3)
 
     def facts(self) -> dict[str, Any]:
-        """With the modifiers that it told, by which its codes became amperes."""
+        """Add the modifiers that it told, by which its codes became amperes."""
         return super().facts() | {"rail": self._options.rail, "calibration": asdict(self.calibration)}
 
     def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""The PPK2's metadata text and the conversion of an ADC code into amperes.
+"""Reads the PPK2's metadata text and converts an ADC code into amperes.
 
 The text has a line `KEY: value` for each modifier and range (R, GS, GI, O, S, I, UG; 0..4), for VDD (mV), mode and HW,
 and ends with END. Facts from the public description in Nordic's open desktop application. For range r:
@@ -37,7 +37,7 @@ _NOMINAL = {
 
 @dataclass(frozen=True)
 class Calibration:
-    """The modifiers of the five ranges; `nominal` names those that the instrument did not tell."""
+    """Holds the modifiers of the five ranges; `nominal` names those that the instrument did not tell."""
 
     r: tuple[float, ...] = _NOMINAL["r"]
     gs: tuple[float, ...] = _NOMINAL["gs"]
@@ -52,7 +52,9 @@ class Calibration:
     nominal: tuple[str, ...] = field(default_factory=tuple)
 
     def table_a(self, supply_v: float) -> npt.NDArray[np.float64]:
-        """float64 [8 * 16384]: amperes of every ADC-and-range code; NaN for the ranges 5..7, which don't exist."""
+        """Return the amperes of every ADC-and-range code, float64 [8 * 16384]; NaN for the ranges 5..7, which don't
+        exist.
+        """
         table = np.full((8, ADC_CODES), np.nan)
         counts = np.arange(ADC_CODES, dtype=np.float64) * 4
         for n in range(RANGES):
@@ -61,7 +63,7 @@ class Calibration:
         return table.reshape(-1)
 
     def text(self, vdd_mv: int, mode: int) -> bytes:
-        """The metadata text that an instrument with this calibration sends."""
+        """Return the metadata text that an instrument with this calibration sends."""
         lines = ["Calibrated: 0"]
         for key in _NOMINAL:
             lines += [f"{key.upper()}{n}: {value!r}" for n, value in enumerate(getattr(self, key))]
@@ -70,7 +72,7 @@ class Calibration:
 
 
 def parse_metadata(text: bytes) -> Calibration:
-    """Calibration from the metadata text (anything before its first line is skipped).
+    """Read a calibration from the metadata text (anything before its first line is skipped).
 
     A modifier that is missing or not a number takes its nominal value and is named in `nominal`.
 

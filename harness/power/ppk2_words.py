@@ -1,4 +1,4 @@
-"""The Nordic PPK2's sample stream: 32-bit little-endian words at 100 kS/s, and the check of their counter.
+"""Decodes the Nordic PPK2's sample stream (32-bit little-endian words at 100 kS/s), and checks their counter.
 
 Word (from the public description in Nordic's open desktop application): bits 0-13 ADC / 4, 14-16 range 0..4,
 18-23 a counter that goes up by one each sample, 24-31 the logic inputs D0..D7. The counter shows lost words modulo 64:
@@ -25,7 +25,7 @@ Words = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """A decoded stream with its gaps filled: `codes` (ADC and range), `logic`, and which samples were lost."""
+    """Holds a decoded stream with its gaps filled: `codes` (ADC and range), `logic`, and which samples were lost."""
 
     codes: npt.NDArray[np.uint32]
     logic: npt.NDArray[np.uint8]
@@ -34,7 +34,7 @@ class Samples:
 
 
 def pack(codes: npt.NDArray[np.uint32], counter: npt.NDArray[np.uint32], logic: npt.NDArray[np.uint8]) -> Words:
-    """Words from ADC-and-range codes, counters and logic levels, each [n]."""
+    """Make words from ADC-and-range codes, counters and logic levels, each [n]."""
     words: Words = (
         (codes & _CODE_MASK)
         | ((counter & np.uint32(COUNTER_MODULUS - 1)) << np.uint32(18))
@@ -44,7 +44,7 @@ def pack(codes: npt.NDArray[np.uint32], counter: npt.NDArray[np.uint32], logic: 
 
 
 def counters(words: Words) -> npt.NDArray[np.uint32]:
-    """The 6-bit counters of words."""
+    """Return the 6-bit counters of words."""
     found: npt.NDArray[np.uint32] = (words >> np.uint32(18)) & np.uint32(COUNTER_MODULUS - 1)
     return found
 
@@ -62,7 +62,7 @@ class WordDecoder:
 
     @property
     def count(self) -> int:
-        """Samples so far on the probe's clock, lost ones included."""
+        """Return the samples so far on the probe's clock, lost ones included."""
         return self.received + self.lost
 
     def feed(self, data: bytes) -> None:
@@ -72,13 +72,13 @@ class WordDecoder:
             pass
 
     def flush(self) -> None:
-        """No more bytes will come: take what was held back to judge whether it is in step."""
+        """Take what was held back to judge whether it is in step, as no more bytes will come."""
         while self._step(last=True):
             pass
         self._rest = b""
 
     def samples(self) -> Samples:
-        """Everything decoded so far, gaps filled by samples marked lost."""
+        """Return everything decoded so far, with gaps filled by samples marked lost."""
         words = np.concatenate(self._words) if self._words else np.zeros(0, dtype="<u4")
         codes, logic = words & _CODE_MASK, (words >> np.uint32(24)).astype(np.uint8)
         if not self.lost:
@@ -92,7 +92,7 @@ class WordDecoder:
         return Samples(filled_codes, filled_logic, lost, self.realigned)
 
     def _step(self, *, last: bool) -> bool:
-        """Take the words at the head that are in step; True when there may be more to do."""
+        """Take the words at the head that are in step; return True when there may be more to do."""
         words = np.frombuffer(self._rest, dtype="<u4", count=len(self._rest) // WORD_BYTES)
         if not len(words):
             return False
@@ -139,7 +139,7 @@ class WordDecoder:
             self._last_counter = (counter - 1) % COUNTER_MODULUS if self._words else None
 
     def _realign(self, *, last: bool) -> bool:
-        """The head is out of step: find the byte where words follow each other again."""
+        """Find the byte where words follow each other again, as the head is out of step."""
         needed = WORD_BYTES * (_STEP_WINDOW + 1)
         for offset in range(1, max(0, len(self._rest) - needed) + 1):
             words = np.frombuffer(self._rest, dtype="<u4", count=_STEP_WINDOW, offset=offset)
@@ -152,7 +152,7 @@ class WordDecoder:
         return False
 
     def _steps(self, words: Words) -> npt.NDArray[np.int64]:
-        """Samples missing before each word."""
+        """Return the samples missing before each word."""
         found = counters(words)
         before = found[0] if self._last_counter is None else np.uint32(self._last_counter)
         first = 0 if self._last_counter is None else (int(found[0]) - int(before) - 1) % COUNTER_MODULUS
@@ -160,7 +160,7 @@ class WordDecoder:
 
 
 def _gaps(found: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-    """Samples missing between words that follow each other, from their counters."""
+    """Return the samples missing between words that follow each other, from their counters."""
     wide = found.astype(np.int64)
     gaps: npt.NDArray[np.int64] = (wide[1:] - wide[:-1] - 1) & (COUNTER_MODULUS - 1)
     return gaps

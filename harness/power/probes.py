@@ -1,4 +1,4 @@
-"""Which probe a bench has: settings from the lab's file, and opening it."""
+"""Opens the probe that a bench has, by the settings of the lab's file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USB_IDS = {"ppk2": (0x1915, 0xC00A), "lpm01a": (0x0483, 0x5740)}  # Nordic PPK2;
 
 
 class ProbeConfig(Strict):
-    """The `[probe]` table of a lab's file: a kind, where it is, and the settings of that kind."""
+    """Holds the `[probe]` table of a lab's file: a kind, where it is, and the settings of that kind."""
 
     kind: Literal["ppk2", "joulescope", "lpm01a", "ina", "replay", "own"]
     port: str | None = None  # device or pyserial URL; left out for ppk2 and lpm01a: found by USB identity
@@ -46,7 +46,7 @@ class ProbeConfig(Strict):
 
 
 def open_probe(config: ProbeConfig) -> PowerProbe:
-    """The probe of `config`, open. Raises BenchError when it isn't there or isn't what it should be."""
+    """Open the probe of `config`. Raises BenchError when it isn't there or isn't what it should be."""
     if config.kind == "joulescope":
         return JoulescopeProbe(config.joulescope)
     if config.kind == "replay":
@@ -62,7 +62,7 @@ def open_probe(config: ProbeConfig) -> PowerProbe:
 
 
 def find_port(kind: str) -> str:
-    """The one port whose USB identity is that of `kind`. Raises BenchError for none or several."""
+    """Return the one port whose USB identity is that of `kind`. Raises BenchError for none or several."""
     found = [port.device for port in list_ports.comports() if (port.vid, port.pid) == USB_IDS[kind]]
     if not found:
         raise BenchError(f"no {kind} is attached", cure="plug it in, or name its port")

@@ -1,4 +1,4 @@
-"""A probe that plays a recording back: our own Parquet and CSV, and the MLPerf Tiny runner's LPM01A files."""
+"""Plays a recording back as a probe: our own Parquet and CSV, and the MLPerf Tiny runner's LPM01A files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.power.trace import read_trace
 
 
 def read_any(path: Path) -> Trace:
-    """A trace by the ending of `path`: .parquet and .csv are ours, .bin is the MLPerf Tiny runner's.
+    """Read a trace by the ending of `path`: .parquet and .csv are ours, .bin is the MLPerf Tiny runner's.
 
     Raises:
         BenchError: unreadable, or of another kind.

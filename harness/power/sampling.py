@@ -1,4 +1,5 @@
-"""Energy of each sample of a run, whatever the testbed: a probe where there is one, the model where the board is one.
+"""Measures the energy of each sample of a run, whatever the testbed: by a probe where there is one, by the model where
+the board is one.
 
 meter = energy_meter(testbed, lab.probe)                # None: this testbed has neither
 meter.begin(); ...the inference...
@@ -23,27 +24,29 @@ from harness.power.probes import ProbeConfig, open_probe
 
 
 class EnergyMeter(ABC):
-    """One a board. `begin` before the inference is asked for, `end` after its result came."""
+    """Measures energies, one meter a board. `begin` comes before the inference is asked for, `end` after its result."""
 
     needs_link = False  # is an energy unknown where the link is left as it is?
 
     @abstractmethod
     def begin(self) -> None:
-        """The inference is about to start."""
+        """Note that the inference is about to start."""
 
     @abstractmethod
     def end(
         self, testbed: Testbed, log: SampleLog, link: LinkSpec | None, seed: int = 0, keep: Path | None = None
     ) -> StageEnergy:
-        """Its energy. `keep` = where to write the trace (.parquet or .csv). Raises nothing for a failed probe."""
+        """Return its energy. `keep` = where to write the trace (.parquet or .csv). This raises nothing for a failed
+        probe.
+        """
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What a manifest says of the instrument, its calibration among it."""
+        """Return what a manifest says of the instrument, its calibration among it."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give the instrument back. Safe to call twice."""
+        """Give the instrument back. It is safe to call this twice."""
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +58,7 @@ class EnergyMeter(ABC):
 
 
 class MeasuredEnergy(EnergyMeter):
-    """By a real probe."""
+    """Measures by a real probe."""
 
     def __init__(self, meter: ProbeMeter) -> None:
         self._meter = meter
@@ -69,7 +72,7 @@ class MeasuredEnergy(EnergyMeter):
         return self._meter.end(keep)
 
     def facts(self) -> dict[str, Any]:
-        """The probe's."""
+        """Return the probe's facts."""
         return self._meter.probe.facts()
 
     def close(self) -> None:
@@ -77,7 +80,7 @@ class MeasuredEnergy(EnergyMeter):
 
 
 class ModelledEnergy(EnergyMeter):
-    """By the testbed's own model of what it drew, measured by a stand-in of a PPK2. The source is `modelled`."""
+    """Measures by the testbed's own model of what it drew, through a stand-in of a PPK2. The source is `modelled`."""
 
     needs_link = True
 
@@ -86,7 +89,7 @@ class ModelledEnergy(EnergyMeter):
         self._meter: TimelineMeter | None = None
 
     def begin(self) -> None:
-        """Nothing to do: the model speaks afterwards."""
+        """Do nothing: the model speaks afterwards."""
 
     def end(
         self, testbed: Testbed, log: SampleLog, link: LinkSpec | None, seed: int = 0, keep: Path | None = None
@@ -106,7 +109,7 @@ class ModelledEnergy(EnergyMeter):
         return self._meter.measure(timeline, seed, keep)
 
     def facts(self) -> dict[str, Any]:
-        """A stand-in needs no calibration: it is told what it would have measured."""
+        """Return the stand-in's facts. It needs no calibration: it is told what it would have measured."""
         return {"name": "PPK2 (stand-in)", "source": "modelled", "rate_hz": RATE_HZ, "calibration": None}
 
     def close(self) -> None:
@@ -119,7 +122,7 @@ class ModelledEnergy(EnergyMeter):
 
 
 def energy_meter(testbed: type[Testbed] | Testbed, probe: ProbeConfig | None = None) -> EnergyMeter | None:
-    """The meter for a testbed: its probe if one is configured, else its model, else None.
+    """Return the meter for a testbed: its probe if one is configured, else its model, else None.
 
     Raises:
         BenchError: the probe isn't there.

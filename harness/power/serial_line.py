@@ -1,4 +1,4 @@
-"""Opening a probe's serial port, and errors of it as one line."""
+"""Opens a probe's serial port, and tells its errors in one line."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class ProbeGone(BenchError):
-    """The probe stopped answering in the middle of a recording; what it recorded is void."""
+    """Says that the probe stopped answering in the middle of a recording; what it recorded is void."""
 
 
 def open_port(path: str, baud: int, instrument: str, timeout_s: float = 0.02) -> serial.Serial:
-    """The port at `path` (a device or any pyserial URL), for this process alone.
+    """Open the port at `path` (a device or any pyserial URL), for this process alone.
 
     Raises:
         BenchError: it isn't there, is in use, or may not be opened.
@@ -37,7 +37,7 @@ def open_port(path: str, baud: int, instrument: str, timeout_s: float = 0.02) ->
 
 
 def gone(instrument: str, path: str, error: Exception | None = None) -> ProbeGone:
-    """The error of an instrument that went away."""
+    """Return the error of an instrument that went away."""
     why = f" ({_short(error)})" if error is not None else ""
     return ProbeGone(f"the {instrument} at {path} went away{why}", cure="plug it in again; its recording is void")
 

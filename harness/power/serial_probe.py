@@ -1,4 +1,6 @@
-"""What every probe on a serial line does alike: open, read and write or say that it is gone, record, stop, close."""
+"""Does what every probe on a serial line does alike: open, read and write or say that it is gone, record, stop,
+close.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _MIN_FIT_S = 1.0
 
 
 class SerialProbe(PowerProbe):
-    """A probe at `path` (a device or any pyserial URL). A driver asks and configures it in its own constructor.
+    """Drives a probe at `path` (a device or any pyserial URL). A driver asks and configures it in its own constructor.
 
     Args:
         quiet_s: a stream has ended when nothing came for so long.
@@ -48,8 +50,9 @@ class SerialProbe(PowerProbe):
         self._reader.start()
 
     def wait_for(self, samples: int, quiet_s: float | None = None) -> bool:
-        """Wait until the recording has `samples` samples, lost ones included where the instrument tells of them; False
-        when the stream dries up first."""
+        """Wait until the recording has `samples` samples, lost ones included where the instrument tells of them; return
+        False when the stream dries up first.
+        """
         if self._reader is None:
             raise BenchError(f"the {self.name} is not recording", cure="start it first")
         return self._reader.wait_until(lambda: self._count() >= samples, quiet_s or self._quiet_s)
@@ -72,14 +75,16 @@ class SerialProbe(PowerProbe):
         return self._trace()
 
     def clock(self) -> ClockFit | None:
-        """Host clock (reference) against the probe's sample clock over the last recording; None when too short."""
+        """Fit the host clock (reference) against the probe's sample clock over the last recording; None when
+        too short.
+        """
         pairs = self._clock_pairs
         if not pairs or pairs[-1][0] - pairs[0][0] < _MIN_FIT_S:
             return None
         return fit_lower_envelope([h for h, _ in pairs], [n / self.rate_hz for _, n in pairs])
 
     def clock_info(self) -> dict[str, str]:
-        """That fit as a trace's `info` has it; empty when too short."""
+        """Return that fit as a trace's `info` has it; empty when too short."""
         if (fit := self.clock()) is None:
             return {}
         if abs(fit.drift_ppm) > _MAX_DRIFT_PPM:
@@ -113,22 +118,22 @@ class SerialProbe(PowerProbe):
 
     @abstractmethod
     def _count(self) -> int:
-        """Samples of the recording so far."""
+        """Return the samples of the recording so far."""
 
     @abstractmethod
     def _trace(self) -> Trace:
-        """The recording, ended. Raises BenchError when nothing was measured."""
+        """Return the recording, ended. Raises BenchError when nothing was measured."""
 
     @abstractmethod
     def _stop_words(self) -> bytes:
-        """What ends the stream."""
+        """Return what ends the stream."""
 
     @abstractmethod
     def _last_words(self, *, recording: bool) -> bytes:
-        """What gives the instrument back."""
+        """Return what gives the instrument back."""
 
     def _ended(self) -> bool:
-        """Does the stream itself tell that it has ended? Most only fall silent."""
+        """Say whether the stream itself tells that it has ended. Most only fall silent."""
         return False
 
     def _take(self, data: bytes, host_s: float) -> None:
@@ -140,7 +145,7 @@ class SerialProbe(PowerProbe):
             )
 
     def _read(self) -> bytes:
-        """What is there, after the port's short time-out at the latest. Raises ProbeGone."""
+        """Return what is there, after the port's short time-out at the latest. Raises ProbeGone."""
         try:
             data: bytes = self._port.read(max(1, self._port.in_waiting))
         except (OSError, serial.SerialException) as e:

@@ -1,4 +1,4 @@
-"""The PPK2's spikes at a change of range: the few samples after one are replaced by a running average.
+"""Filters the PPK2's spikes at a change of range: the few samples after one are replaced by a running average.
 
 As in the public description of Nordic's application: an exponential average (weight 0.18; 0.06 in range 4) over all
 samples, and the first samples in a new range take its value. It smooths what the switch of shunts makes up; a true
@@ -19,7 +19,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def filter_spikes(current_a: Floats, ranges: npt.NDArray[np.integer], samples: int = SAMPLES) -> Floats:
-    """`current_a` (float64 [n], no NaN) with the `samples` values after each change of `ranges` ([n]) averaged."""
+    """Return `current_a` (float64 [n], no NaN) with the `samples` values after each change of `ranges` ([n])
+    averaged.
+    """
     changes = np.flatnonzero(np.diff(ranges)) + 1
     if not len(changes):
         return current_a
@@ -32,7 +34,7 @@ def filter_spikes(current_a: Floats, ranges: npt.NDArray[np.integer], samples: i
 
 
 def running_average(values: Floats, weight: float) -> Floats:
-    """y[0] = x[0]; y[k] = weight * x[k] + (1 - weight) * y[k - 1], a block of samples at a time."""
+    """Return y[0] = x[0]; y[k] = weight * x[k] + (1 - weight) * y[k - 1], computed a block of samples at a time."""
     if not len(values):
         return values.copy()
     keep = 1.0 - weight

@@ -1,4 +1,4 @@
-"""A thread that reads a port while a recording runs, so that nothing overflows while the harness does other things."""
+"""Reads a port in a thread while a recording runs, so that nothing overflows while the harness does other things."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StreamReader:
         self._thread.start()
 
     def wait_until(self, done: Callable[[], bool], quiet_s: float) -> bool:
-        """Wait until `done()`; False when no byte came for `quiet_s` or the port failed."""
+        """Wait until `done()`; return False when no byte came for `quiet_s` or the port failed."""
         with self._changed:
             while not done():
                 left = self._last_s + quiet_s - time.monotonic()

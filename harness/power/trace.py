@@ -1,4 +1,6 @@
-"""Traces on disk: Parquet (small, exact) and CSV (for the eye and other tools), both with units and sample clock."""
+"""Keeps traces on disk: Parquet (small, exact) and CSV (for the eye and other tools), both with units and
+sample clock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An INA bridge that isn't there: its lines on a pty, from a timeline."""
+"""Plays an INA bridge that isn't there: its lines on a pty, from a timeline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUS_UV_PER_BIT = 1250.0
 
 @dataclass(frozen=True)
 class InaFaults:
-    """What goes wrong, at sample numbers counted from the first start."""
+    """Says what goes wrong, at sample numbers counted from the first start."""
 
     drop_samples: tuple[int, ...] = ()  # lines that are never sent
     corrupt_samples: tuple[int, ...] = ()  # lines with one byte damaged
@@ -39,7 +39,7 @@ class StandinIna(PtyInstrument):
         super().__init__()
 
     def play(self, timeline: PowerTimeline) -> int:
-        """Append `timeline`; the number of samples it takes."""
+        """Append `timeline`, and return the number of samples it takes."""
         with self._lock:
             self._queue.append(timeline)
         self.wake()

@@ -15,7 +15,9 @@ DEVICE = "u/js220/000415"
 
 
 class StandinJoulescopePackage:
-    """`Driver()` gives the one driver; `play` publishes a timeline's blocks to whoever subscribed."""
+    """Plays the package: `Driver()` gives the one driver; `play` publishes a timeline's blocks to whoever
+    subscribed.
+    """
 
     def __init__(
         self, devices: tuple[str, ...] = (DEVICE,), *, packed_inputs: bool = True, drop_blocks: tuple[int, ...] = ()
@@ -29,20 +31,20 @@ class StandinJoulescopePackage:
         self._next = 8 * _BLOCK  # a running instrument doesn't begin at 0
 
     def Driver(self) -> StandinJoulescopePackage:
-        """As the package's class."""
+        """Return the driver, as the package's class does."""
         return self
 
     def device_paths(self) -> list[str]:
-        """Attached devices."""
+        """Return the attached devices."""
         return list(self.devices)
 
     def open(self, device: str, mode: str | None = None) -> None:
-        """Open one."""
+        """Open a device."""
         if device not in self.devices:
             raise RuntimeError(f"no device {device}")
 
     def close(self, device: str) -> None:
-        """Close it."""
+        """Close the device."""
 
     def finalize(self) -> None:
         """End the driver."""
@@ -57,11 +59,11 @@ class StandinJoulescopePackage:
         self._subscribers[topic] = call
 
     def unsubscribe(self, topic: str, call: Callable[[str, dict[str, Any]], None]) -> None:
-        """No more of it."""
+        """Publish no more of it."""
         self._subscribers.pop(topic, None)
 
     def play(self, timeline: PowerTimeline) -> int:
-        """Publish `timeline`, a block at a time; the number of samples."""
+        """Publish `timeline`, a block at a time, and return the number of samples."""
         rate = float(self.settings[f"{DEVICE}/h/fs"])
         current, markers = render(timeline, rate)
         signals: dict[str, np.ndarray[Any, Any]] = {

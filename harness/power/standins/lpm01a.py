@@ -1,4 +1,4 @@
-"""An X-NUCLEO-LPM01A that isn't there: its text dialogue and both data formats on a pty, from a timeline."""
+"""Plays an X-NUCLEO-LPM01A that isn't there: its text dialogue and both data formats on a pty, from a timeline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNITS = {"u": 1e-6, "m": 1e-3, "k": 1e3}
 
 @dataclass(frozen=True)
 class Lpm01aFaults:
-    """What goes wrong, at sample numbers counted from the first start."""
+    """Says what goes wrong, at sample numbers counted from the first start."""
 
     drop_samples: tuple[tuple[int, int], ...] = ()  # (first, how many) that are never sent
     corrupt_sample: int | None = None  # one whose bytes are damaged on the line
@@ -43,11 +43,11 @@ class StandinLpm01a(PtyInstrument):
 
     @property
     def rate_hz(self) -> float:
-        """The sample rate that the host set."""
+        """Return the sample rate that the host set."""
         return _value(self.settings["freq"])
 
     def play(self, timeline: PowerTimeline, rate_hz: float) -> int:
-        """Append `timeline`; the number of samples it takes at the rate that the host will have set."""
+        """Append `timeline`, and return the number of samples it takes at the rate that the host will have set."""
         with self._lock:
             self._queue.append(timeline)
         self.wake()
@@ -169,7 +169,7 @@ def _value(text: str) -> float:
 
 
 def _encode_ascii(value: float) -> bytes:
-    """Four digits, sign and exponent of the nearest value that can be written so."""
+    """Return four digits, sign and exponent of the nearest value that can be written so."""
     exponent = 0
     while value and value < 1000 and exponent > -99:
         value, exponent = value * 10, exponent - 1
@@ -179,7 +179,7 @@ def _encode_ascii(value: float) -> bytes:
 
 
 def _encode_binary(value: float) -> bytes:
-    """Exponent of 1/16 and twelve bits of the nearest value that can be written so."""
+    """Return the exponent of 1/16 and twelve bits of the nearest value that can be written so."""
     power = 0
     while power < 14 and value and round(value * 16.0 ** (power + 1)) <= 0xFFF:
         power += 1

@@ -1,4 +1,4 @@
-"""A PPK2 that isn't there: the same serial protocol on a pty, its current and markers from a timeline.
+"""Plays a PPK2 that isn't there: the same serial protocol on a pty, its current and markers from a timeline.
 
 Its clock is the count of samples played: `play` appends a timeline, whose words are sent as fast as the host reads
 while a measurement is on; a stop command takes effect when all that was played before it is sent. So a recording is a
@@ -28,7 +28,7 @@ _ARGUMENTS = {START: 0, STOP: 0, DUT_POWER: 1, REGULATOR: 2, MODE: 1, METADATA: 
 
 @dataclass(frozen=True)
 class Ppk2Faults:
-    """What goes wrong, at word numbers counted from the first start."""
+    """Says what goes wrong, at word numbers counted from the first start."""
 
     drop_words: tuple[tuple[int, int], ...] = ()  # (first word, how many) that are never sent
     drop_bytes: tuple[int, ...] = ()  # numbers of stream bytes that are never sent
@@ -71,7 +71,8 @@ class StandinPpk2(PtyInstrument):
         super().__init__()
 
     def play(self, timeline: PowerTimeline, seed: int = 0) -> int:
-        """Append `timeline` to what the instrument measures; the number of samples it takes. From any thread.
+        """Append `timeline` to what the instrument measures, and return the number of samples it takes. Any thread may
+        call this.
 
         Raises:
             ValueError: a current above the instrument's 1 A.
@@ -150,7 +151,7 @@ class StandinPpk2(PtyInstrument):
         return sent
 
     def _words(self, played: _Played) -> Words:
-        """Made only when sent: the supply and the switch that the host set by then hold."""
+        """Make the words only when they are sent: the supply and the switch that the host set by then hold."""
         current_a, markers = render(played.timeline, RATE_HZ)
         rng = np.random.default_rng(played.seed)
         if not self.powered:
@@ -168,7 +169,7 @@ class StandinPpk2(PtyInstrument):
         return pack(ranges * np.uint32(ADC_CODES) + steps, counter, self._logic(markers))
 
     def _range_tables(self) -> list[Floats]:
-        """Amperes of each code, by range; by the supply voltage, which the calibration depends on."""
+        """Return the amperes of each code, by range and by the supply voltage, which the calibration depends on."""
         if self.supply_mv not in self._tables:
             table = self.calibration.table_a(self.supply_mv / 1e3).reshape(8, ADC_CODES)[:RANGES]
             self._tables[self.supply_mv] = list(table)

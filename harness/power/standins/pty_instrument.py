@@ -1,4 +1,4 @@
-"""An instrument on a pty: a thread that answers bytes, sends streams of any length, and can be unplugged."""
+"""Runs an instrument on a pty: a thread that answers bytes, sends streams of any length, and can be unplugged."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class PtyInstrument(ABC):
 
     @abstractmethod
     def answer(self, data: bytes) -> None:
-        """The host sent `data`; runs in the instrument's thread."""
+        """Answer `data`, which the host sent; this runs in the instrument's thread."""
 
     def work(self) -> None:  # noqa: B027 - most instruments only answer
-        """Called in the instrument's thread after `wake()`."""
+        """Do the work that `wake()` asked for; this runs in the instrument's thread."""
 
     def wake(self) -> None:
-        """Have `work` called soon. From any thread."""
+        """Have `work` called soon. Any thread may call this."""
         os.write(self._wake_write, b"w")
 
     def send(self, data: bytes) -> bool:
-        """Send all of `data`, as fast as the host reads; False when unplugged or closed meanwhile."""
+        """Send all of `data`, as fast as the host reads; return False when unplugged or closed meanwhile."""
         view = memoryview(data)
         while view and self._plugged and not self._ending.is_set():
             _, writable, _ = select.select([], [self._master], [], 0.05)
@@ -52,14 +52,14 @@ class PtyInstrument(ABC):
         return not view
 
     def unplug(self) -> None:
-        """The cable is pulled: the host's next read fails. Only from the instrument's own thread."""
+        """Pull the cable: the host's next read fails. Only the instrument's own thread may call this."""
         if self._plugged:
             self._plugged = False
             os.close(self._slave)
             os.close(self._master)
 
     def close(self) -> None:
-        """End the thread and give the pty back. Safe to call twice."""
+        """End the thread and give the pty back. It is safe to call this twice."""
         if self._ending.is_set():
             return
         self._ending.set()

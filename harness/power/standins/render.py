@@ -1,4 +1,4 @@
-"""A power timeline as a probe's samples: mean current of each sample, marker levels at its start."""
+"""Renders a power timeline as a probe's samples: mean current of each sample, marker levels at its start."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from harness.contracts.probe import Bytes, Floats, PowerTimeline
 
 
 def sample_count(timeline: PowerTimeline, rate_hz: float) -> int:
-    """Whole samples in `timeline`, one at least."""
+    """Count the whole samples in `timeline`, one at least."""
     return max(1, int(timeline.end_ms * rate_hz / 1e3 + 1e-6))
 
 
 def render(timeline: PowerTimeline, rate_hz: float) -> tuple[Floats, Bytes]:
-    """Current (A, float64 [n]) and markers (uint8 [n]) of the n whole samples of `timeline`.
+    """Return current (A, float64 [n]) and markers (uint8 [n]) of the n whole samples of `timeline`.
 
     A sample's current is the mean over its 1 / rate_hz seconds, so charge is kept exactly but for the last part sample.
     """
