@@ -1,1 +1,1 @@
-"""Benchmarks of the parts: kernels, networks, codecs, edge, pictures and parsers."""
+"""Benchmarks the parts: kernels, networks, codecs, edge, pictures and parsers."""

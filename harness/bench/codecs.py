@@ -28,7 +28,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Figures:
-    """One codec on one scheme's symbols. Bytes are of bodies."""
+    """Holds the figures of one codec on one scheme's symbols. Bytes are of bodies."""
 
     codec: str
     bytes_mean: float
@@ -40,13 +40,13 @@ class Figures:
 
     @property
     def encode_ms(self) -> float:
-        """At 216 MHz."""
+        """Return the encode time at 216 MHz, ms."""
         return self.cycles_mean / CLOCK_HZ * 1e3
 
 
 @dataclass(frozen=True)
 class Report:
-    """All codecs that take a scheme's symbols, and what no code of that kind can beat, in bytes a picture."""
+    """Holds all codecs that take a scheme's symbols, and what no code of that kind can beat, in bytes a picture."""
 
     label: str
     shape: tuple[int, int, int]
@@ -59,7 +59,7 @@ class Report:
 
 
 def main(argv: list[str]) -> int:
-    """The way in."""
+    """Run the command."""
     p = Parser(prog="python -m harness.bench codecs", description=__doc__)
     p.add_argument(
         "--weights", type=Path, metavar="DIR", help="a trained scheme's folder (default: agilenn, CIFAR-10, compact)"
@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
 
 
 def measure(folder: Path, count: int, cycle_count: int, *, cc: str = "zig") -> Report:
-    """Every codec on the scheme in `folder`.
+    """Measure every codec on the scheme in `folder`.
 
     Raises:
         BenchError: no such artefact, one that sends nothing, or no data set.
@@ -135,7 +135,7 @@ def measure(folder: Path, count: int, cycle_count: int, *, cc: str = "zig") -> R
 
 
 def entropies(symbols: Bytes, n_symbols: int, shape: tuple[int, int, int]) -> dict[str, float]:
-    """Bytes a picture that an ideal code of each kind takes, its statistics taken from these very symbols.
+    """Return the bytes a picture that an ideal code of each kind takes, its statistics taken from these very symbols.
 
     `order 0`: every symbol by its share of all; `order 1`: by the symbol sent before it; the others by what they name,
     of the same channel.
@@ -195,7 +195,7 @@ def _stride(folder: Path, d: DeviceDescription) -> int:
 
 
 def show(report: Report) -> None:
-    """The table, and the entropies below it."""
+    """Print the table, and the entropies below it."""
     height, width, channels = report.shape
     count = height * width * channels
     table = Table(

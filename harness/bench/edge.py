@@ -41,19 +41,19 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Times:
-    """Microseconds of many calls."""
+    """Holds the microseconds of many calls."""
 
     values: tuple[float, ...]
 
     def p(self, q: float) -> str:
-        """A percentile in ms as text; where n does not carry it, that."""
+        """Return a percentile in ms as text; where n does not carry it, say that."""
         value = stats.median(self.values) if q == 50 else stats.percentile(self.values, q)
         return "n too small" if value is None else f"{value / 1e3:.3f}"
 
 
 @dataclass(frozen=True)
 class Serving:
-    """One scheme: the bare model, the server around it, and both behind a broker."""
+    """Holds one scheme's times: of the bare model, of the server around it, and of both behind a broker."""
 
     scheme: str
     codec: str
@@ -66,12 +66,12 @@ class Serving:
 
     @property
     def overhead_us(self) -> float:
-        """Median of what serving a request takes beyond the model's call for the same symbols, wall time."""
+        """Return the median of what serving a request takes beyond the model's call for the same symbols, wall time."""
         return float(np.median(np.subtract(self.serve.values, self.bare.values)))
 
 
 def main(argv: list[str]) -> int:
-    """The way in."""
+    """Run the command."""
     p = Parser(prog="python -m harness.bench edge", description=__doc__)
     p.add_argument(
         "--weights", type=Path, metavar="DIR", help="a scheme's folder or one of several (default: CIFAR-10, compact)"
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> int:
 
 
 def _folders(given: Path) -> list[Path]:
-    """Artefact folders that offload: `given` itself, or those in it."""
+    """Return the artefact folders that offload: `given` itself, or those in it."""
     inside = sorted(path.parent for path in given.glob(f"*/{DESCRIPTION}"))
     found = [given] if (given / DESCRIPTION).exists() else inside
     offloading = [folder for folder in found if load_description(folder).offload != "none"]
@@ -98,7 +98,7 @@ def _folders(given: Path) -> list[Path]:
 
 
 def measure(folders: Sequence[Path], calls: int, count: int) -> list[Serving]:
-    """Each scheme in turn, `calls` times over payloads of `count` test pictures.
+    """Measure each scheme in turn, `calls` times over payloads of `count` test pictures.
 
     Raises:
         BenchError: weights, data set or broker are not to be had, or an answer is not the model's.
@@ -129,7 +129,7 @@ def measure(folders: Sequence[Path], calls: int, count: int) -> list[Serving]:
 
 
 def _payloads(folder: Path, d: DeviceDescription, count: int) -> list[bytes]:
-    """What the device sends for test pictures."""
+    """Return what the device sends for test pictures."""
     from testbeds.firmware.host.schemelib import HostLibrary  # noqa: PLC0415
     from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - compiles
 
@@ -148,7 +148,7 @@ def _symbols(server: EdgeServer, served: Served, payloads: Sequence[bytes]) -> l
 def _in_turn(
     server: EdgeServer, served: Served, symbols: Sequence[Any], payloads: Sequence[bytes], calls: int
 ) -> tuple[Times, Times, Times]:
-    """Bare call and served request turn by turn, which one first alternating: whatever slows the host slows both."""
+    """Call bare model and server turn by turn, which one first alternating: whatever slows the host slows both."""
     bare, serve, overheads = [], [], []
     gc.collect()
     for i in range(WARM_UP + calls):
@@ -212,7 +212,7 @@ def _next(heard: queue.Queue[tuple[str, bytes]], kind: str) -> bytes:
 
 
 def show(found: Sequence[Serving]) -> None:
-    """The table."""
+    """Print the table."""
     table = Table(title=f"The edge server, {len(found[0].bare.values):,} calls of each kind; ms", caption=NOTE)
     for number, name in enumerate(
         (

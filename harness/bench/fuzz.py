@@ -9,7 +9,7 @@ from harness.host.cli import Parser, add_common, console, set_up_logging, whole
 
 
 def main(argv: list[str]) -> int:
-    """The way in."""
+    """Run the command."""
     from testbeds.firmware.fuzz.run import fuzz  # noqa: PLC0415 - found late, like every testbed
 
     p = Parser(prog="python -m harness.bench fuzz", description=__doc__)

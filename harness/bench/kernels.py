@@ -43,7 +43,7 @@ def _chosen(table: dict[str, Any], only: str | None) -> dict[str, Any]:
 
 
 def kernels(args: Any) -> int:
-    """A line for each layer of the zoo. Returns 1 if one takes more cycles a MAC than is accepted."""
+    """Print a line for each layer of the zoo. Returns 1 if one takes more cycles a MAC than is accepted."""
     from testbeds.firmware.generator.zoo import KERNELS  # noqa: PLC0415
     from testbeds.virtual.layer_cycles import measure  # noqa: PLC0415 - compiles and emulates
 
@@ -76,7 +76,7 @@ def kernels(args: Any) -> int:
 
 
 def networks(args: Any) -> int:
-    """A line for each network (and layer). Returns 1 if one takes longer than is accepted."""
+    """Print a line for each network (and layer). Returns 1 if one takes longer than is accepted."""
     from testbeds.firmware.generator.zoo import NETWORKS  # noqa: PLC0415
     from testbeds.virtual.layer_cycles import measure  # noqa: PLC0415 - compiles and emulates
 

@@ -34,7 +34,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Row:
-    """One codec at one quality."""
+    """Holds one codec at one quality."""
 
     codec: str
     bytes_mean: float
@@ -45,7 +45,7 @@ class Row:
 
 
 def main(argv: list[str]) -> int:
-    """The way in."""
+    """Run the command."""
     p = Parser(prog="python -m harness.bench pictures", description=__doc__.splitlines()[0] if __doc__ else None)
     p.add_argument(
         "--weights", type=Path, metavar="DIR", help="of full offloading (default: full_offload, CIFAR-10, compact)"
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
 def measure(
     d: DeviceDescription, pictures: Bytes, labels: Bytes, network: Any, qualities: list[int], cycle_images: int
 ) -> list[Row]:
-    """A row for each lossless codec, then for each quality and both samplings of chroma.
+    """Return a row for each lossless codec, then for each quality and both samplings of chroma.
 
     Args:
         pictures: uint8 [n, height, width, 3] as the device gets them.
