@@ -1,1 +1,1 @@
-"""Is a testbed fit to be measured with? Checks, each with its outcome and the cure."""
+"""Examines whether a testbed is fit to be measured with, by checks that each have their outcome and the cure."""

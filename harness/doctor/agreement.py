@@ -1,4 +1,4 @@
-"""Virtual link against real sockets: the emulated board with its clock on the host's, through a detour link.
+"""Compares the virtual link with real sockets: the emulated board with its clock on the host's, through a detour link.
 
 Two runs of one image on one emulated board. In the first the link is the board's own, in virtual time. In the second
 that one is unshaped and the board charges the time that passes on this host: its packets go through the user-space link
@@ -62,7 +62,7 @@ alpha = 0.0
 
 @dataclass(frozen=True)
 class Agreement:
-    """One size at one rate: `network` stages in ms, medians and quickest of n."""
+    """Holds one size at one rate: `network` stages in ms, medians and quickest of n."""
 
     rate_bps: float
     payload_bytes: int
@@ -75,22 +75,22 @@ class Agreement:
 
     @property
     def off_ms(self) -> float:
-        """By how much the real link takes longer, broker and loopback taken off."""
+        """Return by how much the real link takes longer, broker and loopback taken off, ms."""
         return self.real_ms - self.broker_ms - self.virtual_ms
 
     @property
     def off_least_ms(self) -> float:
-        """The same of the quickest: what a host that is busy with something else does not touch."""
+        """Return the same of the quickest: what a host that is busy with something else does not touch."""
         return self.real_least_ms - self.broker_least_ms - self.virtual_ms
 
     @property
     def allowed_ms(self) -> float:
-        """How far apart the two may be."""
+        """Return how far apart the two may be, ms."""
         return ALLOWED_MS + ALLOWED_SHARE * self.virtual_ms
 
     @property
     def ok(self) -> bool:
-        """Do they agree? By the quickest: the links are compared, not the load of this host."""
+        """Say whether they agree. The quickest decide: the links are compared, not the load of this host."""
         return abs(self.off_least_ms) <= self.allowed_ms
 
 
@@ -100,7 +100,7 @@ def compare(
     sizes_bytes: Sequence[int] = SIZES_BYTES,
     n: int = 9,
 ) -> Iterator[Agreement]:
-    """Compare at every size and rate; yields each as it is measured.
+    """Compare at every size and rate, and yield each as it is measured.
 
     Raises:
         BenchError: no link of this kind, no compiler, no broker, or a sample that failed.
@@ -148,7 +148,7 @@ def _virtual_ms(board: Board, heard: Services, link: LinkSpec | None) -> float:
 
 
 def _real_ms(board: Board, heard: Services, n: int) -> list[float]:
-    """The board's own link unshaped; it charges what passes on this host."""
+    """Measure with the board's own link unshaped; it charges what passes on this host."""
     _network_ms(board, heard, None, pinned_ms=None)  # the first one warms caches of host and broker
     return [_network_ms(board, heard, None, pinned_ms=None) for _ in range(n)]
 
@@ -163,7 +163,7 @@ def _network_ms(board: Board, heard: Services, link: LinkSpec | None, *, pinned_
 
 
 def _artefact(folder: Path, size_bytes: int) -> Artefact:
-    """A scheme that sends a picture of about `size_bytes` as it is."""
+    """Return a scheme that sends a picture of about `size_bytes` as it is."""
     side = max(2, round(((size_bytes - HEADER_BYTES) / 3) ** 0.5))
     where = folder / f"{side}"
     where.mkdir()
@@ -184,7 +184,7 @@ def _board(artefact: Artefact, network: Network) -> Iterator[Board]:
 
 @contextmanager
 def _echo(address: mqtt.BrokerAddress, artefact: Artefact) -> Iterator[None]:
-    """An edge that answers at once, and tells how long that took."""
+    """Run an edge that answers at once, and tells how long that took."""
     client, subscribed = mqtt.client(address, "echo"), threading.Event()
     logits = np.zeros(_CLASSES, dtype=np.float32)
 

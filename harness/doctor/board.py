@@ -1,4 +1,4 @@
-"""The board itself: there, free, answering, with which firmware, associated how, and its clock."""
+"""Checks the board itself: there, free, answering, with which firmware, associated how, and its clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEPT_WAIT_MS = 60_000
 
 
 def presence(testbed: Testbed) -> list[Finding]:
-    """Is it there, and does nobody else have it?"""
+    """Check that it is there, and that nobody else has it."""
     testbed.check()
     if not testbed.identity:
         return [Finding("board", "pass", f"{testbed.description.title}: made when asked for")]
@@ -46,7 +46,7 @@ def examined(
     waits_ms: tuple[int, ...] = clocks.WAITS_MS,
     clock: Clock | None = None,
 ) -> list[Finding]:
-    """Boot it, ask who it is, associate it, compare its clock.
+    """Boot it, ask who it is, associate it, and compare its clock.
 
     Args:
         image: what to flash; called only when something is flashed.
@@ -115,7 +115,7 @@ def _associate(device: Device, testbed: Testbed, lab: Lab, info: Info, *, reply_
 
 
 def radio(text: str) -> Finding:
-    """RSSI and channel from the device's own words."""
+    """Read RSSI and channel from the device's own words."""
     if (found := _RADIO.search(text)) is None:
         return Finding("radio", "skip", "this device does not tell RSSI and channel")
     rssi, channel = int(found[1]), found[2]
@@ -131,7 +131,7 @@ def radio(text: str) -> Finding:
 def device_clock(
     device: Device, testbed: Testbed, lab: Lab, info: Info, waits_ms: tuple[int, ...], clock: Clock
 ) -> Finding:
-    """The device's clock against the host's. Nothing answers on this lab's topics, so that every wait runs out."""
+    """Compare the device's clock with the host's. Nothing answers on this lab's topics, so that every wait runs out."""
     if testbed.pins_remote:
         return Finding("clock", "skip", "virtual time: there is no drift")
     if not waits_ms:
@@ -161,7 +161,7 @@ def device_clock(
 
 
 def told(found: Drift | None) -> Finding:
-    """A drift as a line of the report."""
+    """Return a drift as a line of the report."""
     if found is None:
         return Finding("clock", "skip", "too few waits to tell")
     fit = found.fit

@@ -1,5 +1,7 @@
-"""The device's clock against the host's, by waits of known length: a reply that never comes is given up by the device's
-own clock, and the host times how long that took. Whatever is constant (serial line, the local network) falls out."""
+"""Compares the device's clock with the host's by waits of known length: a reply that never comes is given up by the
+device's own clock, and the host times how long that took. Whatever is constant (serial line, the local network) falls
+out.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ WARN_PPM, FAIL_PPM = 200.0, 1000.0
 
 @dataclass(frozen=True)
 class Wait:
-    """One wait, by both clocks, s."""
+    """Holds one wait, by both clocks, s."""
 
     host_s: float
     device_s: float
@@ -24,14 +26,14 @@ class Wait:
 
 @dataclass(frozen=True)
 class Drift:
-    """The device's clock as the host's sees it, with how finely it could be told."""
+    """Holds the drift of the device's clock as the host's sees it, with how finely it could be told."""
 
     fit: ClockFit
     resolution_ppm: float
 
     @property
     def verdict(self) -> str:
-        """pass, warn or fail; skip where the host was too busy to tell."""
+        """Return pass, warn or fail; skip where the host was too busy to tell."""
         off = abs(self.fit.drift_ppm)
         if self.resolution_ppm > WARN_PPM * 2 and off < FAIL_PPM + 3 * self.resolution_ppm:
             return "skip"
@@ -65,5 +67,5 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
+        """Return the seconds since it was made."""
         return (self._clock.now_ms() - self._begin_ms) / 1e3

@@ -1,4 +1,4 @@
-"""All checks of a testbed, in the order in which a fault in one explains those that follow."""
+"""Runs all checks of a testbed, in the order in which a fault in one explains those that follow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REPORT = "doctor.json"
 
 @dataclass(frozen=True)
 class Wanted:
-    """How far to look."""
+    """Says how far to look."""
 
     flash: bool = False
     zero: bool = False
@@ -39,7 +39,7 @@ class Wanted:
 
 
 def full(setup: LabSetup, name: str, wanted: Wanted) -> Report:
-    """Everything: a broker is started (or the given one used), the board is booted and associated.
+    """Run all checks: a broker is started (or the given one used), the board is booted and associated.
 
     Raises:
         BenchError: there is no such testbed.
@@ -55,7 +55,7 @@ def full(setup: LabSetup, name: str, wanted: Wanted) -> Report:
 
 
 def cheap(setup: LabSetup, name: str, make: Callable[[], Testbed], up: Lab) -> Report:
-    """What costs no time and touches no board: attached to every run."""
+    """Run the checks that cost no time and touch no board; they are attached to every run."""
     found = host.programs() + host.permissions(setup, name) + host.shaping(setup, name)
     found += guarded("broker", lambda: network.round_trips(up))
     with make() as testbed:
@@ -64,7 +64,7 @@ def cheap(setup: LabSetup, name: str, make: Callable[[], Testbed], up: Lab) -> R
 
 
 def attached(store: Store, report: Report) -> dict[str, Any]:
-    """Put a report into a run's folder; what the manifest says of it."""
+    """Put a report into a run's folder, and return what the manifest says of it."""
     path = store.write_text(REPORT, report.text())
     return report.facts(REPORT, file_sha256(path))
 
@@ -95,7 +95,9 @@ def _edge(setup: LabSetup, up: Lab) -> list[Finding]:
 
 
 def _image(testbed: Testbed) -> Path | None:
-    """An image for the testbed: of a scheme that offloads where there is one, since its device waits for a reply."""
+    """Return an image for the testbed: of a scheme that offloads where there is one, since its device waits for a
+    reply.
+    """
     from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
 
     chosen = _artefact()

@@ -1,4 +1,6 @@
-"""What the host itself must give: ports that this user may open, rights to shape a link, programs, room on the disk."""
+"""Checks what the host itself must give: ports that this user may open, rights to shape a link, programs, room on the
+disk.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _LEAST_FREE_BYTES = 1 << 30
 
 
 def permissions(setup: LabSetup, testbed: str) -> list[Finding]:
-    """Serial ports that the lab file or USB names for this testbed and its probe."""
+    """Check the serial ports that the lab file or USB names for this testbed and its probe."""
     section, probe = setup.testbed(testbed), setup.probe(testbed)
     wanted = [p for p in (section.port, probe.port if probe else None) if p and "://" not in p]
     wanted += [f.port for f in discovery.attached() if testbed in f.testbeds and f.port not in wanted]
@@ -36,7 +38,7 @@ def permissions(setup: LabSetup, testbed: str) -> list[Finding]:
 
 
 def shaping(setup: LabSetup, testbed: str) -> list[Finding]:
-    """Can this host shape the access point's interface?"""
+    """Check that this host can shape the access point's interface."""
     interface = setup.wifi(testbed).interface
     if interface is None:
         return [Finding("shaping", "skip", "no [wifi] interface: the host's network is not shaped")]
@@ -52,7 +54,7 @@ def shaping(setup: LabSetup, testbed: str) -> list[Finding]:
 
 
 def programs() -> list[Finding]:
-    """The broker's program and the disk."""
+    """Check the broker's program and the disk."""
     out = []
     mosquitto = find_mosquitto()
     if mosquitto:

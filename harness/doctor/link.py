@@ -1,4 +1,4 @@
-"""The testbed's link: what it is told is what it says it is, and what probes of payload size find it to be."""
+"""Checks the testbed's link: what it is told is what it says it is, and what probes of payload size find it to be."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def shaped(testbed: Testbed) -> list[Finding]:
 
 
 def _measured(certificate: Certificate) -> str:
-    """The largest of the probes' sizes, and how many of all were right."""
+    """Describe the largest of the probes' sizes, and how many of all were right."""
     if not certificate.probes:
         return certificate.remarks or "not measured"
     largest = max(certificate.probes, key=lambda p: p.message_bytes)

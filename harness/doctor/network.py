@@ -1,4 +1,4 @@
-"""Broker and link from the host's side: who is let in, TLS, and the round trip at three sizes."""
+"""Checks broker and link from the host's side: who is let in, TLS, and the round trip at three sizes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SLOW_MS = 20.0
 
 
 def broker(lab: Lab) -> list[Finding]:
-    """Does the broker keep strangers out, and is what it says encrypted where it leaves this host?"""
+    """Check that the broker keeps strangers out, and that what it says is encrypted where it leaves this host."""
     address = lab.broker.address
     out = [Finding("broker", "pass", f"{lab.broker.title} lets the bench in")]
     for who, stranger in (
@@ -51,7 +51,9 @@ def broker(lab: Lab) -> list[Finding]:
 
 
 def round_trips(lab: Lab, clock: Clock | None = None) -> list[Finding]:
-    """Medians of the way host - broker - host at three sizes; what every sample's `network` has on top of the air."""
+    """Measure the way host - broker - host at three sizes (medians): what every sample's `network` has on top of the
+    air.
+    """
     out = []
     for size in SIZES_BYTES:
         taken = _round_trips_ms(lab.broker.address, f"{lab.root}/99/echo", size, clock or HostClock())

@@ -1,4 +1,4 @@
-"""The power probe: is it there, does it sample without loss, is its zero zero and a known load what it should be?"""
+"""Checks the power probe: that it is there, samples without loss, and that its zero and a known load are right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def probe(config: ProbeConfig | None, *, zero: bool, ohms: float | None, record_
 
 
 def recorded(instrument: PowerProbe, trace: Trace, *, zero: bool, ohms: float | None) -> list[Finding]:
-    """What one recording tells of the probe."""
+    """Return what one recording tells of the probe."""
     out = [
         Finding("probe", "pass", f"{instrument.name} samples at {trace.rate_hz:g} Hz", values={"samples": len(trace)})
     ]

@@ -1,4 +1,4 @@
-"""What the doctor found: one line a check, as a table for people and as JSON for the store of a run."""
+"""Holds what the doctor found: one line a check, as a table for people and as JSON for the store of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. `values` have their units in their names; what could not be measured is not among them."""
+    """Holds one check. `values` have their units in their names; what could not be measured is not among them."""
 
     check: str
     status: Status
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All checks of one testbed at one time."""
+    """Holds all checks of one testbed at one time."""
 
     testbed: str
     findings: tuple[Finding, ...]
@@ -41,29 +41,29 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many passed, warned, failed, were skipped."""
+        """Count those that passed, warned, failed, were skipped."""
         found: Counter[str] = Counter(f.status for f in self.findings)
         return {status: found[status] for status in _STYLES}
 
     @property
     def failed(self) -> bool:
-        """Did any check fail?"""
+        """Say whether any check failed."""
         return any(f.status == "fail" for f in self.findings)
 
     def text(self) -> str:
-        """JSON."""
+        """Return the report as JSON."""
         said = {"report_version": REPORT_VERSION, "testbed": self.testbed, "made_at": self.made_at}
         return (
             json.dumps(said | {"counts": self.counts, "findings": [asdict(f) for f in self.findings]}, indent=2) + "\n"
         )
 
     def facts(self, file: str, sha256: str) -> dict[str, Any]:
-        """What a run's manifest says of it."""
+        """Return what a run's manifest says of it."""
         failed = [f.check for f in self.findings if f.status in ("fail", "warn")]
         return {"file": file, "sha256": sha256, "counts": self.counts, "not_passed": failed}
 
     def table(self) -> Table:
-        """For the screen."""
+        """Return the table for the screen."""
         title = f"{self.testbed}: " + ", ".join(f"{n} {status}" for status, n in self.counts.items() if n)
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for name in ("check", "", "what was found", "cure"):
@@ -75,7 +75,7 @@ class Report:
 
 
 def guarded(check: str, body: Callable[[], Sequence[Finding]]) -> list[Finding]:
-    """What `body` finds; an error that ends it is a failed check with the error's cure, and the others go on."""
+    """Return what `body` finds; an error that ends it is a failed check with the error's cure, and the others go on."""
     try:
         return list(body())
     except BenchError as e:
