@@ -1,4 +1,4 @@
-"""An edge server on another machine: it announces itself at the broker, and is waited for and watched there.
+"""Watches an edge server on another machine: it announces itself at the broker, and is waited for and watched there.
 
     <host of the edge>$ python -m harness.edge --lab lab.toml --name gpu WEIGHTS…
     <lab.toml>          [edge] host = "gpu"
@@ -29,17 +29,17 @@ _MOST_BYTES = 65_536
 
 
 def topic(name: str) -> str:
-    """Where an edge server called `name` announces itself."""
+    """Return where an edge server called `name` announces itself."""
     return f"agile/edges/{name}"
 
 
 def announcement(ready: list[dict[str, Any]]) -> bytes:
-    """What it says there: as `ready` on its stdout."""
+    """Return what it says there: the same as `ready` on its stdout."""
     return json.dumps({"ready": ready}).encode()
 
 
 def read_announcement(data: bytes) -> list[Calibrated] | None:
-    """What such a message says; None for one that is empty (gone) or no announcement."""
+    """Return what such a message says; None for one that is empty (gone) or no announcement."""
     if not data or len(data) > _MOST_BYTES:
         return None
     try:
@@ -52,7 +52,9 @@ def read_announcement(data: bytes) -> list[Calibrated] | None:
 
 
 class EdgeElsewhere:
-    """The edge server called `name`, as far as the broker tells. `wanted`: weights (hex) -> scheme it has to serve."""
+    """Follows the edge server called `name`, as far as the broker tells. `wanted`: weights (hex) -> scheme it has to
+    serve.
+    """
 
     def __init__(self, name: str, wanted: Mapping[str, str]) -> None:
         self.name = name
@@ -69,7 +71,7 @@ class EdgeElsewhere:
             self._news.notify_all()
 
     def calibrated(self) -> list[Calibrated]:
-        """Wait until it has announced itself; what it serves and how long that takes it.
+        """Wait until it has announced itself; return what it serves and how long that takes it.
 
         Raises:
             BenchError: it is not there, or does not serve what is wanted.
@@ -91,7 +93,7 @@ class EdgeElsewhere:
         return served
 
     def check(self) -> None:
-        """Is it still there, as far as the broker tells? Raises BenchError when it was and is not."""
+        """Check that it is still there, as far as the broker tells. Raises BenchError when it was and is not."""
         with self._news:
             if self._seen and self._served is None:
                 raise BenchError(

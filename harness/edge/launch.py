@@ -1,4 +1,4 @@
-"""The edge server as a process of the bench: started, waited for, watched, stopped."""
+"""Runs the edge server as a process of the bench: started, waited for, watched, stopped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READY_S = 180.0  # TensorFlow's import and the first trace on a busy machine
 
 @dataclass(frozen=True)
 class Calibrated:
-    """One remote half that the edge serves, with the service time it measured while warming up."""
+    """Holds one remote half that the edge serves, with the service time it measured while warming up."""
 
     scheme: str
     weights: str  # 8 hex digits of the u32
@@ -35,7 +35,7 @@ class Calibrated:
 
 
 class Edge:
-    """An edge server, started; it is ready once `calibrated` has returned."""
+    """Holds an edge server that was started; it is ready once `calibrated` has returned."""
 
     def __init__(self, process: subprocess.Popen[str], said: IO[bytes]) -> None:
         self._process = process
@@ -43,7 +43,8 @@ class Edge:
         self._calibrated: list[Calibrated] | None = None
 
     def calibrated(self) -> list[Calibrated]:
-        """Have it take its service times now, and wait until it is subscribed; what it serves and how long that takes.
+        """Have it take its service times now, and wait until it is subscribed; return what it serves and how long that
+        takes.
 
         Call it when nothing else keeps the machine busy: the times may be pinned.
 
@@ -56,11 +57,11 @@ class Edge:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Return its process id."""
         return self._process.pid
 
     def check(self) -> None:
-        """Is it alive?
+        """Check that it is alive.
 
         Raises:
             BenchError: it is not, with its last words.
@@ -71,7 +72,7 @@ class Edge:
 
 @contextmanager
 def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Iterator[Edge]:
-    """An edge server for the duration of the block. It warms up meanwhile: ask `calibrated` before using it."""
+    """Run an edge server for the duration of the block. It warms up meanwhile: ask `calibrated` before using it."""
     options = ["--with-parent", "--broker", str(address), "--user", address.user, "--root", root]
     options += ["--ca", str(address.ca)] if address.ca else []
     # TensorFlow writes generated sources to the temporary folder and is not always given the time to remove them.

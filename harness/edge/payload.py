@@ -1,4 +1,4 @@
-"""The 16-byte header of payloads and replies, and what the edge answers. Bodies are decoded by the C host library."""
+"""Packs and parses the 16-byte header of payloads and replies. Bodies are decoded by the C host library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADER_BYTES = _HEAD.size + _CRC.size
 
 
 class Status(IntEnum):
-    """Byte 1 of a reply."""
+    """Names byte 1 of a reply."""
 
     OK = 0
     OTHER_WEIGHTS = 1
@@ -27,12 +27,12 @@ class Status(IntEnum):
 
 
 class PayloadError(ValueError):
-    """These bytes are no payload of this format."""
+    """Says that these bytes are no payload of this format."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a payload says of itself. `kind` is the codec going up, the status coming down."""
+    """Holds what a payload says of itself. `kind` is the codec going up, the status coming down."""
 
     kind: int
     sequence: int
@@ -41,7 +41,7 @@ class Header:
 
 
 def pack(kind: int, sequence: int, weights: int, body: bytes) -> bytes:
-    """Header and body."""
+    """Return header and body."""
     head = _HEAD.pack(VERSION, kind, sequence, weights, len(body))
     return head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))) + body
 
@@ -66,11 +66,11 @@ def parse(data: bytes) -> tuple[Header, bytes]:
 
 
 def sequence_of(data: bytes) -> int:
-    """The sequence number of bytes that may be no payload; 0 when there is none."""
+    """Return the sequence number of bytes that may be no payload; 0 when there is none."""
     return int.from_bytes(data[2:4], "little") if len(data) >= 4 else 0
 
 
 def reply(status: Status, sequence: int, weights: int, logits: npt.NDArray[np.float32] | None = None) -> bytes:
-    """What goes down: the logits as little-endian float32, nothing unless `status` is OK."""
+    """Return what goes down: the logits as little-endian float32, nothing unless `status` is OK."""
     body = b"" if logits is None or status is not Status.OK else np.asarray(logits, dtype="<f4").tobytes()
     return pack(int(status), sequence, weights, body)

@@ -1,4 +1,4 @@
-"""Payload in, reply out: which weights, which symbols, what the remote half says, and how long that took."""
+"""Turns a payload into a reply: finds weights and symbols, asks the remote half, and tells how long that took."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Symbols = npt.NDArray[np.uint8]
 
 
 class Codec(Protocol):
-    """The C codecs, seen from here."""
+    """Defines the C codecs as seen from here."""
 
     def encode(
         self,
@@ -39,18 +39,18 @@ class Codec(Protocol):
         rows: int = 1,
         quality: int = 75,
     ) -> bytes:
-        """Symbols -> payload; `rows` and `quality` are the picture codecs'."""
+        """Turn symbols into a payload; `rows` and `quality` are the picture codecs'."""
 
     def decode(self, data: bytes, n_symbols: int, count: int, model: Any = None) -> Symbols:
-        """Payload -> `count` symbols. Raises ValueError when the body is not that."""
+        """Turn a payload into `count` symbols. Raises ValueError when the body is not that."""
 
     def model(self, tables: ContextTables) -> Any:
-        """The context codec's tables as `decode` takes them."""
+        """Return the context codec's tables as `decode` takes them."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """One remote half, loaded and warm."""
+    """Holds one remote half, loaded and warm."""
 
     description: DeviceDescription
     weights: int
@@ -60,7 +60,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send for one payload."""
+    """Holds what to send for one payload."""
 
     status: Status
     sequence: int
@@ -77,7 +77,7 @@ class EdgeServer:
         self._context = {one.weights: codec.model(one.context) for one in served if one.context is not None}
 
     def answer(self, data: bytes) -> Answer:
-        """Answer one payload, whatever its bytes are. Never raises for what it was sent."""
+        """Answer one payload, whatever its bytes are. This never raises for what it was sent."""
         begin_ns = time.perf_counter_ns()
         status, weights, logits = self._judge(data)
         sequence = payload.sequence_of(data)
@@ -85,12 +85,13 @@ class EdgeServer:
         return Answer(status, sequence, out, (time.perf_counter_ns() - begin_ns) // 1000)
 
     def symbols(self, one: Served, data: bytes) -> Symbols:
-        """The symbols of a whole payload of `one`. Raises ValueError when it holds others."""
+        """Return the symbols of a whole payload of `one`. Raises ValueError when it holds others."""
         model = self._context.get(one.weights)
         return self._codec.decode(data, one.description.n_symbols, one.model.symbols, model)
 
     def calibrate(self, one: Served, calls: int = 60) -> float:
-        """Median service time in microseconds over `calls` payloads of random symbols (seeded), after a sixth more.
+        """Return the median service time in microseconds over `calls` payloads of random symbols (seeded), after a
+        sixth more.
 
         Processor time of the whole process, which runs one thread at a time: the wall time of a machine that has
         nothing else to do. Wall time would pin the load of the moment.
@@ -107,7 +108,9 @@ class EdgeServer:
         return float(statistics.median(taken[calls // 6 :]))
 
     def _any_payload(self, one: Served, rng: np.random.Generator, sequence: int) -> bytes:
-        """Random symbols, stored; of a scheme with a picture codec, blocks of colour and noise, coded by that."""
+        """Return a payload of random symbols, stored; of a scheme with a picture codec, blocks of colour and noise,
+        coded by that.
+        """
         d = one.description
         if d.offload != "image" or d.codec not in PICTURE_CODECS:
             symbols = rng.integers(0, d.n_symbols, one.model.symbols, dtype=np.uint8)
@@ -138,7 +141,7 @@ class EdgeServer:
 
 
 def load(folder: Path, scheme: Scheme) -> Served | None:
-    """The remote half in an artefact folder, warmed up; None for a scheme that never leaves the device.
+    """Load and warm up the remote half in an artefact folder; return None for a scheme that never leaves the device.
 
     Raises:
         BenchError: the artefact is unreadable or of another network.

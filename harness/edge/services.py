@@ -1,4 +1,4 @@
-"""The edge's own account of its service times, heard over the broker."""
+"""Hears the edge's own account of its service times over the broker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT = 4096  # accounts nobody asked for, before the oldest is forgotten
 
 
 class Services:
-    """Accounts by topic prefix and sequence number."""
+    """Keeps accounts by topic prefix and sequence number."""
 
     def __init__(self) -> None:
         self._heard: OrderedDict[tuple[str, int], float] = OrderedDict()
@@ -34,7 +34,7 @@ class Services:
                 del self._heard[key]
 
     def wall_ms(self, prefix: str, sequence: int, timeout_s: float = 3.0) -> float | None:
-        """Wall time of the service of one payload; None when the edge gave no account in time."""
+        """Return the wall time of the service of one payload, ms; None when the edge gave no account in time."""
         key = (prefix, sequence)
         with self._news:
             if self._news.wait_for(lambda: key in self._heard, timeout_s):
