@@ -1,1 +1,1 @@
-"""Faults put into stand-ins, one by one: what becomes of the sample? Never a hang, never a wrong number."""
+"""Puts faults into stand-ins, one by one, to see what becomes of the sample: never a hang, never a wrong number."""

@@ -1,4 +1,4 @@
-"""The faults, each put into a scene of its own: `short` for every test run, in full for docs/faults.md."""
+"""Lists the faults, each put into a scene of its own: `short` for every test run, in full for docs/faults.md."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _QUICK = Patience(timeout_s=0.15, attempts=40, hello_s=0.15, hello_attempts=40, 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a fault. `wrong`: samples that say ok and are not; it has to be 0."""
+    """Holds what came of a fault. `wrong`: samples that say ok and are not; it has to be 0."""
 
     fault: str
     put_in: str
@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Recovered, or clearly failed: never a wrong number."""
+        """Say whether samples recovered or clearly failed, with never a wrong number."""
         return self.wrong == 0 and bool(self.ended)
 
 
@@ -76,7 +76,7 @@ def _outcome(fault: str, put_in: str, scene: Scene, rows: Sequence[dict[str, Any
 
 
 def noise(short: bool) -> Outcome:
-    """0.1 % of the serial line's bytes, both ways."""
+    """Damage 0.1 % of the serial line's bytes, both ways."""
     frames = 400 if short else 10_000
     with Scene() as scene:
         bed = scene.make()
@@ -103,13 +103,13 @@ def noise(short: bool) -> Outcome:
 
 
 def board_reset(short: bool) -> Outcome:
-    """The board restarts while it waits for a reply."""
+    """Restart the board while it waits for a reply."""
     return _with_action("board reset in the middle of an inference", "reset pressed while a reply is awaited",
                         lambda scene: scene.board.press_reset(), short, delay_ms=300.0)  # fmt: skip
 
 
 def wifi_drop(short: bool) -> Outcome:
-    """The device's connection is gone for some seconds."""
+    """Take the device's connection away for some seconds."""
     away_s = 1.0 if short else 5.0
 
     def drop(scene: Scene) -> None:
@@ -120,7 +120,7 @@ def wifi_drop(short: bool) -> Outcome:
 
 
 def broker_restart(short: bool) -> Outcome:
-    """A broker that the lab runs is killed, and started again."""
+    """Kill a broker that the lab runs, and start it again."""
     away_s = 0.5 if short else 3.0
 
     def restart(scene: Scene) -> None:
@@ -134,19 +134,19 @@ def broker_restart(short: bool) -> Outcome:
 
 
 def edge_killed(short: bool) -> Outcome:
-    """The edge server is killed."""
+    """Kill the edge server."""
     return _with_action("edge server killed", "SIGKILL in the middle of a sample",
                         lambda scene: scene.edge.kill(), short, delay_ms=300.0)  # fmt: skip
 
 
 def device_vanishes(short: bool) -> Outcome:
-    """The serial device vanishes under an open port."""
+    """Make the serial device vanish under an open port."""
     return _with_action("serial device vanishing", "cable pulled in the middle of a sample, plugged in again",
                         lambda scene: scene.board.unplug(), short, delay_ms=300.0)  # fmt: skip
 
 
 def probe_unplugged(short: bool) -> Outcome:
-    """The power probe's cable is pulled: latencies stay, energies are null."""
+    """Pull the power probe's cable: latencies stay, energies are null."""
     samples = 4 if short else 12
     with Scene() as scene, lab.opened([]) as up:
         timeline = PowerTimeline(
@@ -189,7 +189,7 @@ def probe_unplugged(short: bool) -> Outcome:
 
 
 def clock_drift(short: bool) -> Outcome:
-    """The device's clock is 500 ppm fast."""
+    """Run the device's clock 500 ppm fast."""
     ppm = 500.0
     clock = _Steps()
     with Scene() as scene, lab.opened([]) as up:
@@ -208,7 +208,7 @@ def clock_drift(short: bool) -> Outcome:
 
 
 def flash_hangs(short: bool) -> Outcome:
-    """A flasher that never comes back."""
+    """Flash with a flasher that never comes back."""
     from testbeds.stm32f746 import standins  # noqa: PLC0415 - found late, like every testbed
 
     limit_s = 0.5 if short else 5.0
@@ -244,7 +244,7 @@ FAULTS: Mapping[str, Callable[[bool], Outcome]] = {
 
 
 def put_in(name: str, *, short: bool, clock: Clock | None = None) -> Outcome:
-    """One fault by name, timed."""
+    """Put in one fault by name, timed."""
     watch = clocks.Stopwatch(clock or HostClock())
     found = FAULTS[name](short)
     return Outcome(**{**vars(found), "seconds": round(watch.seconds, 1)})
@@ -267,7 +267,7 @@ def _settings(scene: Scene, bed: Any) -> bytes:
 
 
 class _Played(MeasuredEnergy):
-    """Every sample draws the same."""
+    """Draws the same in every sample."""
 
     def __init__(self, meter: ProbeMeter, standin: StandinPpk2, timeline: PowerTimeline) -> None:
         super().__init__(meter)

@@ -1,4 +1,5 @@
-"""A stand-in edge as a process: answers payloads by a fixed function of the symbols, after a delay. No TensorFlow.
+"""Runs a stand-in edge as a process: it answers payloads by a fixed function of the symbols, after a delay. No
+TensorFlow is needed.
 
 python -m harness.faults.edge HOST:PORT USER ROOT DIR CLASSES DELAY_MS      (password by environment)
 """
@@ -24,27 +25,29 @@ PASSWORD_VARIABLE = "AGILENN_MQTT_PASSWORD"
 
 
 def logits(symbols: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.float32]:
-    """float32 [classes] of uint8 [n]: the sum of every `classes`-th symbol. So a right answer is known anywhere."""
+    """Return float32 [classes] of uint8 [n]: the sum of every `classes`-th symbol. So a right answer is known
+    anywhere.
+    """
     return np.array([symbols[c::classes].astype(np.int64).sum() for c in range(classes)], dtype=np.float32)
 
 
 class FixedModel:
-    """The remote half that `logits` is."""
+    """Plays the remote half whose answer is `logits`."""
 
     def __init__(self, symbols: int, classes: int, delay_ms: float = 0.0) -> None:
         self.symbols, self.classes = symbols, classes
         self._delay_s = delay_ms / 1e3
 
     def warm_up(self) -> None:
-        """Nothing to do."""
+        """Do nothing, as it needs none."""
 
     def infer(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """float32 [classes], after the delay."""
+        """Return float32 [classes], after the delay."""
         threading.Event().wait(self._delay_s)
         return logits(symbols, self.classes)
 
     def infer_batch(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """float32 [n, classes]."""
+        """Return float32 [n, classes]."""
         return np.stack([logits(one, self.classes) for one in symbols])
 
 

@@ -1,4 +1,4 @@
-"""A serial port that damages bytes both ways, by a seed, and counts the frames that went through it."""
+"""Damages bytes of a serial port both ways, by a seed, and counts the frames that went through it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NoisyPort:
 
     @property
     def timeout(self) -> float | None:
-        """Of the port below."""
+        """Return the time-out of the port below."""
         return self._port.timeout
 
     @timeout.setter
@@ -28,11 +28,11 @@ class NoisyPort:
 
     @property
     def in_waiting(self) -> int:
-        """Bytes that can be read at once."""
+        """Return how many bytes can be read at once."""
         return int(getattr(self._port, "in_waiting", 0))
 
     def read(self, size: int = 1) -> bytes:
-        """What came, damaged."""
+        """Return what came, damaged."""
         return self._damage(self._port.read(size))
 
     def write(self, data: bytes) -> int | None:

@@ -1,4 +1,4 @@
-"""The way between a device and its broker, as a TCP proxy that can be cut: what a Wi-Fi drop does to a connection."""
+"""Forwards between a device and its broker by a TCP proxy that can be cut: what a Wi-Fi drop does to a connection."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Proxy:
         self._thread.start()
 
     def cut(self) -> None:
-        """Connections end and new ones are turned away, until `mend`."""
+        """End connections and turn new ones away, until `mend`."""
         self._open.clear()
 
     def mend(self) -> None:
-        """As before."""
+        """Forward again as before."""
         self._open.set()
 
     def __enter__(self) -> Proxy:

@@ -1,4 +1,6 @@
-"""A whole bench of stand-ins: broker, edge, proxy, and the native board with a scheme whose right answers are known."""
+"""Sets up a whole bench of stand-ins: broker, edge, proxy, and the native board with a scheme whose right answers are
+known.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ _UP_S = 20.0
 
 
 class OwnBroker:
-    """A broker at one port that can be killed and started again; to the bench it is a given one."""
+    """Runs a broker at one port that can be killed and started again; to the bench it is a given one."""
 
     def __init__(self) -> None:
         with socket.socket() as s:
@@ -90,7 +92,7 @@ class OwnBroker:
         raise BenchError("the broker of the scene did not start")
 
     def kill(self) -> None:
-        """SIGKILL: nothing is said to anybody."""
+        """Kill it by SIGKILL: nothing is said to anybody."""
         if self._process is not None:
             process, self._process = self._process, None
             process.kill()
@@ -101,7 +103,7 @@ class OwnBroker:
 
 
 class OwnEdge:
-    """The stand-in edge as a process; `check` tells when it is gone, as the bench's own does."""
+    """Runs the stand-in edge as a process; `check` tells when it is gone, as the bench's own does."""
 
     def __init__(self, address: BrokerAddress, root: str, folder: Path, delay_ms: float) -> None:
         words = [str(address), address.user, root, str(folder), str(CLASSES), str(delay_ms)]
@@ -116,12 +118,12 @@ class OwnEdge:
             raise BenchError("the edge of the scene did not start")
 
     def check(self) -> None:
-        """Raises BenchError when it is dead."""
+        """Raise BenchError when it is dead."""
         if (code := self._process.poll()) is not None:
             raise BenchError(f"the edge server ended with code {code}", cure="start it again and go on with --resume")
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Kill it by SIGKILL."""
         self._process.kill()
         self._process.wait()
         if self._process.stdout:
@@ -142,7 +144,7 @@ class At(Watcher):
 
 
 class Scene:
-    """Use as a context manager; then `measure`."""
+    """Holds the scene. Use it as a context manager; then `measure`."""
 
     def __init__(self, *, delay_ms: float = 0.0, kind: str = "native") -> None:
         self._held = ExitStack()
@@ -187,23 +189,23 @@ class Scene:
         self.images = Images("tiny", pictures, np.array(self.right, dtype=np.uint8), CLASSES, "0" * 64)
 
     def make(self) -> Testbed:
-        """A board; kept in `made`."""
+        """Make a board, and keep it in `made`."""
         self.made.append(self._kind())
         return self.made[-1]
 
     @property
     def board(self) -> Any:
-        """The board made last, with what only a stand-in can do."""
+        """Return the board made last, with what only a stand-in can do."""
         return self.made[-1]
 
     def jobs(self, count: int, reply_timeout_ms: int = 1500) -> list[Job]:
-        """`count` samples of one point."""
+        """Return `count` samples of one point."""
         point = Point(SCHEME, "tiny", "compact", self._kind.name, None)
         kind = BoardKind(SCHEME, BoardSettings(reply_timeout_ms=reply_timeout_ms))
         return [Job(Planned(n, point, n % len(self.right), False, n), kind, None, None) for n in range(count)]
 
     def measure(self, count: int, watcher: Watcher | None = None) -> tuple[list[dict[str, Any]], BenchError | None]:
-        """Take samples one after another; the rows, and what ended the run before its time."""
+        """Take samples one after another; return the rows, and what ended the run before its time."""
         bench = Bench(self.lab, self.make, {SCHEME: self.artefact}, {SCHEME: self.firmware}, self.images)
         rows: list[dict[str, Any]] = []
         try:
@@ -215,7 +217,9 @@ class Scene:
         return rows, None
 
     def wrong(self, rows: Sequence[dict[str, Any]]) -> int:
-        """Rows that say ok and are not (not the right class, impossible times), or failures that carry values."""
+        """Count rows that say ok and are not (not the right class, impossible times), and failures that carry
+        values.
+        """
         bad = 0
         for row in rows:
             if row["status"] == "ok":
