@@ -1,1 +1,1 @@
-"""The pytest side of the bench: `pytest --testbed NAME` measures a testbed and keeps the run."""
+"""Holds the pytest side of the bench: `pytest --testbed NAME` measures a testbed and keeps the run."""

@@ -1,4 +1,6 @@
-"""`[limits]` of a bench file, as tests of a testbed hold them against samples: metrics by scheme, in their units."""
+"""Reads `[limits]` of a bench file, as tests of a testbed hold them against samples: metrics by scheme, in
+their units.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ _MEMORY = ("flash_bytes", "ram_bytes")  # of the image, not of a sample
 
 
 def check(description: TestbedDescription, schemes: Sequence[str]) -> None:
-    """Is every limit one of a metric, and of a scheme that there is?
+    """Check that every limit is one of a metric, and of a scheme that there is.
 
     Raises:
-        BenchError: no. A limit that is never held against anything would look like one that holds.
+        BenchError: one is not. A limit that is never held against anything would look like one that holds.
     """
     for key in description.limits:
         scheme, _, name = key.rpartition(".")
@@ -31,7 +33,7 @@ def check(description: TestbedDescription, schemes: Sequence[str]) -> None:
 
 
 def of(description: TestbedDescription, scheme: str, end: str) -> dict[str, float]:
-    """Limits of `scheme` by the name of their metric, of those whose name ends with `end` ("_ms", "_uj").
+    """Return the limits of `scheme` by the name of their metric, of those whose name ends with `end` ("_ms", "_uj").
 
     A limit of the scheme itself stands before one of all schemes.
     """

@@ -1,4 +1,4 @@
-"""What tests/hil stand on: a testbed that is up and ready, and samples with everything that was seen of them."""
+"""Holds what tests/hil stand on: a testbed that is up and ready, and samples with everything that was seen of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from testbeds.firmware.host.schemelib import HostLibrary
 
 @dataclass(frozen=True)
 class Seen:
-    """One sample: the row, the testbed's own account, and what the device held afterwards."""
+    """Holds one sample: the row, the testbed's own account, and what the device held afterwards."""
 
     row: dict[str, Any]
     log: SampleLog
@@ -45,7 +45,7 @@ class Seen:
 
 @dataclass
 class Hil:
-    """The testbed under test. `see` measures a sample once and remembers it."""
+    """Holds the testbed under test. `see` measures a sample once and remembers it."""
 
     ground: prepare.Ground
     lab: Lab
@@ -62,30 +62,30 @@ class Hil:
 
     @property
     def description(self) -> TestbedDescription:
-        """What the testbed is."""
+        """Return what the testbed is."""
         return self.ground.testbed
 
     @property
     def images(self) -> list[int]:
-        """The images that every scheme is measured with."""
+        """Return the pictures that every scheme is measured with."""
         return list(self.plan.images)
 
     def limits(self, scheme: str, end: str) -> dict[str, float]:
-        """Limits of the bench file by metric, of those whose name ends with `end` ("_ms", "_uj")."""
+        """Return the limits of the bench file by metric, of those whose name ends with `end` ("_ms", "_uj")."""
         return limits.of(self.description, scheme, end)
 
     def artefact(self, scheme: str) -> Artefact:
-        """The trained scheme."""
+        """Return the trained scheme."""
         return self.ground.artefacts[scheme]
 
     def host(self, scheme: str) -> HostLibrary:
-        """The device's half on this host, from the same C sources."""
+        """Return the device's half on this host, from the same C sources."""
         if scheme not in self._hosts:
             self._hosts[scheme] = HostLibrary(prepare.library(self.artefact(scheme)))
         return self._hosts[scheme]
 
     def board(self, scheme: str) -> Board:
-        """A ready board with the scheme's image."""
+        """Return a ready board with the scheme's image."""
         return self.boards.get(BoardKind(scheme, self.setting.board)).to(State.READY)
 
     def see(self, scheme: str, image: int) -> Seen:
@@ -99,7 +99,9 @@ class Hil:
         return self._seen[scheme, image]
 
     def figures(self, scheme: str) -> dict[str, float | int | str]:
-        """What was measured of a scheme so far: the middle of every metric, its source, and over how many images."""
+        """Return what was measured of a scheme so far: the middle of every metric, its source, and over how many
+        pictures.
+        """
         rows = [seen.row for (name, _), seen in self._seen.items() if name == scheme]
         return figures(rows)
 
@@ -142,7 +144,7 @@ class Hil:
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, float | int | str]:
-    """Every metric over `rows` of one scheme, with its source; `n` is their number. Nothing of nothing.
+    """Return every metric over `rows` of one scheme, with its source; `n` is their number. Nothing gives nothing.
 
     The median; where some of the pictures exited early, the mean, as a median would be one of either kind.
     """

@@ -1,4 +1,4 @@
-"""The pytest side of the bench: `pytest --testbed X -m "latency or energy" --save NAME`, `--compare NAME`.
+"""Adds the bench to pytest: `pytest --testbed X -m "latency or energy" --save NAME`, `--compare NAME`.
 
 Adds options, markers, one header line with every effective setting, and the fixtures that tests/hil stand on. A testbed
 that is not there ends the session with exit code 4 (usage error) and one line: never a skip, never green. Every figure
@@ -39,7 +39,7 @@ _UNSET = {"schemes": "all", "rate": "6M where it can be shaped", "lab": os.envir
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the bench."""
+    """Add the options of the bench."""
     group = parser.getgroup("agilenn bench")
     group.addoption("--testbed", metavar="X", help="testbed that hil tests measure (default: virtual)")
     group.addoption("--dataset", default="cifar10", metavar="D", help="data set (default: %(default)s)")
@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """One line with every effective setting."""
+    """Return one line with every effective setting."""
     settings = {key: config.getoption(key) or _UNSET.get(key, "none") for key in _SETTINGS}
     shown = ", ".join(f"{key.replace('_', '-')} {value}" for key, value in settings.items())
     return f"agilenn bench: testbed {_testbed(config)}, {shown}, run in {_folder(config) or 'no folder'}"
@@ -75,7 +75,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.fixture(scope="session")
 def hil(request: pytest.FixtureRequest) -> Iterator[Hil]:
-    """The testbed asked for with broker, edge and boards, for the session.
+    """Give the testbed asked for with broker, edge and boards, for the session.
 
     Raises:
         pytest.UsageError: it can't be had.
@@ -104,7 +104,7 @@ def hil(request: pytest.FixtureRequest) -> Iterator[Hil]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Whatever a test of the bench has measured by its end stands among its properties, also when it failed."""
+    """Put whatever a test of the bench has measured by its end among its properties, also when it failed."""
     try:
         return (yield)
     finally:
@@ -134,7 +134,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Where the run is, and the comparison."""
+    """Print where the run is, and the comparison."""
     if lines := config.stash.get(_LINES, []):
         terminalreporter.section("agilenn bench")
         for line in lines:
@@ -142,7 +142,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A hil test that takes `hil_scheme` runs once a scheme."""
+    """Run a hil test that takes `hil_scheme` once a scheme."""
     if "hil_scheme" not in metafunc.fixturenames:
         return
     from harness.artefacts import artefacts  # noqa: PLC0415
@@ -179,12 +179,12 @@ def _testbed(config: pytest.Config) -> str:
 
 
 def _folder(config: pytest.Config) -> Path | None:
-    """Where the session's run goes; None: nowhere."""
+    """Return where the session's run goes; None: nowhere."""
     return config.stash.get(_FOLDER, None)
 
 
 def _base(config: pytest.Config) -> Path | None:
-    """The run to compare with."""
+    """Return the run to compare with."""
     return config.stash.get(_BASE, None)
 
 

@@ -1,4 +1,4 @@
-"""What a session of `pytest --testbed X` keeps: a run in the store of the sweeps, and how it compares with another."""
+"""Keeps a session of `pytest --testbed X`: a run in the store of the sweeps, and how it compares with another."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMPARED = ("total_ms", "energy_uj", "wire_bytes", "device_cycles")
 
 
 class SessionRecord:
-    """The run of one session, begun with its first sample: a session that measures nothing leaves nothing."""
+    """Holds the run of one session, begun with its first sample: a session that measures nothing leaves nothing."""
 
     def __init__(self, folder: Path, manifest: Mapping[str, Any], report: Report | None = None) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class SessionRecord:
         self._links: Kept | None = None
 
     def keep(self, planned: Planned, row: dict[str, Any], certificate: Certificate | None = None) -> None:
-        """A sample is there, taken over a link of which this was measured; it is on disk when this returns.
+        """Keep a sample, with what was measured of the link it was taken over; it is on disk when this returns.
 
         Raises:
             BenchError: it can't be written.
@@ -70,7 +70,7 @@ class SessionRecord:
 
 
 def saved_folder(name: str, root: Path) -> Path:
-    """Where `--save NAME` goes.
+    """Return where `--save NAME` goes.
 
     Raises:
         BenchError: no name for a folder, or it is taken: a saved run is never replaced.
@@ -85,7 +85,7 @@ def saved_folder(name: str, root: Path) -> Path:
 
 
 def found_run(name: str, root: Path) -> Path:
-    """The folder of `--compare NAME|RUN`: a saved run's name, or a run's folder.
+    """Return the folder of `--compare NAME|RUN`: a saved run's name, or a run's folder.
 
     Raises:
         BenchError: there is no run, or it is damaged.
@@ -103,7 +103,8 @@ def found_run(name: str, root: Path) -> Path:
 
 
 def compared(base: Path, other: Path, minimum_share: float) -> tuple[list[Line], list[str]]:
-    """The session's run against an earlier one, point by point: a line a metric, and what differs in their settings.
+    """Compare the session's run with an earlier one, point by point: a line a metric, and what differs in their
+    settings.
 
     Raises:
         BenchError: the runs have no point in common.
@@ -122,7 +123,7 @@ def compared(base: Path, other: Path, minimum_share: float) -> tuple[list[Line],
 
 
 def text(line: Line) -> str:
-    """A line as people read it: `agilenn total_ms: 13.52 -> 14.80 ms, +9.5 % [+1.20, +1.36] (n 10): slower`."""
+    """Return a line as people read it: `agilenn total_ms: 13.52 -> 14.80 ms, +9.5 % [+1.20, +1.36] (n 10): slower`."""
     metric, apart = METRICS[line.metric], line.difference
     share = "" if apart.share is None else f", {100 * apart.share:+.1f} %"
     interval = "" if apart.low is None or apart.high is None else f" [{apart.low:+.3g}, {apart.high:+.3g}]"
@@ -134,7 +135,7 @@ def text(line: Line) -> str:
 
 
 def verdict_text(lines: Sequence[Line], minimum_share: float) -> str:
-    """The last line of a comparison."""
+    """Return the last line of a comparison."""
     worse = sum(line.worse for line in lines)
     few = " (n too small for some: ask for more --hil-images)" if any(x.verdict == "n too small" for x in lines) else ""
     return (

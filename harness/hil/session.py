@@ -1,4 +1,4 @@
-"""A session of `pytest --testbed X`: its options, the testbed for as long as it lasts, the run that it leaves."""
+"""Runs a session of `pytest --testbed X`: its options, the testbed for as long as it lasts, the run that it leaves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEFAULT_RATE = "6M"  # where the testbed's link can be shaped; else it is left 
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of the session, parsed."""
+    """Holds the options of the session, parsed."""
 
     testbed: str
     dataset: str
@@ -57,7 +57,7 @@ class Asked:
         images: str,
         **more: Any,
     ) -> Asked:
-        """From texts; `more` as it is.
+        """Parse texts; `more` is taken as it is.
 
         Raises:
             BenchError: one of them is none of its kind.
@@ -70,7 +70,7 @@ class Asked:
 
 @contextmanager
 def opened(asked: Asked) -> Iterator[Hil]:
-    """The testbed for the duration of the block.
+    """Open the testbed for the duration of the block.
 
     Raises:
         BenchError: it, a scheme or the data set can't be had.
@@ -117,7 +117,9 @@ def _can_shape(testbed: str) -> bool:
 
 
 def _request(asked: Asked) -> prepare.Request:
-    """One point a scheme: at the rate asked for, or where the link is left as it is at the testbed's own clock."""
+    """Ask for one point a scheme: at the rate asked for, or where the link is left as it is at the testbed's
+    own clock.
+    """
     setup = labfile.load()
     registry.check_name(registry.TESTBEDS, "testbed", asked.testbed)
     axis: Axis = Bandwidth()
@@ -158,8 +160,9 @@ def _more(ground: prepare.Ground, up: Lab, times: pinned.Pinned | None) -> Mappi
 
 
 def _times(asked: Asked, ground: prepare.Ground, up: Lab) -> pinned.Pinned | None:
-    """Remote times that a session charges: those of the run it is compared with, else those of the pinned file, else
-    measured now and kept for this session only. A test leaves no file behind."""
+    """Return the remote times that a session charges: those of the run it is compared with, else those of the pinned
+    file, else measured now and kept for this session only. A test leaves no file behind.
+    """
     calibrated = up.calibrated()
     if not ground.pins_remote:
         return None
@@ -176,7 +179,7 @@ def _times(asked: Asked, ground: prepare.Ground, up: Lab) -> pinned.Pinned | Non
 
 
 def _of_run(folder: Path | None) -> dict[str, pinned.Entry]:
-    """Remote times that a stored run was charged, by weights."""
+    """Return the remote times that a stored run was charged, by weights."""
     told = Store(folder).facts() if folder else None
     if told is None or told.pinned is None:
         return {}
