@@ -1,1 +1,1 @@
-"""What numbers mean: statistics, cells of a table, fronts, comparisons and claims. Nothing is drawn here."""
+"""Says what numbers mean: statistics, cells of a table, fronts, comparisons and claims. Nothing is drawn here."""

@@ -1,4 +1,5 @@
-"""One scheme at one value of an axis: its samples, and what latency, stages and bytes come to over the pictures.
+"""Sums up one scheme at one value of an axis: its samples, and what latency, stages and bytes come to over the
+pictures.
 
 Where a scheme exits early on some pictures there are two kinds of latency, and a median would be one of either. A
 handful of timed pictures says little of how many exit, the whole test set says it exactly: so both kinds are taken from
@@ -32,7 +33,7 @@ _OF_ALL = tuple(name for parts in _SUMS.values() for name in parts)
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of a whole test set that is classified rightly."""
+    """Holds the share of a whole test set that is classified rightly."""
 
     right: int
     n: int
@@ -40,18 +41,18 @@ class Accuracy:
 
     @property
     def share(self) -> float:
-        """0..1."""
+        """Return the share of right answers, 0..1."""
         return self.right / self.n
 
     @property
     def exited_share(self) -> float:
-        """0..1, of the pictures for which nothing is sent."""
+        """Return the share of the pictures for which nothing is sent, 0..1."""
         return self.exited / self.n
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One scheme at one value of the axis. `statistic` is what `middle`, `interval` and `latency` are."""
+    """Holds one scheme at one value of the axis. `statistic` is what `middle`, `interval` and `latency` are."""
 
     scheme: str
     value: float
@@ -62,7 +63,7 @@ class Cell:
 
     @property
     def mixed(self) -> bool:
-        """Do some pictures exit early and others not, among the timed ones or in the test set?"""
+        """Say whether some pictures exit early and others do not, among the timed ones or in the test set."""
         return len({bool(r["exited"]) for r in self.rows}) > 1 or bool(self.rows and self._weighted)
 
     @property
@@ -71,43 +72,47 @@ class Cell:
 
     @property
     def statistic(self) -> Statistic:
-        """`weighted mean` where exits are weighted by the test set, `mean` where its share of them is not known."""
+        """Return `weighted mean` where exits are weighted by the test set, `mean` where its share of them is
+        not known.
+        """
         if self._weighted:
             return "weighted mean"
         return "mean" if self.mixed else self.wanted
 
     @property
     def exited_share(self) -> float | None:
-        """0..1, of the test set where that is known, else of the timed pictures."""
+        """Return the share of early exits, 0..1, of the test set where that is known, else of the timed pictures."""
         if self.test_exits is not None:
             return self.test_exits
         return sum(bool(r["exited"]) for r in self.rows) / len(self.rows) if self.rows else None
 
     @cached_property
     def latency(self) -> Interval | None:
-        """Of `total_ms`."""
+        """Return the interval of `total_ms`."""
         return self.interval("total_ms")
 
     def interval(self, metric: str) -> Interval | None:
-        """Of a metric, with its 95 % bootstrap interval; None of nothing, or where only one of two kinds was timed."""
+        """Return the middle of a metric with its 95 % bootstrap interval; None of nothing, or where only one of two
+        kinds was timed.
+        """
         if self._weighted:
             return stats.weighted_interval(self.left(metric), self.sent(metric), self.test_exits or 0.0)
         of = stats.median_interval if self.statistic == "median" else stats.mean_interval
         return of(_values(self.rows, metric))
 
     def middle(self, metric: str) -> float | None:
-        """As `interval`, without the interval."""
+        """Return what `interval` returns, without the interval."""
         if not self._weighted:
             of = stats.median if self.statistic == "median" else stats.mean
             return of(_values(self.rows, metric))
         return self._together(self.left(metric), self.sent(metric))
 
     def sent(self, metric: str) -> list[float]:
-        """The values of a metric of the timed pictures that did not exit."""
+        """Return the values of a metric of the timed pictures that did not exit."""
         return _values([r for r in self.rows if not r["exited"]], metric)
 
     def left(self, metric: str) -> list[float]:
-        """Of the timed pictures that exited.
+        """Return the values of a metric of the timed pictures that exited.
 
         Where none did although the test set has some, an exit is what the device does on every picture: local network
         and combining. Nothing of a metric of which that can't be told.
@@ -123,41 +128,43 @@ class Cell:
         return self.sent(metric) if metric in _OF_ALL else []
 
     def late_share(self, deadline_ms: float) -> float | None:
-        """Share of the pictures over a deadline, exits weighted as in `middle`; None where nothing can be told."""
+        """Return the share of the pictures over a deadline, exits weighted as in `middle`; None where nothing can be
+        told.
+        """
         if not self._weighted:
             return stats.mean([ms > deadline_ms for ms in _values(self.rows, "total_ms")])
         left, sent = ([ms > deadline_ms for ms in kind] for kind in (self.left("total_ms"), self.sent("total_ms")))
         return self._together(left, sent)
 
     def _together(self, left: Sequence[float], sent: Sequence[float]) -> float | None:
-        """The mean of both kinds, weighted by the test set; None where one of them is not known."""
+        """Return the mean of both kinds, weighted by the test set; None where one of them is not known."""
         one, other, share = stats.mean(left), stats.mean(sent), self.test_exits or 0.0
         return None if one is None or other is None else share * one + (1 - share) * other
 
     def repeated_share(self) -> float | None:
-        """Share of the samples in which TCP sent a segment again; None where the testbed can't tell."""
+        """Return the share of the samples in which TCP sent a segment again; None where the testbed can't tell."""
         known = [int(r["repeated_segments"]) for r in self.rows if r.get("repeated_segments") is not None]
         return sum(n > 0 for n in known) / len(known) if known else None
 
     def source(self, metric: str) -> str:
-        """Where the values of a metric come from; several are joined."""
+        """Return where the values of a metric come from; several are joined."""
         column = METRICS[metric].source_column
         return "+".join(sorted({str(r[column]) for r in self.rows if r.get(column)}))
 
 
 def accuracies_of(facts: Manifest) -> dict[str, Accuracy]:
-    """What a run's manifest tells of the whole test set, by scheme."""
+    """Return what a run's manifest tells of the whole test set, by scheme."""
     return {name: Accuracy(a.right, a.n, a.exited) for name, a in facts.accuracy.items()}
 
 
 def rule(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
-    """What the middles of these cells are, for a caption."""
+    """Say what the middles of these cells are, for a caption."""
     exits = rule_of_exits(found, ours=ours)
     return f"{ours} over the pictures" + (f"; {exits}" if exits else "")
 
 
 def rule_of_exits(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
-    """What they are where pictures exit early; nothing where none does."""
+    """Say what they are where pictures exit early; nothing where none does."""
     kinds = {c.statistic for c in found}
     if "weighted mean" in kinds:
         return "where pictures exit early, the mean weighted by the share of the whole test set that exits"
@@ -165,7 +172,7 @@ def rule_of_exits(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
 
 
 def sources(found: Sequence[Cell], metric: str) -> list[str]:
-    """Where the values of a metric come from in any of these cells, sorted."""
+    """Return where the values of a metric come from in any of these cells, sorted."""
     return sorted({source for cell in found for source in cell.source(metric).split("+") if source})
 
 

@@ -1,4 +1,4 @@
-"""What figures and comparisons are made of: one value with its setting and its source, wherever it was read."""
+"""Defines what figures and comparisons are made of: one value with its setting and its source, wherever it was read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _LIKE = "cifar100"  # the published values to show beside a data set that the pa
 
 @dataclass(frozen=True)
 class Datum:
-    """One value; `x` is its place on the axis `axis` (nan: on none), `low` and `high` its 95 % interval where known."""
+    """Holds one value; `x` is its place on the axis `axis` (nan: on none), `low` and `high` its 95 % interval where
+    known.
+    """
 
     dataset: str
     scheme: str
@@ -44,7 +46,7 @@ class Datum:
 
 @dataclass(frozen=True)
 class RunData:
-    """A stored run as figures see it."""
+    """Holds a stored run as figures see it."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -54,29 +56,29 @@ class RunData:
 
     @property
     def axis(self) -> str:
-        """What the run varied."""
+        """Return what the run varied."""
         return str(self.manifest["axis"]["name"])
 
     @property
     def dataset(self) -> str:
-        """Name of its data set."""
+        """Return the name of its data set."""
         return str(self.manifest["dataset"]["name"])
 
     @property
     def testbed(self) -> str:
-        """Name of its testbed."""
+        """Return the name of its testbed."""
         return str(self.manifest["testbed"]["name"])
 
     @property
     def note(self) -> str:
-        """Where its times come from and how far they can be trusted."""
+        """Say where its times come from and how far they can be trusted."""
         bed = self.manifest["testbed"]
         remarks = f" ({bed['remarks']})" if bed.get("remarks") else ""
         return f"Times {bed['time_source']} on {bed['title']}{remarks}."
 
 
 def read_run(folder: Path) -> RunData:
-    """A run folder's values: latency with its interval, stages, bytes, energy, accuracy, memory.
+    """Read a run folder's values: latency with its interval, stages, bytes, energy, accuracy, memory.
 
     Raises:
         BenchError: no run there, a damaged one, or one without a single measured sample.
@@ -136,7 +138,9 @@ _SAME = {"energy_mj": ("energy_uj", 1e3, "uJ"), "flash": ("flash_kb", 1.0, "KB")
 
 
 def of_paper(figure: str, axis: str = "") -> list[Datum]:
-    """A published figure's values in this bench's metrics and units; none where the figure is not in the tree."""
+    """Return a published figure's values in this bench's metrics and units; none where the figure is not in the
+    tree.
+    """
     if not papers.exists(figure):
         return []
     found = []
@@ -147,7 +151,7 @@ def of_paper(figure: str, axis: str = "") -> list[Datum]:
 
 
 def pick(data: Sequence[Datum], metric: str, *, scheme: str | None = None, dataset: str | None = None) -> list[Datum]:
-    """The values of one metric, of one scheme and data set where given."""
+    """Return the values of one metric, of one scheme and data set where given."""
     return [
         d
         for d in data
@@ -156,7 +160,7 @@ def pick(data: Sequence[Datum], metric: str, *, scheme: str | None = None, datas
 
 
 def at(data: Sequence[Datum], x: float) -> list[Datum]:
-    """The values at `x` of the axis (within 0.1 %)."""
+    """Return the values at `x` of the axis (within 0.1 %)."""
     return [d for d in data if abs(d.x - x) <= 1e-3 * abs(x)]
 
 

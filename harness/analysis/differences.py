@@ -1,4 +1,4 @@
-"""Two sets of samples against each other: a bootstrap interval of the difference of their medians, and a verdict.
+"""Compares two sets of samples: a bootstrap interval of the difference of their medians, and a verdict.
 
 "Slower" is said only when both hold: the interval of the difference excludes 0 (it is no accident), and the difference
 is at least the smallest effect that matters (it is no trifle). With many samples a difference of a microsecond is
@@ -21,7 +21,7 @@ Verdict = Literal["higher", "lower", "same", "trifling", "undecided", "n too sma
 
 @dataclass(frozen=True)
 class Difference:
-    """`other` less `base`, in the unit of the values; `low` and `high` are None when n is too small.
+    """Holds `other` less `base`, in the unit of the values; `low` and `high` are None when n is too small.
 
     Paired (the same images on both sides): the median of the differences image by image, so that what makes one image
     slower than another takes no part. Unpaired: the difference of the medians.
@@ -37,16 +37,16 @@ class Difference:
 
     @property
     def share(self) -> float | None:
-        """The difference as a share of the base's median; None where that is 0."""
+        """Return the difference as a share of the base's median; None where that is 0."""
         return self.difference / abs(self.base) if self.base else None
 
     @property
     def significant(self) -> bool:
-        """Does the interval exclude 0?"""
+        """Say whether the interval excludes 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     def verdict(self, minimum_share: float) -> Verdict:
-        """What may be said of `other`, when less than `minimum_share` of the base's median does not matter.
+        """Return what may be said of `other`, when less than `minimum_share` of the base's median does not matter.
 
         higher, lower: the difference is no accident, and as estimated it is at least the minimum effect.
         trifling: no accident, but smaller than the minimum effect. same: the whole interval lies within the minimum
@@ -65,7 +65,8 @@ class Difference:
 def median_difference(
     base: Sequence[float], other: Sequence[float], *, level: float = 0.95, seed: int = 0
 ) -> Difference | None:
-    """Difference of two medians, unpaired, with its percentile-bootstrap interval (Efron 1979). None of nothing.
+    """Return the difference of two medians, unpaired, with its percentile-bootstrap interval (Efron 1979); None of
+    nothing.
 
     Each side is resampled by itself. Deterministic for a seed.
     """
@@ -85,7 +86,8 @@ def median_difference(
 def paired_difference(
     base: Mapping[int, float], other: Mapping[int, float], *, level: float = 0.95, seed: int = 0
 ) -> Difference | None:
-    """Median of the differences image by image over the images that both have, with its bootstrap interval.
+    """Return the median of the differences picture by picture over the pictures that both have, with its bootstrap
+    interval.
 
     Args:
         base, other: value by image. None when they share no image.

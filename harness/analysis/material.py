@@ -1,4 +1,6 @@
-"""What a set of figures is drawn from: runs, rows of sweeps that train, histories of trainings, published values."""
+"""Gathers what a set of figures is drawn from: runs, rows of sweeps that train, histories of trainings, published
+values.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Material:
-    """All that there is. `histories` by (data set, scheme)."""
+    """Holds all that there is; `histories` are by (data set, scheme)."""
 
     runs: tuple[RunData, ...] = ()
     trained: tuple[TrainedRow, ...] = ()
     histories: dict[tuple[str, str], list[dict[str, float]]] = field(default_factory=dict)
 
     def run(self, axis: str, dataset: str) -> RunData | None:
-        """The last run over an axis and a data set."""
+        """Return the last run over an axis and a data set."""
         return next((r for r in reversed(self.runs) if (r.axis, r.dataset) == (axis, dataset)), None)
 
     def rows(self, axis: str, dataset: str) -> list[TrainedRow]:
-        """The trained rows of an axis and a data set."""
+        """Return the trained rows of an axis and a data set."""
         return [r for r in self.trained if (r.axis, r.dataset) == (axis, dataset)]
 
     def datasets(self) -> list[str]:
-        """Every data set that something is known of, in order of appearance."""
+        """Return every data set that something is known of, in order of appearance."""
         names = [r.dataset for r in self.runs] + [r.dataset for r in self.trained] + [d for d, _ in self.histories]
         return list(dict.fromkeys(names))
 
     def data(self, dataset: str) -> list[Datum]:
-        """All values of all runs of a data set."""
+        """Return all values of all runs of a data set."""
         return [d for r in self.runs if r.dataset == dataset for d in r.data]
 
 
@@ -56,7 +58,7 @@ def gather(folders: Sequence[Path], *, rows: Path | None = None, weights: Path |
 
 
 def run_folders(folders: Sequence[Path]) -> list[Path]:
-    """Each folder that is a run; for one that is not, the runs right inside it.
+    """Return each folder that is a run; for one that is not, the runs right inside it.
 
     Raises:
         BenchError: neither.

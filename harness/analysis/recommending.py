@@ -1,4 +1,4 @@
-"""Which scheme to ship on a board and link, from stored runs: the choice, the runners-up, and why each lost."""
+"""Chooses which scheme to ship on a board and link, from stored runs: the choice, the runners-up, and why each lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SAME_RATE = 1e-3
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asks for. `min_accuracy` in percent."""
+    """Holds what the user asks for; `min_accuracy` is in percent."""
 
     testbed: str
     dataset: str
@@ -27,7 +27,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Option:
-    """One scheme with one set of weights and settings, at the rate asked for."""
+    """Holds one scheme with one set of weights and settings, at the rate asked for."""
 
     scheme: str
     title: str
@@ -45,7 +45,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Verdict:
-    """An option and why it lost; `reasons` of the chosen one are what to know about it."""
+    """Holds an option and why it lost; `reasons` of the chosen one are what to know about it."""
 
     option: Option
     fits: bool
@@ -53,7 +53,8 @@ class Verdict:
 
 
 def options(runs: Sequence[RunData], wanted: Wanted) -> list[Option]:
-    """Every scheme and setting that the bandwidth runs of this testbed and data set know at this rate, newest first.
+    """Return every scheme and setting that the bandwidth runs of this testbed and data set know at this rate, newest
+    first.
 
     Raises:
         BenchError: there is none.
@@ -77,7 +78,9 @@ def options(runs: Sequence[RunData], wanted: Wanted) -> list[Option]:
 
 
 def judge(found: Sequence[Option], wanted: Wanted) -> list[Verdict]:
-    """The options from the best to the worst: those that fit by latency (or energy), then the others by accuracy."""
+    """Return the options from the best to the worst: those that fit by latency (or energy), then the others by
+    accuracy.
+    """
     reasons = {id(o): _reasons(o, wanted) for o in found}
     fitting = [o for o in found if not reasons[id(o)]]
     fitting.sort(key=lambda o: (_cost(o, wanted), -o.accuracy))
@@ -122,7 +125,7 @@ def _same(x: float, rate_bps: float) -> bool:
 
 
 def _at_rate(middles: dict[float, float], rate_bps: float) -> tuple[float | None, bool]:
-    """The value at a rate, or between the two nearest ones on a line over 1 / rate, as a link's time is."""
+    """Return the value at a rate, or between the two nearest ones on a line over 1 / rate, as a link's time is."""
     for x, value in middles.items():
         if _same(x, rate_bps):
             return value, False
@@ -140,7 +143,7 @@ def _cost(o: Option, wanted: Wanted) -> float:
 
 
 def _reasons(o: Option, wanted: Wanted) -> list[str]:
-    """Why it does not fit at all."""
+    """Say why it does not fit at all."""
     said = []
     if o.accuracy < wanted.min_accuracy:
         said.append(f"accuracy {o.accuracy:.1f} % is below {wanted.min_accuracy:g} %")

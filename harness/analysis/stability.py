@@ -1,4 +1,5 @@
-"""What makes a set of measured latencies hard to believe, in words with what to look for. Nothing is dropped for it.
+"""Says what makes a set of measured latencies hard to believe, in words with what to look for. Nothing is dropped for
+it.
 
 For times of a real board or of this host: on an emulated board samples differ only by their images.
 """
@@ -21,7 +22,7 @@ _TOLD = 3  # outliers named by their images
 
 
 def complaints(latencies_ms: Sequence[float], *, asked_share: float | None = None) -> list[str]:
-    """Sentences on latencies (ms) in the order in which they were taken; none when there is nothing to say.
+    """Return sentences on latencies (ms) in the order in which they were taken; none when there is nothing to say.
 
     Args:
         asked_share: the width of the interval that was asked for (`--repeat-until`), as a share of the median.
@@ -42,7 +43,7 @@ def complaints(latencies_ms: Sequence[float], *, asked_share: float | None = Non
 
 
 def outlier_text(images: Sequence[int]) -> str:
-    """Images of outliers, as many as are worth naming."""
+    """Name the pictures of outliers, as many as are worth naming."""
     shown = ", ".join(map(str, images[:_TOLD]))
     more = f" and {len(images) - _TOLD} more" if len(images) > _TOLD else ""
     return f"image{'s' if len(images) > 1 else ''} {shown}{more}"
@@ -61,7 +62,7 @@ def _drift(values: Sequence[float]) -> str | None:
 
 
 def _groups(values: Sequence[float]) -> str | None:
-    """Two groups with a gap between them that is more than half of the range."""
+    """Find two groups with a gap between them that is more than half of the range."""
     data = np.sort(np.asarray(values, dtype=float))
     ends = len(data) // 20  # a single sample far off is no group
     kept = data[ends : len(data) - ends]

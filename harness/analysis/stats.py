@@ -1,4 +1,4 @@
-"""Medians, their intervals, percentiles and outliers. Each function says when it can not answer, by None.
+"""Computes medians, their intervals, percentiles and outliers. Each function says when it can not answer, by None.
 
 Two sets against each other (slower, faster, undecided): `harness.analysis.differences`.
 """
@@ -22,7 +22,7 @@ _OUTLIER = 3.5  # Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 199
 
 @dataclass(frozen=True)
 class Interval:
-    """A median or a mean with its bootstrap interval; `low` and `high` are None when n is too small for one."""
+    """Holds a median or a mean with its bootstrap interval; `low` and `high` are None when n is too small for one."""
 
     middle: float
     low: float | None
@@ -31,29 +31,31 @@ class Interval:
 
     @property
     def width_share(self) -> float | None:
-        """Width of the interval as a share of the median; None where there is no interval, or the median is 0."""
+        """Return the width of the interval as a share of the median; None where there is no interval, or the median is
+        0.
+        """
         if self.low is None or self.high is None or not self.middle:
             return None
         return (self.high - self.low) / abs(self.middle)
 
     @property
     def median(self) -> float:
-        """The middle, for who asked for a median."""
+        """Return the middle, for who asked for a median."""
         return self.middle
 
 
 def median(values: Sequence[float]) -> float | None:
-    """The median, None of nothing."""
+    """Return the median, None of nothing."""
     return float(np.median(values)) if len(values) else None
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The arithmetic mean, None of nothing."""
+    """Return the arithmetic mean, None of nothing."""
     return float(np.mean(values)) if len(values) else None
 
 
 def median_interval(values: Sequence[float], *, level: float = 0.95, seed: int = 0) -> Interval | None:
-    """Median and percentile-bootstrap interval (Efron 1979) over `values`, one value an image.
+    """Return the median and its percentile-bootstrap interval (Efron 1979) over `values`, one value a picture.
 
     None of nothing; no interval under five values, where a resampled median says little. Deterministic for a seed.
     """
@@ -61,14 +63,17 @@ def median_interval(values: Sequence[float], *, level: float = 0.95, seed: int =
 
 
 def mean_interval(values: Sequence[float], *, level: float = 0.95, seed: int = 0) -> Interval | None:
-    """As `median_interval`, of the mean: for what is rare and dear, such as a lost packet, which no median shows."""
+    """Return what `median_interval` does, of the mean: for what is rare and dear, such as a lost packet, which no
+    median shows.
+    """
     return _interval(np.mean, values, level, seed)
 
 
 def weighted_interval(
     left: Sequence[float], rest: Sequence[float], share: float, *, level: float = 0.95, seed: int = 0
 ) -> Interval | None:
-    """As `mean_interval`, of two kinds of which the first has this share of the whole: each is drawn by itself.
+    """Return what `mean_interval` does, of two kinds of which the first has this share of the whole: each is drawn by
+    itself.
 
     None where either kind is empty.
     """
@@ -98,7 +103,7 @@ def _interval(of: Callable[..., Any], values: Sequence[float], level: float, see
 
 
 def percentile(values: Sequence[float], q: float) -> float | None:
-    """The q-th percentile (0 < q < 100), None unless at least five values can be expected beyond it."""
+    """Return the q-th percentile (0 < q < 100), None unless at least five values can be expected beyond it."""
     share = min(q, 100 - q) / 100
     if len(values) * share < _BEYOND:
         return None
@@ -106,7 +111,9 @@ def percentile(values: Sequence[float], q: float) -> float | None:
 
 
 def outliers(values: Sequence[float]) -> list[int]:
-    """Indices whose modified z-score on the median absolute deviation is over 3.5. To be warned of, never dropped."""
+    """Return the indices whose modified z-score on the median absolute deviation is over 3.5. They are to be warned of,
+    never dropped.
+    """
     if len(values) < 5:
         return []
     data = np.asarray(values, dtype=float)
@@ -118,7 +125,7 @@ def outliers(values: Sequence[float]) -> list[int]:
 
 
 def share_interval(right: int, n: int, *, z: float = 1.959964) -> tuple[float, float] | None:
-    """Wilson interval of a share (an accuracy); None for n = 0."""
+    """Return the Wilson interval of a share (an accuracy); None for n = 0."""
     if n <= 0:
         return None
     p = right / n

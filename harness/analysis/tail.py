@@ -1,4 +1,4 @@
-"""The slow end of the latencies: percentiles where n carries them, and how many miss a deadline."""
+"""Describes the slow end of the latencies: percentiles where n carries them, and how many miss a deadline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ COLUMNS = (
 
 
 def rows(found: Sequence[Cell], axis: str, deadline_ms: float | None) -> list[dict[str, Any]]:
-    """The rows of tables/tail.csv; null where n does not carry it (five samples must be expected beyond a percentile).
+    """Return the rows of tables/tail.csv; null where n does not carry it (five samples must be expected beyond a
+    percentile).
 
     A sample that failed has missed its deadline too. `missed_share` comes with its 95 % Wilson interval.
     """
@@ -58,7 +59,7 @@ def rows(found: Sequence[Cell], axis: str, deadline_ms: float | None) -> list[di
 def lines(
     told: Sequence[Mapping[str, Any]], titles: Mapping[str, str], show: Mapping[float, str]
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and lines for people, from `rows`."""
+    """Return header and lines for people, from `rows`."""
     ms = METRICS["total_ms"]
     with_deadline = any(line.get("deadline_ms") is not None for line in told)
     header = ["scheme", "value", "n", *(f"p{q} ms" for q in PERCENTILES), "slowest ms"]
@@ -74,7 +75,7 @@ def lines(
 
 
 def missed_text(line: Mapping[str, Any]) -> str:
-    """`2 of 40, 5.0 % [1.4, 16.5]`."""
+    """Return the misses as text: `2 of 40, 5.0 % [1.4, 16.5]`."""
     if line.get("missed") is None:
         return "–"
     n = line["n"] + line["failed"]

@@ -1,4 +1,4 @@
-"""Rows of sweeps that train (`results/reference/training/`) and histories of trainings, as figures want them."""
+"""Reads rows of sweeps that train (`results/reference/training/`) and histories of trainings, as figures want them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_BYTES = 8_000_000
 
 @dataclass(frozen=True)
 class TrainedRow:
-    """One trained point: the axis, its value as text, and every column of its row."""
+    """Holds one trained point: the axis, its value as text, and every column of its row."""
 
     axis: str
     value: str
@@ -25,7 +25,7 @@ class TrainedRow:
     columns: dict[str, str]
 
     def number(self, column: str) -> float | None:
-        """A column as a number; None where it is empty, missing or no number."""
+        """Return a column as a number; None where it is empty, missing or no number."""
         try:
             number = float(self.columns.get(column) or "nan")
         except ValueError:
@@ -34,7 +34,7 @@ class TrainedRow:
 
 
 def read_rows(path: Path) -> list[TrainedRow]:
-    """The rows of one CSV file.
+    """Read the rows of one CSV file.
 
     Raises:
         BenchError: it can't be read, or lacks one of the columns axis, value, dataset.
@@ -47,7 +47,7 @@ def read_rows(path: Path) -> list[TrainedRow]:
 
 
 def history(path: Path) -> list[dict[str, float]]:
-    """`history.csv` of a training: a row an epoch, numbers only.
+    """Read `history.csv` of a training: a row an epoch, numbers only.
 
     Raises:
         BenchError: it can't be read.
@@ -82,7 +82,9 @@ def _table(path: Path, wanted: Sequence[str]) -> list[dict[str, str]]:
 def as_data(
     rows: Sequence[TrainedRow], column: str, *, metric: str, factor: float = 1.0, title: str, x_column: str = "value"
 ) -> list[Datum]:
-    """A column of the rows as values over `x_column`; the mean over seeds where a value was trained several times."""
+    """Return a column of the rows as values over `x_column`; the mean over seeds where a value was trained several
+    times.
+    """
     groups: dict[tuple[str, str], list[tuple[TrainedRow, float]]] = {}
     for row in rows:
         number = row.number(column)

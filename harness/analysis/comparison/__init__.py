@@ -1,1 +1,1 @@
-"""Runs against each other and against the paper, in ratios and in words."""
+"""Compares runs with each other and with the paper, in ratios and in words."""

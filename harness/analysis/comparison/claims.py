@@ -1,4 +1,4 @@
-"""The paper's claims about the whole system against stored runs: what it says, what we found, holds or not.
+"""Tests the paper's claims about the whole system on stored runs: what it says, what we found, holds or not.
 
 Claims about the method itself (skewness, ordering, alpha …) are `harness.analysis.comparison.method`.
 """
@@ -18,7 +18,7 @@ Verdict = Literal["holds", "does not hold", "not tested"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one claim on one data set."""
+    """Holds what became of one claim on one data set."""
 
     claim: str
     where: str  # in the paper
@@ -32,7 +32,7 @@ Check = Callable[[Material, str], tuple[str, bool] | None]
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim; `check` gives what we found and whether it holds, None where the runs can't tell."""
+    """Holds one claim; `check` gives what we found and whether it holds, None where the runs can't tell."""
 
     text: str
     where: str
@@ -42,7 +42,7 @@ class Claim:
 
 
 def findings(material: Material, dataset: str) -> list[Finding]:
-    """Every claim, tested on the runs of a data set."""
+    """Test every claim on the runs of a data set."""
     out = []
     for claim in CLAIMS:
         told = claim.check(material, dataset)

@@ -1,4 +1,4 @@
-"""The paper's claims about its method against rows of the training sweeps and figures of trained weights.
+"""Tests the paper's claims about its method on rows of the training sweeps and figures of trained weights.
 
 Claims and rules are data (results/published/claims.toml). What nobody has measured yet is said so, with the command
 that measures it. Claims about the whole system are `harness.analysis.comparison.claims`.
@@ -51,7 +51,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
 
 
 class Quantity(Strict):
-    """Where a number is: a row's column, the best of an axis, or a key of a scheme's summary.toml."""
+    """Says where a number is: a row's column, the best of an axis, or a key of a scheme's summary.toml."""
 
     axis: str = ""
     value: str = ""
@@ -69,7 +69,7 @@ class Quantity(Strict):
         return self
 
     def look_up(self, found: Mapping[str, Sequence[Row]], summaries: Mapping[str, Mapping[str, Any]]) -> float | None:
-        """The number; None where it was not measured."""
+        """Return the number; None where it was not measured."""
         if self.scheme:
             at: Any = summaries.get(self.scheme, {})
             for part in self.key.split("."):
@@ -84,14 +84,14 @@ class Quantity(Strict):
         return next((float(row[self.column]) for row in own if row["value"] == self.value), None)
 
     def show(self, number: float) -> str:
-        """As people read it: shares in percent."""
+        """Return it as people read it: shares in percent."""
         if self.pick == "argmax":
             return f"{number:g}"
         return f"{100 * number:.1f} %" if self.scheme or self.column in _SHARES else f"{number:,.0f}"
 
 
 class Claim(Strict):
-    """One claim and its rule."""
+    """Holds one claim and its rule."""
 
     name: str
     text: str
@@ -108,14 +108,14 @@ class Claim(Strict):
 
 
 class Claims(Strict):
-    """The file."""
+    """Holds the file."""
 
     claim: list[Claim] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim with what was found. `holds` is None where something was not measured."""
+    """Holds a claim with what was found. `holds` is None where something was not measured."""
 
     claim: Claim
     ours: str
@@ -123,7 +123,7 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """yes, no or not measured."""
+        """Return yes, no or not measured."""
         return "not measured" if self.holds is None else "yes" if self.holds else "no"
 
 
@@ -159,7 +159,7 @@ def _number(node: ast.expr, rule: str, numbers: Mapping[str, float]) -> float:
 
 
 def judge(claim: Claim, found: Mapping[str, Sequence[Row]], summaries: Mapping[str, Mapping[str, Any]]) -> Verdict:
-    """What was found for a claim, and whether it holds."""
+    """Return what was found for a claim, and whether it holds."""
     looked_up = {name: q.look_up(found, summaries) for name, q in claim.quantities.items()}
     numbers = {name: number for name, number in looked_up.items() if number is not None}
     ours = ", ".join(f"{name.replace('_', ' ')} {claim.quantities[name].show(n)}" for name, n in numbers.items())
@@ -172,7 +172,7 @@ def judge(claim: Claim, found: Mapping[str, Sequence[Row]], summaries: Mapping[s
 
 
 def load_rows(folders: Sequence[Path], dataset: str, profile: str) -> dict[str, list[Row]]:
-    """Rows of the training sweeps by axis; the first folder that has an axis gives it.
+    """Return the rows of the training sweeps by axis; the first folder that has an axis gives it.
 
     Those of a folder's `full/`, trained for the shipped recipe's whole budget, are there as `full/<axis>`.
 
@@ -190,7 +190,7 @@ def load_rows(folders: Sequence[Path], dataset: str, profile: str) -> dict[str, 
 
 
 def load_summaries(folder: Path) -> dict[str, dict[str, Any]]:
-    """summary.toml of every scheme below `folder` (one data set and profile)."""
+    """Return the summary.toml of every scheme below `folder` (one data set and profile)."""
     found = {}
     for path in sorted(folder.glob("*/summary.toml")):
         try:
@@ -208,7 +208,7 @@ def verdicts(
     weights: Path | None = None,
     claims: Path = CLAIMS,
 ) -> list[Verdict]:
-    """Every claim of the file `claims`, judged by the rows in `folders` and the trained schemes below `weights`.
+    """Judge every claim of the file `claims` by the rows in `folders` and the trained schemes below `weights`.
 
     Raises:
         BenchError: a file is damaged or its rules are unsound.
@@ -219,5 +219,5 @@ def verdicts(
 
 
 def line(v: Verdict) -> list[str]:
-    """A verdict under `HEADER`."""
+    """Return a verdict under `HEADER`."""
     return [f"{v.claim.text} ({v.claim.where})", v.claim.published, v.ours or "–", v.word]

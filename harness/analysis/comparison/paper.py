@@ -1,4 +1,4 @@
-"""Our values beside the paper's: the same scheme, data set and place of the axis, and their ratio."""
+"""Sets our values beside the paper's: the same scheme, data set and place of the axis, and their ratio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIGURES = (("fig16", "bandwidth"), ("fig22", "frequency"), ("fig23", "bandwidth
 
 @dataclass(frozen=True)
 class Pair:
-    """One published value and ours; `ratio` is ours divided by the paper's."""
+    """Holds one published value and ours; `ratio` is ours divided by the paper's."""
 
     figure: str
     dataset: str
@@ -37,12 +37,12 @@ class Pair:
 
     @property
     def ratio(self) -> float | None:
-        """None where the paper's is 0."""
+        """Return the ratio; None where the paper's value is 0."""
         return self.ours / self.published if self.published else None
 
 
 def pairs(material: Material, dataset: str) -> list[Pair]:
-    """Every published value that this data set's runs have a counterpart of."""
+    """Return every published value that this data set's runs have a counterpart of."""
     found: list[Pair] = []
     for figure, axis in _FIGURES:
         run = material.run(axis, dataset)
@@ -72,7 +72,9 @@ def _pair(figure: str, published: Datum, ours: Datum) -> Pair:
 
 
 def orders(data: Sequence[Pair], metric: str, x: float) -> tuple[list[str], list[str]]:
-    """Schemes from the least to the greatest value of a metric at x: ours, and the paper's order of the same ones."""
+    """Return the schemes from the least to the greatest value of a metric at x: ours, and the paper's order of the same
+    ones.
+    """
     own = [p for p in data if p.metric == metric and p.x == x]
     return (
         [p.title for p in sorted(own, key=lambda p: p.ours)],

@@ -1,4 +1,6 @@
-"""Two runs, point by point: the same scheme at the same value of the axis, image by image where both have the image."""
+"""Compares two runs, point by point: the same scheme at the same value of the axis, picture by picture where both have
+the picture.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ MINIMUM_SHARE = 0.02  # a change of less than 2 % of the median is no news
 
 @dataclass(frozen=True)
 class Line:
-    """One point of both runs."""
+    """Holds one point of both runs."""
 
     scheme: str
     title: str
@@ -27,14 +29,14 @@ class Line:
 
     @property
     def worse(self) -> bool:
-        """Is the second run worse, in the direction that the metric has?"""
+        """Say whether the second run is worse, in the direction that the metric has."""
         wanted = {"lower": "higher", "higher": "lower"}.get(METRICS[self.metric].direction)
         return wanted is not None and self.verdict == wanted
 
 
 @dataclass(frozen=True)
 class AccuracyLine:
-    """Accuracy over the whole test set in both runs, in percent."""
+    """Holds the accuracy over the whole test set in both runs, in percent."""
 
     scheme: str
     title: str
@@ -44,7 +46,7 @@ class AccuracyLine:
 
 
 def comparable(base: RunData, other: RunData) -> list[str]:
-    """What a reader must know before comparing: every setting in which the two differ.
+    """Return what a reader must know before comparing: every setting in which the two differ.
 
     Raises:
         BenchError: they vary different things or measure different data sets.
@@ -73,7 +75,7 @@ def comparable(base: RunData, other: RunData) -> list[str]:
 def compare(
     base: RunData, other: RunData, metrics: Sequence[str] = ("total_ms",), minimum_share: float = MINIMUM_SHARE
 ) -> list[Line]:
-    """The difference of every point that both have; `minimum_share` is the smallest that matters."""
+    """Return the difference of every point that both have; `minimum_share` is the smallest that matters."""
     column = str(base.manifest["axis"]["column"])
     titles = {d.scheme: d.title for d in base.data}
     found = []
@@ -94,7 +96,7 @@ def compare(
 
 
 def compare_accuracy(base: RunData, other: RunData) -> list[AccuracyLine]:
-    """Accuracies of the schemes that both runs have."""
+    """Compare the accuracies of the schemes that both runs have."""
     first, second = base.manifest.get("accuracy") or {}, other.manifest.get("accuracy") or {}
     titles = {d.scheme: d.title for d in base.data}
     found = []
@@ -108,7 +110,9 @@ def compare_accuracy(base: RunData, other: RunData) -> list[AccuracyLine]:
 
 
 def _values(run: RunData, column: str, metric: str) -> dict[tuple[str, float], dict[int, float]]:
-    """Value by image for each scheme and value of the axis; repeated images (a real board) by their mean."""
+    """Return the value by picture for each scheme and value of the axis; repeated pictures (a real board) by their
+    mean.
+    """
     gathered: dict[tuple[str, float], dict[int, list[float]]] = {}
     for r in run.rows:
         if r["warmup"] or r["status"] != "ok" or r.get(metric) is None or r.get(column) is None:
