@@ -1,1 +1,1 @@
-"""Numbers as people see them: tables, LaTeX, plots and the paper-style figures."""
+"""Shows numbers to people: tables, LaTeX, plots and the paper-style figures."""

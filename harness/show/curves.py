@@ -1,4 +1,4 @@
-"""The training curve (the paper's Fig 15): loss and accuracies by epoch, from the CSV log, drawn beside the weights."""
+"""Draws the training curve (the paper's Fig 15): loss and accuracies by epoch, from the CSV log, beside the weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHAPE = {"val_skewness": "skewness", "val_violations": "out of order"}
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
-    """Columns of a training's log, a value an epoch.
+    """Return the columns of a training's log, a value an epoch.
 
     Raises:
         BenchError: the file is missing, empty or no such log.
@@ -38,7 +38,7 @@ def read_history(path: Path) -> dict[str, list[float]]:
 
 
 def draw(folder: Path, title: str) -> list[Path]:
-    """Write curves.png and curves.svg into `folder` from its history.csv; the files written.
+    """Write curves.png and curves.svg into `folder` from its history.csv, and return the files written.
 
     Raises:
         BenchError: as `read_history`, or the folder can't be written.

@@ -1,4 +1,6 @@
-"""A table as LaTeX with the rules of the booktabs package: \\usepackage{booktabs} in the preamble is all it needs."""
+"""Writes a table as LaTeX with the rules of the booktabs package: \\usepackage{booktabs} in the preamble is all it
+needs.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +26,16 @@ _ESCAPED = {
 
 
 def escaped(text: str) -> str:
-    """`text` so that LaTeX prints it as it is."""
+    """Return `text` so that LaTeX prints it as it is."""
     return "".join(_ESCAPED.get(character, character) for character in " ".join(text.split()))
 
 
 def booktabs(header: Sequence[str], lines: Sequence[Sequence[str]], *, caption: str = "", label: str = "") -> str:
-    """A `table` with a `tabular` inside; the first column to the left, the others to the right.
+    """Return a `table` with a `tabular` inside; the first column is to the left, the others to the right.
 
     Args:
         header, lines: as for `tables.markdown`, every line as long as the header.
-        caption, label: left out when empty; a label is for \\ref.
+        caption, label: left out when empty; a label is for \ref.
     """
     columns = "l" + "r" * (len(header) - 1)
 

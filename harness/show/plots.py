@@ -1,4 +1,4 @@
-"""Figures of a sweep. Same input, same bytes."""
+"""Draws the figures of a sweep. The same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def latency(
     out: Path,
     published: Sequence[Value] = (),
 ) -> list[Path]:
-    """Latency against the axis: a line a scheme, bars for the interval of the median (or mean, as the cells say).
+    """Draw latency against the axis: a line a scheme, bars for the interval of the median (or mean, as the cells say).
 
     Args:
         values: value of the axis -> text of its tick.
@@ -85,7 +85,8 @@ def energy(
     note: str,
     out: Path,
 ) -> list[Path]:
-    """Energy of an inference: a group of bars a value of the axis, a bar a scheme, the waiting in a lighter shade.
+    """Draw the energy of an inference: a group of bars a value of the axis, a bar a scheme, the waiting in a lighter
+    shade.
 
     Args as `latency`. Median over the images; the energy that no stage was given (one too short for the probe) counts
     as the device's own.

@@ -1,4 +1,4 @@
-"""The one style of all figures: readable in one column, in grey and by colour-blind readers."""
+"""Defines the one style of all figures: readable in one column, in grey and by colour-blind readers."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ METADATA: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Line:
-    """How a scheme is drawn, in every figure alike."""
+    """Says how a scheme is drawn, in every figure alike."""
 
     colour: str
     marker: str
 
 
 def line(scheme: str, index: int) -> Line:
-    """Colour and marker of a scheme; `index` decides for schemes that are not ours."""
+    """Return colour and marker of a scheme; `index` decides for schemes that are not ours."""
     if scheme in _FIXED:
         return Line(_COLOURS[_FIXED[scheme]], _MARKERS[_FIXED[scheme]])
     at, again = (index + 3) % len(_COLOURS), index // len(_COLOURS)  # colours that come again have another marker

@@ -1,4 +1,6 @@
-"""Cells to tables: latency with its interval per scheme and value of the axis, accuracy of the whole test set."""
+"""Turns cells into tables: latency with its interval per scheme and value of the axis, accuracy of the whole
+test set.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ COLUMNS = (
 
 
 def table(found: Sequence[Cell], axis: str, accuracies: Mapping[str, Accuracy]) -> list[dict[str, Any]]:
-    """The rows of tables/<axis>.csv."""
+    """Return the rows of tables/<axis>.csv."""
     out: list[dict[str, Any]] = []
     for cell in found:
         accuracy = accuracies.get(cell.scheme)
@@ -63,7 +65,7 @@ def table(found: Sequence[Cell], axis: str, accuracies: Mapping[str, Accuracy]) 
 
 
 def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column to the left, the others to the right."""
+    """Return a Markdown table; the first column is to the left, the others to the right."""
     widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
     rule = [("-" * w if i == 0 else "-" * (w - 1) + ":") for i, w in enumerate(widths)]
 
@@ -75,7 +77,7 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def latency_text(interval: Interval | None) -> str:
-    """`12.3 [12.1, 12.6]`, the interval only where n carries one."""
+    """Return a latency as `12.3 [12.1, 12.6]`, with the interval only where n carries one."""
     if interval is None:
         return "–"
     if interval.low is None or interval.high is None:
@@ -84,12 +86,12 @@ def latency_text(interval: Interval | None) -> str:
 
 
 def accuracy_text(accuracy: Accuracy | None) -> str:
-    """`81.2 % (n 10,000)`."""
+    """Return an accuracy as `81.2 % (n 10,000)`."""
     return f"{100 * accuracy.share:.1f} % (n {accuracy.n:,})" if accuracy else "–"
 
 
 def bytes_text(cell: Cell) -> str:
-    """Payload and wire bytes of a cell, as `payload / wire`; of the sent pictures, where some are not."""
+    """Return payload and wire bytes of a cell, as `payload / wire`; of the sent pictures, where some are not."""
     names = ("payload_bytes", "wire_bytes")
     middle = [median(cell.sent(name)) if cell.mixed else cell.middle(name) for name in names]
     text = " / ".join(METRICS[name].show(value) for name, value in zip(names, middle, strict=True))
@@ -99,7 +101,7 @@ def bytes_text(cell: Cell) -> str:
 def summary(
     found: Sequence[Cell], titles: Mapping[str, str], values: Mapping[float, str], accuracies: Mapping[str, Accuracy]
 ) -> tuple[list[str], list[list[str]]]:
-    """The table for people: a line a scheme, latency in ms at every value, accuracy and bytes."""
+    """Return the table for people: a line a scheme, latency in ms at every value, accuracy and bytes."""
     by = {(c.scheme, c.value): c for c in found}
     lines = []
     for scheme in dict.fromkeys(c.scheme for c in found):
@@ -112,7 +114,7 @@ def summary(
 
 
 def stage_lines(found: Sequence[Cell], titles: Mapping[str, str], show: Mapping[float, str]) -> list[list[str]]:
-    """The five stages and their sum per scheme and value, as text."""
+    """Return the five stages and their sum per scheme and value, as text."""
     lines = []
     for cell in found:
         shown = [METRICS[f"{stage}_ms"].show(cell.middle(f"{stage}_ms")) for stage in STAGES]

@@ -1,1 +1,1 @@
-"""The paper's figures, from stored runs and committed rows, with the published values beside them."""
+"""Draws the paper's figures, from stored runs and committed rows, with the published values beside them."""

@@ -1,4 +1,4 @@
-"""Bars: stacked by stage (Fig 16), and grouped by scheme (Figs 19, 20, 24)."""
+"""Draws bars: stacked by stage (Fig 16), and grouped by scheme (Figs 19, 20, 24)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _STAGE_COLOURS = ("#0072B2", "#F0E442", "#D55E00", "#56B4E9", "#000000")
 
 
 def breakdown(axes: Any, groups: Sequence[tuple[str, Sequence[Datum]]]) -> None:
-    """A horizontal bar for each (label, values of one scheme), stacked by stage; grey where only the sum is known."""
+    """Draw a horizontal bar for each (label, values of one scheme), stacked by stage; grey where only the sum
+    is known.
+    """
     for place, (_, data) in enumerate(groups):
         left = 0.0
         published = any(d.source == "published" for d in data)
@@ -54,7 +56,7 @@ def breakdown(axes: Any, groups: Sequence[tuple[str, Sequence[Datum]]]) -> None:
 
 
 def stage_handles() -> list[Any]:
-    """What a legend of stages says."""
+    """Return what a legend of stages says."""
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     handles = [
@@ -69,7 +71,7 @@ def stage_handles() -> list[Any]:
 def grouped(
     axes: Any, data: Sequence[Datum], places: Sequence[str], place_of: Callable[[Datum], str], *, digits: int = 0
 ) -> None:
-    """Bars side by side: a group for each of `places`, a bar for each scheme and source in it.
+    """Draw bars side by side: a group for each of `places`, a bar for each scheme and source in it.
 
     Args:
         place_of: Datum -> the name of its place.

@@ -1,4 +1,4 @@
-"""Every figure by name, in the paper's order, then the bench's own."""
+"""Lists every figure by name, in the paper's order, then the bench's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How every figure is begun, labelled and saved: one column wide, three formats, the same bytes for the same input."""
+"""Begins, labels and saves every figure alike: one column wide, three formats, the same bytes for the same input."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _RC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How a source is told from another without colour."""
+    """Says how a source is told from another without colour."""
 
     suffix: str  # in the legend
     filled: bool
@@ -44,7 +44,7 @@ class Look:
 
 
 def look(source: str) -> Look:
-    """The look of values from `source`: published open and dashed, modelled hatched, measured plain."""
+    """Return the look of values from `source`: published open and dashed, modelled hatched, measured plain."""
     if source == PUBLISHED:
         return Look("paper", False, "--", None)
     if "modelled" in source:
@@ -54,7 +54,7 @@ def look(source: str) -> Look:
 
 @contextmanager
 def page(out: Path, *, note: str = "", width: float = 1.0, height: float = 1.0, **grid: Any) -> Iterator[Any]:
-    """Axes to draw on; what was drawn is saved as `out`.png, .pdf and .svg on leaving.
+    """Give axes to draw on; what was drawn is saved as `out`.png, .pdf and .svg on leaving.
 
     Args:
         out: path without suffix.
@@ -91,7 +91,7 @@ def save(figure: Figure, out: Path) -> list[Path]:
 
 
 def legend(axes: Any, *, columns: int = 2, handles: list[Any] | None = None) -> None:
-    """A legend over the axes, ours before the paper's."""
+    """Draw a legend over the axes, ours before the paper's."""
     if handles is None:
         handles, labels = axes.get_legend_handles_labels()
     else:

@@ -1,4 +1,4 @@
-"""What a figure is, and what all of them share."""
+"""Defines what a figure is, and what all of them share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.analysis.material import Material
 
 
 class Missing(Exception):
-    """What a figure can't be drawn for want of; one line."""
+    """Says in one line what a figure can't be drawn for want of."""
 
 
 class Figure(ABC):
-    """One figure for one data set."""
+    """Defines one figure for one data set."""
 
     name: str  # of the file
     title: str
@@ -37,5 +37,5 @@ def said(values: Sequence[Datum], dataset: str) -> str:
 
 
 def pick_scheme(data: Sequence[Datum], scheme: str) -> list[Datum]:
-    """The values of one scheme."""
+    """Return the values of one scheme."""
     return [d for d in data if d.scheme == scheme]

@@ -1,4 +1,4 @@
-"""Accuracy against latency with the Pareto front: which scheme is worth its time on this link."""
+"""Draws accuracy against latency with the Pareto front: which scheme is worth its time on this link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.show.figures.draw import look
 
 
 def draw_front(axes: Any, choices: Sequence[Choice]) -> None:
-    """A marker a choice, the front as a step line through those on it."""
+    """Draw a marker a choice, and the front as a step line through those on it."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     for kind in dict.fromkeys(look(c.source).suffix for c in choices):

@@ -1,4 +1,4 @@
-"""A grid of numbers (Fig 21: share kept local against rho)."""
+"""Draws a grid of numbers (Fig 21: share kept local against rho)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A line a scheme against the axis: latency against rate or clock, accuracy against alpha, temperature, lambda."""
+"""Draws a line a scheme against the axis: latency against rate or clock, accuracy against alpha, temperature,
+lambda.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def lines(axes: Any, data: Sequence[Datum], *, label: str = "", index: int = 0, 
 
 
 def ticks(axes: Any, values: Mapping[float, str], *, log: bool = False, y_log: bool = False) -> None:
-    """Name the places of the x axis; logarithmic where asked."""
+    """Name the places of the x axis; it is logarithmic where asked."""
     if log:
         axes.set_xscale("log")
     axes.set_xticks(list(values), labels=list(values.values()))
@@ -54,7 +56,7 @@ def ticks(axes: Any, values: Mapping[float, str], *, log: bool = False, y_log: b
 
 
 def second_scale(axes: Any, label: str) -> Any:
-    """A second y axis to the right, drawn in grey."""
+    """Add a second y axis to the right, drawn in grey."""
     other = axes.twinx()
     other.spines["right"].set_visible(True)
     other.grid(visible=False)
@@ -63,5 +65,5 @@ def second_scale(axes: Any, label: str) -> Any:
 
 
 def places(data: Sequence[Datum]) -> list[float]:
-    """The x values that occur, ascending."""
+    """Return the x values that occur, ascending."""
     return sorted({d.x for d in data if not math.isnan(d.x)})

@@ -1,4 +1,4 @@
-"""Figures of stored runs: latency by stage, along an axis and against accuracy, energy, memory."""
+"""Draws figures of stored runs: latency by stage, along an axis and against accuracy, energy, memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FRONT_RATES = (270e3, 2e6, 6e6)
 
 
 class Breakdown(Figure):
-    """Stages of one inference, a bar a scheme, ours over the paper's."""
+    """Draws the stages of one inference, a bar a scheme, ours over the paper's."""
 
     name, title, paper = "latency_breakdown", "Latency by stage at 6 Mbit/s", "Fig 16"
     alt = "Stacked bars: milliseconds of local network, encoding, network, remote network and combining per scheme"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """A bandwidth run that has 6 Mbit/s."""
+        """Draw from a bandwidth run that has 6 Mbit/s."""
         run = material.run("bandwidth", dataset)
         ours = at([d for d in run.data if d.axis], WIFI_BPS) if run else []
         if run is None or not ours:
@@ -60,7 +60,7 @@ class Breakdown(Figure):
 
 
 class Latency(Figure):
-    """End-to-end latency along the axis of a run."""
+    """Draws end-to-end latency along the axis of a run."""
 
     def __init__(self, axis: str, paper: str = "", key: str = "") -> None:
         self._axis, self._key = axes_.axis(axis), key
@@ -68,7 +68,7 @@ class Latency(Figure):
         self.alt = f"Lines: end-to-end latency of each scheme against {self._axis.title}"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """A run over the axis."""
+        """Draw from a run over the axis."""
         axis = self._axis
         run = material.run(axis.name, dataset)
         if run is None:
@@ -91,13 +91,13 @@ class Latency(Figure):
 
 
 class Energy(Figure):
-    """Energy of one inference at the highest clock, as ratios to AgileNN beside the paper's."""
+    """Draws the energy of one inference at the highest clock, as ratios to AgileNN beside the paper's."""
 
     name, title, paper = "energy", "Energy of an inference against AgileNN's", "Fig 19"
     alt = "Bars: energy of an inference per scheme divided by AgileNN's, ours and the paper's"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """A run of any axis with energies."""
+        """Draw from a run of any axis with energies."""
         runs = [r for r in material.runs if r.dataset == dataset and pick(r.data, "energy_uj")]
         if not runs:
             raise Missing(f"no run of {dataset} with energies (--energy)")
@@ -125,7 +125,7 @@ class Energy(Figure):
 
 
 def ratios(data: Sequence[Datum]) -> list[Datum]:
-    """Values divided by AgileNN's; none where that is not there."""
+    """Return the values divided by AgileNN's; none where that is not there."""
     base = next((d.value for d in data if d.scheme == "agilenn"), None)
     if not base:
         return []
@@ -136,13 +136,13 @@ def ratios(data: Sequence[Datum]) -> list[Datum]:
 
 
 class Memory(Figure):
-    """RAM and flash of each scheme's image."""
+    """Draws RAM and flash of each scheme's image."""
 
     name, title, paper = "memory", "Memory of the device", "Fig 20"
     alt = "Bars: RAM and flash in KB per scheme, ours and the paper's"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """Any run."""
+        """Draw from any run."""
         run = next((r for r in reversed(material.runs) if r.dataset == dataset and pick(r.data, "flash_kb")), None)
         if run is None:
             raise Missing(f"no run of {dataset} that names its firmware's sizes")
@@ -162,13 +162,13 @@ class Memory(Figure):
 
 
 class Front(Figure):
-    """Accuracy against latency at three rates."""
+    """Draws accuracy against latency at three rates."""
 
     name, title, paper = "accuracy_vs_latency", "Accuracy against latency, Pareto front", ""
     alt = "Three panels, one a link rate: accuracy against end-to-end latency, the Pareto front as a step line"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """A bandwidth run with accuracies."""
+        """Draw from a bandwidth run with accuracies."""
         run = material.run("bandwidth", dataset)
         panels = [(rate, choices_at(material, dataset, rate)) for rate in FRONT_RATES]
         panels = [(rate, found) for rate, found in panels if found]

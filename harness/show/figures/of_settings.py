@@ -1,4 +1,4 @@
-"""AgileNN's own settings: accuracy against latency of what was trained or set, a panel a link rate."""
+"""Draws AgileNN's own settings: accuracy against latency of what was trained or set, a panel a link rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MODEL = "Latency modelled: fitted to the bandwidth run (docs/agilenn.md)."
 
 
 class Settings(Figure):
-    """Rows with an accuracy and total latencies: steps of one setting as a line, others with their front."""
+    """Draws rows with an accuracy and total latencies: steps of one setting as a line, others with their front."""
 
     def __init__(self, axis: str, title: str, *, joined: bool) -> None:
         self.name, self.title, self.paper = f"agilenn_{axis}", title, ""
@@ -27,7 +27,7 @@ class Settings(Figure):
         self._axis, self._joined = axis, joined
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """Rows of the axis, with latencies."""
+        """Draw from rows of the axis, with latencies."""
         rows = [r for r in material.rows(self._axis, dataset) if all(r.number(n) for n in ("accuracy", *RATES))]
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")

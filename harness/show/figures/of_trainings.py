@@ -1,4 +1,4 @@
-"""Figures of trainings: rows of the sweeps that train, and the curves of the weights that are in the tree."""
+"""Draws figures of trainings: rows of the sweeps that train, and the curves of the weights that are in the tree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHANNELS = 24
 
 
 class Trained(Figure):
-    """A column or two of rows that were trained, against their axis."""
+    """Draws a column or two of rows that were trained, against their axis."""
 
     def __init__(
         self, axis: str, paper: str, key: str, title: str, label: str, second: tuple[str, str] | None,
@@ -32,7 +32,7 @@ class Trained(Figure):
         self._x = x_column
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """Rows of the axis with a numeric value."""
+        """Draw from rows of the axis with a numeric value."""
         rows = [r for r in material.rows(self._axis, dataset) if r.number(self._x) is not None]
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
@@ -60,7 +60,7 @@ class Trained(Figure):
 
 
 def _by_training(rows: Sequence[TrainedRow]) -> dict[str, list[TrainedRow]]:
-    """Rows by how they came about, under a name: trained so, or laid over trained weights."""
+    """Return rows by how they came about, under a name: trained so, or laid over trained weights."""
     laid_over = [r for r in rows if r.value.endswith(AT_RUN_TIME)]
     trained = [r for r in rows if not r.value.endswith(AT_RUN_TIME)]
     both = {f"accuracy,{AT_RUN_TIME}": laid_over, "accuracy, trained so" if laid_over else "accuracy": trained}
@@ -68,7 +68,7 @@ def _by_training(rows: Sequence[TrainedRow]) -> dict[str, list[TrainedRow]]:
 
 
 def training_note(rows: Sequence[TrainedRow]) -> str:
-    """The budget of trained rows, in words."""
+    """Return the budget of trained rows, in words."""
     columns = [r.columns for r in rows]
     trained = [r.columns for r in rows if not r.value.endswith(AT_RUN_TIME)]
     epochs = sorted({c.get("epochs", "") for c in trained} - {""})
@@ -87,7 +87,7 @@ def training_note(rows: Sequence[TrainedRow]) -> str:
 
 
 class Kinds(Figure):
-    """Accuracy (and skewness or violations) for each named way of doing something."""
+    """Draws accuracy (and skewness or violations) for each named way of doing something."""
 
     def __init__(self, axis: str, paper: str, key: str, title: str, columns: tuple[tuple[str, str], ...]) -> None:
         self.name, self.title, self.paper = f"agilenn_{axis}", title, paper
@@ -95,7 +95,7 @@ class Kinds(Figure):
         self._axis, self._key, self._columns = axis, key, columns
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """Rows of the axis, each value a word."""
+        """Draw from rows of the axis, each value a word."""
         rows = material.rows(self._axis, dataset)
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
@@ -125,7 +125,7 @@ class Kinds(Figure):
 
 
 class SplitGrid(Figure):
-    """Accuracy and skewness over the number of local channels and rho."""
+    """Draws accuracy and skewness over the number of local channels and rho."""
 
     name, title, paper = "agilenn_k_rho", "Accuracy and skewness over k and rho", "Fig 21"
     alt = (
@@ -133,7 +133,7 @@ class SplitGrid(Figure):
     )
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """Rows of the topk and rho sweeps."""
+        """Draw from rows of the topk and rho sweeps."""
         rows = [r for axis in ("topk", "rho") for r in material.rows(axis, dataset)]
         rows = [r for r in rows if r.number("rho") is not None and r.number("k") is not None]
         if not rows:
@@ -158,18 +158,18 @@ class SplitGrid(Figure):
 
 
 def _rho(published: Datum) -> float:
-    """Fig 21's second coordinate stands in the title: `AgileNN, rho 80 %`."""
+    """Read Fig 21's second coordinate, which stands in the title: `AgileNN, rho 80 %`."""
     return float(published.title.rpartition("rho ")[2].removesuffix("%").strip() or "nan") / 100
 
 
 class Curves(Figure):
-    """Accuracy and loss over the epochs of the committed trainings."""
+    """Draws accuracy and loss over the epochs of the committed trainings."""
 
     name, title, paper = "training_curves", "Training curves", "Fig 15"
     alt = "Lines: validation accuracy and training loss against the epoch for each scheme"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
-        """Histories of trained weights."""
+        """Draw from histories of trained weights."""
         own = {scheme: rows for (d, scheme), rows in material.histories.items() if d == dataset and rows}
         if not own:
             raise Missing(f"no histories of trainings of {dataset}")
