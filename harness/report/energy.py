@@ -1,4 +1,4 @@
-"""Energy of a sweep's samples: tables, bars, and ratios beside the paper's (Fig 19)."""
+"""Reports the energy of a sweep's samples: tables, bars, and ratios beside the paper's (Fig 19)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write(
     published: Sequence[Value],
     out: Console,
 ) -> list[Path]:
-    """Write tables/energy.csv and .md and plots/energy, and show the table; the files written."""
+    """Write tables/energy.csv and .md and plots/energy, show the table, and return the files written."""
     lines = rows(found, axis.name, published)
     paper = {v.scheme: f"{v.title} (paper)" for v in published}
     text = _lines(lines, values, {**paper, **titles})
@@ -72,7 +72,7 @@ def write(
 
 
 def rows(found: Sequence[Cell], axis: str, published: Sequence[Value]) -> list[dict[str, Any]]:
-    """The rows of tables/energy.csv: one a scheme and value, then the paper's other schemes without a value."""
+    """Return the rows of tables/energy.csv: one a scheme and value, then the paper's other schemes without a value."""
     paper_mj = {v.scheme: v.value for v in published}
     lines = [_row(cell, axis) for cell in found]
     for value in dict.fromkeys(cell.value for cell in found):
@@ -88,7 +88,7 @@ def rows(found: Sequence[Cell], axis: str, published: Sequence[Value]) -> list[d
 
 
 def energy_note(found: Sequence[Cell]) -> str:
-    """What the energies are."""
+    """Say what the energies are."""
     rails = sorted({str(r["energy_rail"]) for cell in found for r in cell.rows if r.get("energy_rail")})
     kind = " and ".join(sources(found, "energy_uj")) or "none"
     return (

@@ -1,4 +1,4 @@
-"""HTML and SVG elements as text. Everything that comes from a run is escaped here and nowhere else."""
+"""Makes HTML and SVG elements as text. Everything that comes from a run is escaped here and nowhere else."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Markup = str  # what may go into a page as it stands; anything else goes through
 
 
 def text(value: object) -> Markup:
-    """Any value as text of a page."""
+    """Return any value as text of a page."""
     return escape(str(value), quote=True)
 
 
 def tag(name: str, *inner: Markup, **attributes: object) -> Markup:
-    """An element; attributes with `_` for `-` (a leading one is cut: `_class`), None leaves an attribute out."""
+    """Return an element; attributes with `_` for `-` (a leading one is cut: `_class`), None leaves an attribute out."""
     told = "".join(
         f' {key.lstrip("_").replace("_", "-")}="{text(value)}"'
         for key, value in attributes.items()
@@ -26,7 +26,8 @@ def tag(name: str, *inner: Markup, **attributes: object) -> Markup:
 def table(
     caption: str, header: Sequence[str], lines: Sequence[Sequence[str]], *, name: str = "", prose: bool = False
 ) -> Markup:
-    """A table with a caption; the first cell of a line is its heading, numbers stand to the right, `prose` to the left.
+    """Return a table with a caption; the first cell of a line is its heading, numbers stand to the right, `prose` to
+    the left.
 
     It may be wider than the page: the box around it scrolls, by keyboard too.
     """
@@ -44,6 +45,6 @@ def table(
 
 
 def figure(svg: Markup, caption: str) -> Markup:
-    """A figure with its caption."""
+    """Return a figure with its caption."""
     return tag("figure", tag("div", svg, _class="wide", tabindex="0", role="region", aria_label=caption),
                tag("figcaption", text(caption)))  # fmt: skip

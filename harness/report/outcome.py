@@ -1,4 +1,4 @@
-"""What a sweep leaves behind: samples, tables, plots, and the table on the screen."""
+"""Writes what a sweep leaves behind: samples, tables, plots, and the table on the screen."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(
     published: Sequence[Value] = (),
     deadline_ms: float | None = None,
 ) -> tuple[list[Cell], list[Path]]:
-    """Write samples.csv, tables and plots from the journal; the cells and the files written."""
+    """Write samples.csv, tables and plots from the journal; return the cells and the files written."""
     store.write_samples()
     found = cells(store.rows(), axis.column, list(titles), axis.statistic, accuracies)
     shown = {value: axis.show(value) for value in sorted(values)}
@@ -75,7 +75,7 @@ def write(
 
 
 def time_note(found: Sequence[Cell], testbed: TestbedDescription) -> str:
-    """What the times are and how far they can be trusted."""
+    """Say what the times are and how far they can be trusted."""
     kind = " and ".join(sources(found, "total_ms")) or testbed.time_source
     error = f" ({testbed.remarks})" if testbed.remarks else ""
     mixed = rule_of_exits(found)
@@ -92,7 +92,7 @@ def show(
     accuracies: Mapping[str, Accuracy],
     note: str,
 ) -> None:
-    """The table that the command ends with."""
+    """Print the table that the command ends with."""
     header, lines = tables.summary(found, titles, values, accuracies)
     ours = found[0].wanted if found else "median"
     title = f"Latency in ms: {ours} over the pictures [95 % interval]"
@@ -107,7 +107,7 @@ def show(
 def warnings(
     found: Sequence[Cell], rows: Sequence[Mapping[str, Any]], axis: Axis, procedure: Procedure | None = None
 ) -> list[str]:
-    """What a reader of the table should know."""
+    """Return what a reader of the table should know."""
     said = []
     odd: dict[tuple[str, str], list[int]] = {}
     for cell in found:
@@ -146,7 +146,7 @@ def warnings(
 
 
 def _unstable(cell: Cell, procedure: Procedure | None) -> list[str]:
-    """Only of times that were measured: an emulated board's differ by image alone."""
+    """Return complaints only of times that were measured: an emulated board's differ by picture alone."""
     if cell.source("total_ms") != "measured":
         return []
     taken = sorted(cell.rows, key=lambda r: int(r["order"]))
@@ -155,7 +155,7 @@ def _unstable(cell: Cell, procedure: Procedure | None) -> list[str]:
 
 
 def missed(found: Sequence[Cell], axis: Axis, deadline_ms: float) -> list[str]:
-    """A line for each scheme and value of which samples miss the deadline."""
+    """Return a line for each scheme and value of which samples miss the deadline."""
     told = [line for line in tail.rows(found, axis.name, deadline_ms) if line.get("missed")]
     return [
         f"{line['scheme']} at {axis.show(line['value'])}: {tail.missed_text(line)} miss {deadline_ms:g} ms"
@@ -164,6 +164,6 @@ def missed(found: Sequence[Cell], axis: Axis, deadline_ms: float) -> list[str]:
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:
-    """Why energies are null, by stage. Stages that are too short differ in their lengths: those count as one."""
+    """Count why energies are null, by stage. Stages that are too short differ in their lengths: those count as one."""
     told = [why for r in rows for why in str(r.get("energy_reason") or "").split("; ") if why]
     return Counter(re.sub(r"[\d.e+-]+ us is shorter", "shorter", why) for why in told)

@@ -1,4 +1,4 @@
-"""The page of a run, put together: headline, figures, timelines, certificates, warnings, manifest."""
+"""Puts the page of a run together: headline, figures, timelines, certificates, warnings, manifest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_ERRORS = 20
 
 
 def build(store: Store, *, live: bool = False) -> str:
-    """The whole page as HTML.
+    """Return the whole page as HTML.
 
     Args:
         live: of a run that goes on: says how far it is, and loads itself anew every two seconds.
@@ -153,7 +153,7 @@ def _latency(
 
 
 def papers_own(values: Sequence[papers.Value], dataset: str) -> bool:
-    """Are the published values of this very data set?"""
+    """Say whether the published values are of this very data set."""
     return all(v.dataset == dataset for v in values)
 
 
@@ -190,7 +190,7 @@ def _fronts(
 
 
 def nearest(axis: Axis, values: Sequence[float]) -> float:
-    """The value to show in detail: the paper's Wi-Fi where rates vary, else the last."""
+    """Return the value to show in detail: the paper's Wi-Fi where rates vary, else the last."""
     return min(values, key=lambda v: abs(v - WIFI_BPS)) if axis.column == "rate_bps" else values[-1]
 
 

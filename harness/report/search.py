@@ -1,4 +1,4 @@
-"""What a search leaves: every trial as CSV, the Pareto set as Markdown, a figure of both."""
+"""Writes what a search leaves: every trial as CSV, the Pareto set as Markdown, a figure of both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = (
 
 
 def write(folder: Path, trials: Sequence[Trial], *, note: str, budget_ms: float) -> list[Path]:
-    """Write trials.csv, pareto.md and the figure into `folder`; the files written.
+    """Write trials.csv, pareto.md and the figure into `folder`, and return the files written.
 
     Raises:
         BenchError: it can't be written.
@@ -38,7 +38,7 @@ def write(folder: Path, trials: Sequence[Trial], *, note: str, budget_ms: float)
 
 
 def cells(trial: Trial) -> list[str]:
-    """A trial as a line of a table."""
+    """Return a trial as a line of a table."""
     c = trial.cost
     return [
         trial.candidate,

@@ -1,4 +1,4 @@
-"""The page of a running sweep on this machine: built anew from the journal at every request."""
+"""Serves the page of a running sweep on this machine: built anew from the journal at every request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of one page on the loopback address; `port` 0 takes a free one.
+    """Make a server of one page on the loopback address; `port` 0 takes a free one.
 
     Raises:
         BenchError: the port is taken.
@@ -38,7 +38,7 @@ def server(folder: Path, port: int) -> ThreadingHTTPServer:
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Requests are no news."""
+            """Log nothing: requests are no news."""
 
     try:
         return ThreadingHTTPServer((LOOPBACK, port), Handler)

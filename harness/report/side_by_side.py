@@ -1,4 +1,6 @@
-"""All schemes of a run over link rates side by side, and the Pareto front of accuracy against latency at each rate."""
+"""Sets all schemes of a run over link rates side by side, with the Pareto front of accuracy against latency at each
+rate.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,7 @@ RULE = (
 def rows(
     found: Sequence[Cell], facts: Mapping[str, Mapping[str, Any]], accuracies: Mapping[str, Accuracy]
 ) -> list[dict[str, Any]]:
-    """A row a scheme and rate, as tables/schemes.csv has them.
+    """Return a row a scheme and rate, as tables/schemes.csv has them.
 
     Args:
         facts: `schemes` of the run's manifest.
@@ -96,7 +98,9 @@ def rows(
 
 
 def write(store: Store, lines: Sequence[Mapping[str, Any]], note: str) -> list[Path]:
-    """tables/schemes.csv, and for people schemes (stages at one rate) and front (every rate) as Markdown and LaTeX."""
+    """Write tables/schemes.csv, and for people schemes (stages at one rate) and front (every rate) as Markdown and
+    LaTeX.
+    """
     at_bps = shown_rate(lines)
     caption = f"Schemes side by side at {cli.rate_text(at_bps)}. {RULE}"
     header, text = front(lines)
@@ -115,13 +119,13 @@ def write(store: Store, lines: Sequence[Mapping[str, Any]], note: str) -> list[P
 
 
 def shown_rate(lines: Sequence[Mapping[str, Any]]) -> float:
-    """6 Mbit/s where the run has it, else its highest rate."""
+    """Return 6 Mbit/s where the run has it, else its highest rate."""
     rates = [float(line["rate_bps"]) for line in lines]
     return AT_BPS if AT_BPS in rates else max(rates)
 
 
 def at_rate(lines: Sequence[Mapping[str, Any]], rate_bps: float) -> list[list[str]]:
-    """The table of stages, as text."""
+    """Return the table of stages, as text."""
     return [
         [
             line["title"],
@@ -140,7 +144,7 @@ def at_rate(lines: Sequence[Mapping[str, Any]], rate_bps: float) -> list[list[st
 
 
 def front(lines: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """The table of fronts: a line a scheme, best accuracy first; a column a rate."""
+    """Return the table of fronts: a line a scheme, best accuracy first; a column a rate."""
     rates = sorted({float(line["rate_bps"]) for line in lines})
     by = {(line["scheme"], line["rate_bps"]): line for line in lines}
     first = {line["scheme"]: line for line in lines}
@@ -157,7 +161,7 @@ def front(lines: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]
 
 
 def show(out: Console, lines: Sequence[Mapping[str, Any]], note: str) -> None:
-    """Both tables on the screen."""
+    """Print both tables."""
     at_bps = shown_rate(lines)
     header, text = front(lines)
     for title, columns, body in (

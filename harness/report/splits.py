@@ -1,4 +1,4 @@
-"""What a sweep over splits says: latency against the split, the best one at each rate, exits."""
+"""Says what a sweep over splits found: latency against the split, the best one at each rate, exits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULE = "Latency as expected over the test set: its share of exits weighs the lat
 
 
 def best(lines: Sequence[Mapping[str, Any]]) -> dict[float, str]:
-    """Rate -> the split (by its name in the run) with the lowest expected latency; the first of equal ones."""
+    """Return rate -> the split (by its name in the run) with the lowest expected latency; the first of equal ones."""
     found: dict[float, Mapping[str, Any]] = {}
     for line in lines:
         rate = float(line["rate_bps"])
@@ -31,7 +31,7 @@ def best(lines: Sequence[Mapping[str, Any]]) -> dict[float, str]:
 def table(
     lines: Sequence[Mapping[str, Any]], facts: Mapping[str, Mapping[str, Any]]
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and a line a split: threshold, exits, accuracy, payload, latencies at each rate."""
+    """Return header and a line a split: threshold, exits, accuracy, payload, latencies at each rate."""
     rates, won = sorted({float(line["rate_bps"]) for line in lines}), best(lines)
     by = {(line["scheme"], float(line["rate_bps"])): line for line in lines}
     text = []
@@ -58,7 +58,7 @@ def table(
 def write(
     store: Store, lines: Sequence[Mapping[str, Any]], facts: Mapping[str, Mapping[str, Any]], note: str
 ) -> list[Path]:
-    """tables/best_split.md and .tex, plots/best_split."""
+    """Write tables/best_split.md and .tex, and plots/best_split."""
     header, text = table(lines, facts)
     caption = f"Latency against the split, * the best at its rate. {RULE}"
     return [
@@ -68,7 +68,7 @@ def write(
 
 
 def show(out: Console, lines: Sequence[Mapping[str, Any]], facts: Mapping[str, Mapping[str, Any]], note: str) -> None:
-    """The table on the screen."""
+    """Print the table."""
     header, text = table(lines, facts)
     shown = Table(
         title="Latency against the split, * the best at its rate",
@@ -87,7 +87,7 @@ def show(out: Console, lines: Sequence[Mapping[str, Any]], facts: Mapping[str, M
 def draw(
     lines: Sequence[Mapping[str, Any]], facts: Mapping[str, Mapping[str, Any]], *, note: str, out: Path
 ) -> list[Path]:
-    """A line a rate: expected latency against the split, the best one ringed; what is sent alone, dotted."""
+    """Draw a line a rate: expected latency against the split, the best one ringed; what is sent alone is dotted."""
     rates, won = sorted({float(line["rate_bps"]) for line in lines}), best(lines)
     if not won:
         return []

@@ -1,4 +1,4 @@
-"""Drawing for the page: scales, axes and marks that tell their value on hover and on focus."""
+"""Draws for the page: scales, axes and marks that tell their value on hover and on focus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHAPES = {
 
 @dataclass(frozen=True)
 class Scale:
-    """Values to places; logarithmic where asked and possible."""
+    """Maps values to places; it is logarithmic where asked and possible."""
 
     low: float
     high: float
@@ -41,7 +41,7 @@ class Scale:
 
 
 def spread(values: Sequence[float], start: float, end: float, *, log: bool, room: float = 0.06) -> Scale:
-    """A scale that holds `values` with some room beside them."""
+    """Return a scale that holds `values` with some room beside them."""
     low, high = min(values), max(values)
     if log and low > 0:
         low, high = (low / 1.5, high * 1.5) if low == high else (low, high)
@@ -54,7 +54,7 @@ def spread(values: Sequence[float], start: float, end: float, *, log: bool, room
 
 
 def ticks(scale: Scale) -> list[float]:
-    """Round values within a scale: 1, 2, 5 times powers of ten."""
+    """Return round values within a scale: 1, 2, 5 times powers of ten."""
     if scale.log:
         powers = range(math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high)) + 1)
         found = [m * 10.0**power for power in powers for m in (1, 2, 5)]
@@ -70,7 +70,7 @@ def ticks(scale: Scale) -> list[float]:
 
 @dataclass(frozen=True)
 class Mark:
-    """One point: where, and what it says."""
+    """Holds one point: where it is, and what it says."""
 
     x: float
     y: float
@@ -79,7 +79,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart. `open` = of the paper: hollow marks, dashed line."""
+    """Holds one line of a chart. `open` = of the paper: hollow marks, dashed line."""
 
     title: str
     colour: str
@@ -90,12 +90,12 @@ class Series:
 
 
 def shape(marker: str, colour: str, *, hollow: bool) -> Markup:
-    """A mark around the origin."""
+    """Return a mark around the origin."""
     return tag("path", d=_SHAPES[marker], fill="#ffffff" if hollow else colour, stroke=colour, stroke_width=1.6)
 
 
 def mark(x: float, y: float, says: str, body: Markup) -> Markup:
-    """A mark that can be focused; what it says shows beside it on hover and on focus."""
+    """Return a mark that can be focused; what it says shows beside it on hover and on focus."""
     anchor, dx = ("end", -10) if x > WIDTH * 0.6 else ("start", 10)
     tip = tag("text", text(says), _class="tip", x=dx, y=-10, text_anchor=anchor)
     return tag("g", tag("title", text(says)), body, tip, _class="mark", tabindex="0", role="img", aria_label=says,
@@ -114,7 +114,7 @@ def chart(
     x_log: bool = False,
     y_log: bool = False,
 ) -> Markup:
-    """Lines or points over two axes. Values to be drawn on a logarithmic axis must be positive."""
+    """Draw lines or points over two axes. Values to be drawn on a logarithmic axis must be positive."""
     points = [m for s in series for m in s.marks]
     x = spread([m.x for m in points], _LEFT, WIDTH - _RIGHT, log=x_log)
     y = spread([m.y for m in points], HEIGHT - _BOTTOM, _TOP, log=y_log)
@@ -143,13 +143,13 @@ def chart(
 
 
 def _path(places: Sequence[tuple[float, float]], *, stepped: bool) -> str:
-    """Straight from place to place, or first across and then up."""
+    """Return a path straight from place to place, or first across and then up."""
     path = f"M{places[0][0]:.1f} {places[0][1]:.1f}"
     return path + "".join(f"H{x:.1f}V{y:.1f}" if stepped else f"L{x:.1f} {y:.1f}" for x, y in places[1:])
 
 
 def legend(series: Sequence[Series]) -> Markup:
-    """The series by mark and name."""
+    """Return the series by mark and name."""
     items = []
     for s in series:
         icon = tag("svg", shape(s.marker, s.colour, hollow=s.open), viewBox="-8 -8 16 16", width=16, height=16,

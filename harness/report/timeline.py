@@ -1,4 +1,4 @@
-"""What device, link and edge did when, in one inference: a lane each, the median sample of a scheme."""
+"""Draws what device, link and edge did when, in one inference: a lane each, the median sample of a scheme."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LANE_HEIGHT, _LEFT, _RIGHT = 26, 64, 24
 
 @dataclass(frozen=True)
 class Span:
-    """One stretch of time of one party."""
+    """Holds one stretch of time of one party."""
 
     lane: str
     kind: str  # a key of the colours
@@ -26,7 +26,7 @@ class Span:
 
 
 def spans(row: Mapping[str, Any]) -> list[Span]:
-    """The stretches of one sample, in order.
+    """Return the stretches of one sample, in order.
 
     Where the testbed tells the parts of `network_ms`, each stands in its place; the rest of it (the dialogue with the
     module and the module's processing) stands before the packet leaves. Where it does not (a real board), the waiting
@@ -66,7 +66,7 @@ def spans(row: Mapping[str, Any]) -> list[Span]:
 
 
 def typical(rows: Sequence[Mapping[str, Any]], scheme: str, column: str, value: float) -> Mapping[str, Any] | None:
-    """The measured sample of a scheme at a value of the axis whose latency is the (lower) median."""
+    """Return the measured sample of a scheme at a value of the axis whose latency is the (lower) median."""
     own = [
         r
         for r in rows
@@ -77,7 +77,7 @@ def typical(rows: Sequence[Mapping[str, Any]], scheme: str, column: str, value: 
 
 
 def key() -> Markup:
-    """What the colours mean."""
+    """Say what the colours mean."""
     names = {
         "device": "computing on the device",
         "module": "serial line and Wi-Fi module",
@@ -93,7 +93,7 @@ def key() -> Markup:
 
 
 def draw(title: str, row: Mapping[str, Any], longest_ms: float, name: str) -> Markup:
-    """The lanes of one sample on a scale that ends at `longest_ms`."""
+    """Draw the lanes of one sample on a scale that ends at `longest_ms`."""
     height = _LANE_HEIGHT * len(LANES) + 42
     x = Scale(0.0, longest_ms, _LEFT, WIDTH - _RIGHT)
     told = spans(row)

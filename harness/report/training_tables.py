@@ -1,4 +1,4 @@
-"""What a training sweep shows and leaves: table with the paper's figures beside ours, CSV, Markdown, a plot."""
+"""Makes what a training sweep shows and leaves: table with the paper's figures beside ours, CSV, Markdown, a plot."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HEADS: dict[str, tuple[str, float, int]] = {
 
 
 def cell(column: str, value: float | None) -> str:
-    """A value as the table shows it."""
+    """Return a value as the table shows it."""
     if value is None:
         return "–"
     _, factor, digits = HEADS[column]
@@ -48,7 +48,9 @@ def cell(column: str, value: float | None) -> str:
 
 
 def table(rows: Sequence[Row], columns: Sequence[str], published: Published, paper: str) -> tuple[list[str], list[Any]]:
-    """Header and lines: a line a value; each column that the paper has too is followed by the paper's, called so."""
+    """Return header and lines: a line a value; each column that the paper has too is followed by the paper's, called
+    so.
+    """
     theirs = [c for c in columns if any(metric == c for _, metric in published)]
     header = ["value"]
     for column in columns:
@@ -68,7 +70,7 @@ def table(rows: Sequence[Row], columns: Sequence[str], published: Published, pap
 
 
 def on_screen(console: Console, title: str, note: str, header: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """The table that the command ends with."""
+    """Print the table that the command ends with."""
     shown = Table(title=title, caption=note, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         shown.add_column(name, justify="left" if i == 0 else "right")
@@ -78,14 +80,15 @@ def on_screen(console: Console, title: str, note: str, header: Sequence[str], li
 
 
 def markdown(title: str, note: str, header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """The same as a Markdown file."""
+    """Return the same as a Markdown file."""
     return f"# {title}\n\n{note}\n\n{tables.markdown(header, lines)}"
 
 
 def plot(
     rows: Sequence[Row], columns: Sequence[str], published: Published, *, axis_title: str, note: str, out: Path
 ) -> list[Path]:
-    """Shares against the values: lines for numbers, bars for names; the paper's dashed or hatched. PNG and SVG.
+    """Plot shares against the values: lines for numbers, bars for names; the paper's are dashed or hatched. It writes
+    PNG and SVG.
 
     Returns nothing where no share is among `columns`.
     """
@@ -163,7 +166,7 @@ def plot(
 
 
 def against_latency(rows: Sequence[Row], *, marked: str, label: str, joined: bool, note: str, out: Path) -> list[Path]:
-    """Accuracy against the total latency, a panel a rate; the row `marked` stands out. PNG and SVG.
+    """Plot accuracy against the total latency, a panel a rate; the row `marked` stands out. It writes PNG and SVG.
 
     Args:
         joined: the rows are steps of one setting: draw a line through them. Else the front is drawn.

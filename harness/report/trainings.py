@@ -1,4 +1,4 @@
-"""What a training sweep ends with: rows, table, recipe and plot in files, the table on the screen."""
+"""Writes what a training sweep ends with: rows, table, recipe and plot in files, the table on the screen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from harness.training.sweep.points import Base
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sweep found: rows in order, the columns to show, the paper's figures and what they are of, a note."""
+    """Holds what a sweep found: rows in order, the columns to show, the paper's figures and what they are of, a
+    note.
+    """
 
     rows: list[Row]
     columns: tuple[str, ...]
@@ -32,7 +34,7 @@ class Outcome:
 
 
 def write_rows(name: str, options: argparse.Namespace, found: Sequence[Row]) -> Path:
-    """The rows so far into the sweep's CSV, beside those of other settings that are there."""
+    """Write the rows so far into the sweep's CSV, beside those of other settings that are there."""
     file = f"{name}-{options.dataset}.csv"
     path: Path = options.out / file
     old = rows.read(path) if path.exists() else []
