@@ -1,1 +1,1 @@
-"""The whole paper in one command."""
+"""Makes the whole paper in one command."""

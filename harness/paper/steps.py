@@ -1,4 +1,6 @@
-"""The sweeps that the paper's figures need and that need no training, each a run of its own that can be resumed."""
+"""Runs the sweeps that the paper's figures need and that need no training, each a run of its own that can be
+resumed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _AXES = (  # with what to add to each
 
 @dataclass(frozen=True)
 class Step:
-    """One sweep of one data set into a folder."""
+    """Describes one sweep of one data set into a folder."""
 
     axis: str
     dataset: str
@@ -32,11 +34,11 @@ class Step:
 
     @property
     def title(self) -> str:
-        """As a reader knows it."""
+        """Return its title as a reader knows it."""
         return f"{self.axis}, {self.dataset}"
 
     def finished(self) -> bool:
-        """Is its run whole? A folder without a manifest is not begun.
+        """Say whether its run is whole. A folder without a manifest is not begun.
 
         Raises:
             BenchError: the run there is damaged.
@@ -44,14 +46,14 @@ class Step:
         return (self.folder / MANIFEST).is_file() and Store.reopen(self.folder).facts().status == "finished"
 
     def command(self) -> list[str]:
-        """The command line: a new run, or the rest of a stopped one."""
+        """Return the command line: a new run, or the rest of a stopped one."""
         where = "--resume" if (self.folder / MANIFEST).is_file() else "--out"
         plain = [sys.executable, "-m", "harness.sweep", self.axis, "--dataset", self.dataset]
         return [*plain, *self.options, where, str(self.folder)]
 
 
 def steps(datasets: Sequence[str], out: Path, options: Sequence[str]) -> list[Step]:
-    """Every sweep of every data set; `options` go to each."""
+    """Return every sweep of every data set; `options` go to each."""
     return [
         Step(axis, dataset, out / "runs" / f"{dataset}-{axis}", (*more, *options))
         for dataset in datasets

@@ -1,4 +1,4 @@
-"""What the whole paper comes to: tables, claims and the list of figures, on one page of Markdown."""
+"""Sums up the whole paper: tables, claims and the list of figures, on one page of Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.show.figures.of_runs import FRONT_RATES, choices_at
 
 
 def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path, *, profile: str) -> str:
-    """README.md of the output folder."""
+    """Return the README.md of the output folder."""
     parts = ["# The paper's figures and tables, from this bench\n"]
     for dataset in material.datasets():
         run = material.run("bandwidth", dataset)
@@ -38,7 +38,7 @@ def page(material: Material, figures: Sequence[Path], missing: Sequence[str], ou
 
 
 def schemes(run: RunData) -> tuple[list[str], list[list[str]]]:
-    """A line a scheme: accuracy of the whole test set, stages at 6 Mbit/s, bytes, energy and memory."""
+    """Return a line a scheme: accuracy of the whole test set, stages at 6 Mbit/s, bytes, energy and memory."""
     here = at([d for d in run.data if d.axis], WIFI_BPS)
     header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "payload B", "energy mJ",
               "flash KB", "RAM KB"]  # fmt: skip
