@@ -1,4 +1,4 @@
-"""`python -m harness.bench WHAT`: what the bench's own code costs.
+"""`python -m harness.bench WHAT`: measure what the bench's own code costs.
 
 Kernels, networks and codecs run as M7 code in the emulator's core; nothing of them is measured by wall clock. Each of
 `WHAT` is a file of `harness/bench` with options of its own: `python -m harness.bench codecs --help`.

@@ -1,4 +1,6 @@
-"""`python -m harness.claims`: each claim of the paper's about its method beside what was found here. Does it hold?"""
+"""`python -m harness.claims`: set each claim of the paper about its method beside what was found here, and say whether
+it holds.
+"""
 
 from __future__ import annotations
 

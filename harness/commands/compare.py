@@ -1,4 +1,5 @@
-"""`python -m harness.compare RUN published`, `python -m harness.compare RUN_A RUN_B`: ratios, claims, and verdicts.
+"""`python -m harness.compare RUN published`, `python -m harness.compare RUN_A RUN_B`: show ratios, claims, and
+verdicts.
 
 Exit code 1 when a run is compared with another and is worse: significant, and at least the smallest effect that
 matters.
@@ -28,7 +29,7 @@ _SHARE = 100.0
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.compare", description=__doc__)
     p.add_argument("run", type=Path, metavar="RUN", help="folder of a run, or one that holds runs")
     p.add_argument("other", metavar="published|RUN_B", help="the paper's values, or the run to hold against RUN")
@@ -66,7 +67,7 @@ def _published(options: argparse.Namespace, out: Console) -> int:
 
 
 def show_published(material: Material, dataset: str, out: Console, folder: Path | None) -> list[Path]:
-    """Ratios and claims of one data set: on the screen, and in `folder` where given."""
+    """Show ratios and claims of one data set: on the screen, and in `folder` where given."""
     found = paper.pairs(material, dataset)
     header = ["value", "scheme", "at", "ours", "paper", "ours / paper", "source"]
     lines = [

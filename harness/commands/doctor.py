@@ -1,4 +1,4 @@
-"""`python -m harness.doctor --testbed X`: is it fit to be measured with? `--list`: what is on USB.
+"""`python -m harness.doctor --testbed X`: check whether it is fit to be measured with; `--list`: show what is on USB.
 
 Exit code 0: nothing failed; 1: a check failed; 2: the doctor could not look.
 """
@@ -20,7 +20,7 @@ from harness.lab import discovery, labfile
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.doctor", description=__doc__)
     p.add_argument("--testbed", metavar="T", help="the one to examine")
     p.add_argument(

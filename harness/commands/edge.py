@@ -40,7 +40,7 @@ _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OM
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.edge", description=__doc__)
     p.add_argument("artefacts", nargs="+", type=Path, metavar="DIR", help="artefact folders (…/<data set>/<scheme>)")
     p.add_argument("--broker", metavar="HOST:PORT", help="or mqtts://HOST:PORT; default: [broker] url of the lab file")
@@ -189,7 +189,7 @@ def _answer(
 
 
 def _watch_parent(ended: threading.Event, calibrate: threading.Event) -> None:
-    """Anything on stdin: calibrate now. Its end: our end."""
+    """Watch stdin: anything on it means calibrate now, and its end is our end."""
     with contextlib.suppress(OSError):
         # Not through sys.stdin: a thread that waits inside its buffer makes the interpreter abort when it ends.
         while os.read(_STDIN, 64):

@@ -22,7 +22,7 @@ _MOST = 170  # characters of a line that a user reads, in the table
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.faults", description=__doc__)
     p.add_argument("--only", type=cli.names, metavar="A,B,…", help=f"some of {', '.join(FAULTS)}")
     p.add_argument("--short", action="store_true", help="few samples and short outages")
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 
 def lines(found: Sequence[Outcome]) -> list[list[str]]:
-    """The table's lines as text."""
+    """Return the table's lines as text."""
     out = []
     for one in found:
         told = one.told if len(one.told) <= _MOST else one.told[: _MOST - 1] + "…"

@@ -1,4 +1,6 @@
-"""`python -m harness.figures RUN…`: the paper's figures from stored runs and committed rows, each PNG, PDF and SVG."""
+"""`python -m harness.figures RUN…`: draw the paper's figures from stored runs and committed rows, each PNG, PDF and
+SVG.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from harness.show.figures.figure import Missing
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.figures", description=__doc__)
     p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs, or folders that hold runs")
     p.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="default: %(default)s")
@@ -29,7 +31,7 @@ def parser() -> cli.Parser:
 
 
 def draw_all(material: Material, out: Path, only: list[str] | None = None) -> tuple[list[Path], list[str]]:
-    """Every figure of every data set that can be drawn: the PNGs written, and why the others were not."""
+    """Draw every figure of every data set that can be drawn; return the PNGs written, and why the others were not."""
     written, missing = [], []
     wanted = [f for f in FIGURES if only is None or f.name in only]
     steps = [(figure, dataset) for dataset in material.datasets() for figure in wanted]

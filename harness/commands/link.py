@@ -1,4 +1,6 @@
-"""`python -m harness.link try|agree|clean`: a link measured by hand, virtual against real sockets, leftovers."""
+"""`python -m harness.link try|agree|clean`: measure a link by hand, hold the virtual one against real sockets, remove
+leftovers.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ _MOST_BYTES = 1_000_000
 
 
 def parser() -> cli.Parser:
-    """The command line: one sub-command each."""
+    """Return the command line, with one sub-command each."""
     p = cli.Parser(prog="python -m harness.link", description=__doc__)
     kinds = p.add_subparsers(dest="what", metavar="WHAT", required=True, help="try | agree | clean")
     one = kinds.add_parser("try", help="shape a link, measure it, give it back; 0 right, 1 not")

@@ -29,7 +29,7 @@ _VIRTUAL_ITERATIONS = 10  # a window where time is virtual: more would repeat th
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0: measured and written."""
+    """Run what was asked for. Exit code 0: measured and written."""
     return cli.way_in(_body, argv)
 
 
@@ -194,7 +194,7 @@ class _Journal:
 
 @dataclass(frozen=True)
 class _Session:
-    """One device with its inputs and its output folder."""
+    """Holds one device with its inputs and its output folder."""
 
     _args: argparse.Namespace
     _way: Access
@@ -205,7 +205,7 @@ class _Session:
     _journal: _Journal
 
     def performance(self) -> procedures.Performance:
-        """The performance procedure, shown, logged and written."""
+        """Run the performance procedure, shown, logged and written."""
         virtual = None if self._way.real_time else _VIRTUAL_ITERATIONS
         plan = procedures.WindowPlan(
             least_s=procedures.WINDOW_S if self._way.real_time else 0.0,
@@ -219,7 +219,7 @@ class _Session:
         return result
 
     def accuracy(self) -> procedures.Accuracy:
-        """The accuracy procedure, shown, logged and written."""
+        """Run the accuracy procedure, shown, logged and written."""
         with self._journal.into(self._record("accuracy")) as record, _bar() as progress:
             record.script((one.name, 1, 0) for one in self._inputs.inputs)
             done = []
@@ -251,7 +251,7 @@ class _Session:
 
 @contextmanager
 def _bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr while the block runs."""
+    """Show a progress bar on stderr while the block runs."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -1,4 +1,5 @@
-"""`python -m harness.paper`: all sweeps that need no training, then every figure, table and claim of the paper.
+"""`python -m harness.paper`: run all sweeps that need no training, then make every figure, table and claim of the
+paper.
 
 Rows of sweeps that train are the committed ones (`results/reference/training/`). Stopped at any time, the same command
 goes on: finished sweeps are kept.
@@ -25,7 +26,7 @@ from harness.runs.store import SAMPLES, Store
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.paper", description=__doc__)
     p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")
     p.add_argument("--datasets", type=cli.names, metavar="A,B,…", help="default: all with trained weights")

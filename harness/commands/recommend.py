@@ -1,4 +1,6 @@
-"""`python -m harness.recommend --testbed X --rate 2M --min-accuracy 85`: which scheme and setting to ship, and why."""
+"""`python -m harness.recommend --testbed X --rate 2M --min-accuracy 85`: say which scheme and setting to ship,
+and why.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ NONE_FITS = 1
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.recommend", description=__doc__)
     p.add_argument("--testbed", default="virtual", help="default: %(default)s")
     p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
@@ -35,7 +37,7 @@ def parser() -> cli.Parser:
 
 
 def percent(text: str) -> float:
-    """`85` or `85%` -> 85.0."""
+    """Read `85` or `85%` as 85.0."""
     try:
         value = float(text.removesuffix("%"))
     except ValueError:
@@ -46,7 +48,7 @@ def percent(text: str) -> float:
 
 
 def stored() -> list[Path]:
-    """The user's own runs, and the committed ones."""
+    """Return the user's own runs, and the committed ones."""
     found = [folder for folder in (RUNS, REFERENCE / "runs") if any(folder.glob("*/manifest.json"))]
     if not found:
         raise BenchError("no run is stored yet", cure="python -m harness.sweep bandwidth")
@@ -54,7 +56,7 @@ def stored() -> list[Path]:
 
 
 def main(argv: list[str]) -> int:
-    """Exit code 1 when nothing fits."""
+    """Choose and show. Exit code 1 when nothing fits."""
     args = parser().parse_args(argv)
     cli.set_up_logging(args.verbose)
     wanted = Wanted(args.testbed, args.dataset, args.rate, args.min_accuracy, args.deadline, args.energy)

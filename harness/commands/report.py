@@ -1,4 +1,4 @@
-"""`python -m harness.report RUN`: one self-contained page of a run; `--serve` follows a running sweep."""
+"""`python -m harness.report RUN`: make one self-contained page of a run; `--serve` follows a running sweep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "report.html"
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.report", description=__doc__)
     p.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     p.add_argument("--out", type=Path, metavar="FILE", help=f"default: {NAME} in the run's folder")

@@ -1,4 +1,4 @@
-"""`python -m harness.retable FOLDER`: another codec for a trained scheme, with tables learnt from training pictures.
+"""`python -m harness.retable FOLDER`: give a trained scheme another codec, with tables learnt from training pictures.
 
 The networks stay as they are; device and edge must both get the folder anew, as its weights hash changes.
 """
@@ -25,7 +25,7 @@ VALIDATION = 1000  # pictures that the two codecs are compared on
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The way in."""
+    """Run the command."""
     return way_in(_main, argv)
 
 

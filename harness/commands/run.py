@@ -1,4 +1,4 @@
-"""`python -m harness.run --scheme S --image N`: one inference with its stages."""
+"""`python -m harness.run --scheme S --image N`: run one inference and show its stages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SHADES = {"local": "█", "encode": "▓", "network": "░", "remote": "▒", "
 
 
 def parser() -> cli.Parser:
-    """The command line."""
+    """Return the command line."""
     p = cli.Parser(prog="python -m harness.run", description=__doc__)
     p.add_argument("--scheme", required=True, metavar="S")
     p.add_argument("--image", type=cli.whole(0, 10**6, "--image"), default=0, metavar="N", help="its number")
@@ -84,7 +84,7 @@ def main(argv: list[str]) -> int:
 
 
 def show(console: Console, row: Mapping[str, Any], title: str, note: str) -> None:
-    """Stages as a table with a timeline, then the outcome and bytes."""
+    """Print the stages as a table with a timeline, then the outcome and bytes."""
     table = Table(title=f"{title}, image {row['image']} at {cli.rate_text(row['rate_bps'])}", caption=note)
     table.add_column("stage")
     table.add_column("ms", justify="right")
@@ -114,7 +114,7 @@ def show(console: Console, row: Mapping[str, Any], title: str, note: str) -> Non
 
 
 def show_energy(console: Console, row: Mapping[str, Any]) -> None:
-    """Energies where they were asked for, with what is to be known of them."""
+    """Print the energies where they were asked for, with what is to be known of them."""
     if row.get("energy_uj") is not None:
         parts = [f"{m.stage} {m.show(row[name])}" for name, m in ENERGY_METRICS.items() if row[name] is not None]
         console.print(f"energy in uJ, {row['energy_uj_source']}, {row['energy_rail']}: {', '.join(parts)}")
@@ -123,7 +123,7 @@ def show_energy(console: Console, row: Mapping[str, Any]) -> None:
 
 
 def timeline(stage: str, begin_ms: float, value_ms: float, total_ms: float) -> str:
-    """A stage's place in the whole, in characters; one that took any time gets at least one."""
+    """Draw a stage's place in the whole, in characters; one that took any time gets at least one."""
     if not total_ms or not value_ms:
         return ""
     first = min(_BAR - 1, round(_BAR * begin_ms / total_ms))
@@ -132,7 +132,7 @@ def timeline(stage: str, begin_ms: float, value_ms: float, total_ms: float) -> s
 
 
 def time_note(ground: prepare.Ground) -> str:
-    """What the times are."""
+    """Say what the times are."""
     remarks = f" ({ground.testbed.remarks})" if ground.testbed.remarks else ""
     return f"Times {ground.testbed.time_source} on {ground.testbed.title}{remarks}."
 

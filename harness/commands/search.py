@@ -22,7 +22,7 @@ from harness.training.search.budget import Budget, measured
 
 
 def parser() -> Parser:
-    """The command line."""
+    """Return the command line."""
     p = Parser(prog="python -m harness.search", description=__doc__)
     p.add_argument("scheme", help="one whose device network can be searched for, such as local_only")
     p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")

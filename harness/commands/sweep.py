@@ -1,4 +1,4 @@
-"""`python -m harness.sweep AXIS`: vary one thing, measure every scheme at each value on the same images."""
+"""`python -m harness.sweep AXIS`: vary one thing, and measure every scheme at each value on the same pictures."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
 
 
 def _examined(options: argparse.Namespace, ground: prepare.Ground) -> Report:
-    """The doctor's full report, for a testbed that is fit."""
+    """Return the doctor's full report, for a testbed that is fit."""
     report = examine.full(ground.request.lab, options.testbed, Wanted())
     if report.failed:
         cli.console(stderr=True).print(report.table())
@@ -157,7 +157,7 @@ def _examined(options: argparse.Namespace, ground: prepare.Ground) -> Report:
 
 
 def _folder(options: argparse.Namespace, axis: Axis) -> Path:
-    """Where the run goes, checked before anything takes time."""
+    """Return where the run goes, checked before anything takes time."""
     if options.resume:
         resumed: Path = options.resume
         measure.check_resumable(resumed)
@@ -248,7 +248,9 @@ def _side_by_side(
     note: str,
     out: Console,
 ) -> list[Path]:
-    """Tables of all schemes at a rate and of the fronts, or of the splits; shown where they were asked for."""
+    """Write the tables of all schemes at a rate and of the fronts, or of the splits; show them where they were asked
+    for.
+    """
     schemes = store.manifest()["schemes"]
     lines = side_by_side.rows(found, schemes, accuracies)
     if word == "split":

@@ -1,4 +1,4 @@
-"""The options of `python -m harness.sweep`."""
+"""Defines the options of `python -m harness.sweep`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_SEED = 2**31 - 1
 
 
 def parser(description: str | None) -> cli.Parser:
-    """One sub-command an axis."""
+    """Return the command line, with one sub-command an axis."""
     p = cli.Parser(prog="python -m harness.sweep", description=description)
     kinds = p.add_subparsers(dest="axis", metavar="AXIS", required=True, help=" | ".join((*axes.AXES, *trained.NAMES)))
     for word, axis in axes.AXES.items():

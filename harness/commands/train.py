@@ -90,12 +90,12 @@ def body(argv: list[str]) -> int:
 
 
 def seeds(text: str) -> list[int]:
-    """`0,1,2` -> seeds, each once."""
+    """Read `0,1,2` as seeds, each once."""
     return [whole(0, MOST_SEED, "--seeds")(part) for part in names(text)]
 
 
 def _one(name: str, options: TrainOptions, screen: Console) -> Path:
-    """One training, with its curve where there was an epoch."""
+    """Run one training, and draw its curve where there was an epoch."""
     scheme = registry.scheme(name)
     with RichReport(screen) as report:
         folder: Path = scheme.train(options, report)
@@ -109,7 +109,7 @@ def _one(name: str, options: TrainOptions, screen: Console) -> Path:
 
 
 def _export_later(argv: list[str], screen: Console, *, wanted: bool) -> int:
-    """The same command on TensorFlow finds everything trained and exports it: run it here, or say where to."""
+    """Have the same command find everything trained on TensorFlow and export it: run it here, or say where to."""
     words = [word for word in argv if word not in ("--no-export", "--resume")] + ["--resume"]
     if wanted and has_tensorflow():
         screen.print("trained; TensorFlow exports", soft_wrap=True)
@@ -137,7 +137,7 @@ def _spread(above: Path, folders: list[Path], screen: Console) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code: 0 done, 2 an error that the user can cure, 130 interrupted (resume with --resume)."""
+    """Train. Exit code: 0 done, 2 an error that the user can cure, 130 interrupted (resume with --resume)."""
     return way_in(body, argv)
 
 

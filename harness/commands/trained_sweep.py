@@ -1,4 +1,4 @@
-"""`python -m harness.sweep alpha | compression | exit | rho | lambda | ... | pareto`: AgileNN's own sweeps.
+"""`python -m harness.sweep alpha | compression | exit | rho | lambda | ... | pareto`: run AgileNN's own sweeps.
 
 Points that need training start from a shared warm extractor and reference network, train for the budget of the plan
 (--plan FILE; docs/agilenn.md) and are kept: the same point is never trained twice, also across sweeps.
@@ -124,7 +124,7 @@ def _folders(options: argparse.Namespace) -> list[Path]:
 def _take(
     name: str, settings: Sequence[Setting], base: Base, options: argparse.Namespace, said: Console, data: DataSet
 ) -> list[Row]:
-    """Every point's row, written after each, so that a stop loses one point at most."""
+    """Return every point's row, written after each, so that a stop loses one point at most."""
     found: list[Row] = []
     with PointsReport(said, len(settings)) as report:
         trials: Trials | None = None
@@ -144,7 +144,7 @@ def _take(
 
 
 def _data(base: Base, settings: Sequence[Setting]) -> DataSet:
-    """The data set, once every point's recipe has been found good."""
+    """Return the data set, once every point's recipe has been found good."""
     for setting in settings:
         base.recipe(setting)
     from baselines.data import load_dataset  # noqa: PLC0415

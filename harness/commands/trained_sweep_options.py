@@ -1,4 +1,4 @@
-"""The options of the training sweeps."""
+"""Defines the options of the training sweeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = (*axes.AXES, *OTHERS)
 
 
 def parser(name: str) -> cli.Parser:
-    """The command line of one sweep."""
+    """Return the command line of one sweep."""
     doc = axes.AXES[name].doc if name in axes.AXES else OTHERS[name]
     p = cli.Parser(prog=f"python -m harness.sweep {name}", description=doc)
     p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
