@@ -1,4 +1,4 @@
-"""Rows of the training sweeps: columns, files, and finding what was trained before."""
+"""Keeps rows of the training sweeps: columns, files, and finding what was trained before."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ Row = dict[str, Any]
 
 
 def read(path: Path) -> list[Row]:
-    """Rows of a CSV file as `write` left it; empty cells are None.
+    """Read rows of a CSV file as `write` left it; empty cells are None.
 
     Raises:
         BenchError: the file is damaged.
@@ -100,7 +100,9 @@ def _typed(cells: dict[str, str]) -> Row:
 
 
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
-    """Old and new rows, a new one in place of an old one of the same setting, also where another recipe made it."""
+    """Return old and new rows, a new one in place of an old one of the same setting, also where another recipe
+    made it.
+    """
 
     def key(row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in _SETTING)
@@ -111,7 +113,7 @@ def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
 
 
 def text(rows: Iterable[Row]) -> str:
-    """CSV."""
+    """Return rows as CSV."""
     return csv_text(COLUMNS, rows)
 
 
@@ -132,7 +134,7 @@ def keep(row: Row) -> None:
 
 
 def find(recipe_hash: str, folders: Iterable[Path]) -> Row | None:
-    """The row of a training that was finished before: from the cache, or from CSV files in `folders`."""
+    """Return the row of a training that was finished before: from the cache, or from CSV files in `folders`."""
     path = _cache(recipe_hash)
     if path.exists():
         try:

@@ -1,1 +1,1 @@
-"""What `python -m harness.train` hands to a scheme: options, and a report that people can read."""
+"""Holds what `python -m harness.train` hands to a scheme: options, and a report that people can read."""

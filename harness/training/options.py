@@ -1,4 +1,4 @@
-"""The settings of one training run, as the user gave them."""
+"""Holds the settings of one training run, as the user gave them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.contracts.errors import BenchError
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """None means: as the recipe has it."""
+    """Holds what the user asked for; None means that the recipe decides."""
 
     dataset: str
     profile: str = "compact"
@@ -26,7 +26,7 @@ class TrainOptions:
 
 
 def parse_overrides(pairs: list[str]) -> dict[str, str]:
-    """`["losses.rho=0.7"]` -> `{"losses.rho": "0.7"}`.
+    """Turn `["losses.rho=0.7"]` into `{"losses.rho": "0.7"}`.
 
     Raises:
         BenchError: a pair has no `=` or no key.

@@ -1,4 +1,4 @@
-"""Training progress for a person: a bar with the latest figures, and one line an epoch."""
+"""Shows training progress to a person: a bar with the latest figures, and one line an epoch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = {
 
 
 def figures(metrics: dict[str, float], *, validation: bool) -> str:
-    """`loss 1.234  train 56.7 %  ...` for the metrics that people watch; with `validation`, its figures win."""
+    """Return `loss 1.234 train 56.7 % ...` for the metrics that people watch; with `validation`, its figures win."""
     parts = []
     for name, (label, share) in _SHOWN.items():
         if name not in metrics or (validation and f"val_{name}" in metrics and name != "accuracy"):
@@ -34,7 +34,9 @@ def figures(metrics: dict[str, float], *, validation: bool) -> str:
 
 
 class RichReport:
-    """A progress bar on `console`; when that is no terminal, one line an epoch only. Use as a context manager."""
+    """Shows a progress bar on `console`; when that is no terminal, one line an epoch only. Use it as a context
+    manager.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -60,7 +62,7 @@ class RichReport:
         self._progress.stop()
 
     def begin(self, title: str, epochs: int, steps: int, first_epoch: int) -> None:
-        """A phase of `epochs` times `steps` begins, `first_epoch` of them done in an earlier session."""
+        """Note that a phase of `epochs` times `steps` begins, `first_epoch` of them done in an earlier session."""
         self._steps, self._epochs = steps, epochs
         if self._task is not None:
             self._progress.remove_task(self._task)
@@ -70,7 +72,7 @@ class RichReport:
             self._console.print(f"{title}: {epochs} epochs of {steps} steps{resumed}")
 
     def step(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
-        """Step `step` (from 1) of epoch `epoch` (from 1) is done."""
+        """Note that step `step` (from 1) of epoch `epoch` (from 1) is done."""
         if self._task is None:
             return
         done = (epoch - 1) * self._steps + step
@@ -80,9 +82,9 @@ class RichReport:
             self._progress.update(self._task, completed=done)
 
     def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Epoch `epoch` is done, with training means and validation figures."""
+        """Note that epoch `epoch` is done, with training means and validation figures."""
         self._console.print(f"  epoch {epoch}/{self._epochs}  {figures(metrics, validation=True)}")
 
     def message(self, text: str) -> None:
-        """One line."""
+        """Print one line."""
         self._console.print(text, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Mean and spread over trainings that differ in their seed alone."""
+"""Computes mean and spread over trainings that differ in their seed alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = ("figure", "n", "mean", "sd", "least", "most")
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """`summary.toml` of a trained scheme.
+    """Read `summary.toml` of a trained scheme.
 
     Raises:
         BenchError: it is missing or damaged.
@@ -44,7 +44,9 @@ def _value(summary: Mapping[str, Any], name: str) -> float | None:
 
 
 def spread(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row a figure that every summary has: n, mean, standard deviation of the sample (null for one), extremes."""
+    """Return a row a figure that every summary has: n, mean, standard deviation of the sample (null for one),
+    extremes.
+    """
     rows = []
     for name in FIGURES:
         values = [value for summary in summaries if (value := _value(summary, name)) is not None]
@@ -57,12 +59,12 @@ def spread(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows as seeds.csv has them."""
+    """Return the rows as seeds.csv has them."""
     return csv_text(COLUMNS, rows)
 
 
 def as_text(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The rows as people read them, in percent."""
+    """Return the rows as people read them, in percent."""
     lines = []
     for row in rows:
         sd = "–" if row["sd"] is None else f"{100 * row['sd']:.2f}"

@@ -1,4 +1,6 @@
-"""What a candidate costs on the board: modelled cycles of the code that the generator writes for it, RAM and flash."""
+"""Measures what a candidate costs on the board: modelled cycles of the code that the generator writes for it, RAM and
+flash.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ _LEAST_CYCLES_A_MAC = 0.6  # below what any kernel reaches: above the budget by 
 
 @dataclass(frozen=True)
 class Cost:
-    """Modelled time of one inference, bytes of RAM (activations and workspace) and of flash (code and constants).
+    """Holds the modelled time of one inference, bytes of RAM (activations and workspace) and of flash (code and
+    constants).
 
     latency_ms is None where RAM, flash or multiply-accumulates alone already refuse it.
     """
@@ -33,14 +36,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a candidate may cost."""
+    """Says what a candidate may cost."""
 
     latency_ms: float
     ram_bytes: int = RAM_BYTES
     flash_bytes: int = FLASH_BYTES
 
     def refusal(self, cost: Cost) -> str | None:
-        """Why a candidate of this cost is not trained; None: it is."""
+        """Say why a candidate of this cost is not trained; return None where it is."""
         if cost.ram_bytes > self.ram_bytes:
             return f"RAM {cost.ram_bytes / 1024:.0f} KB"
         if cost.flash_bytes > self.flash_bytes:
@@ -101,7 +104,7 @@ def _key(graph: bytes) -> str:
 
 @cache
 def _sources() -> str:
-    """Of generator, kernels and cycle model: another one may cost something else."""
+    """Return a hash of generator, kernels and cycle model: another one may cost something else."""
     import testbeds.firmware  # noqa: PLC0415
     import testbeds.virtual  # noqa: PLC0415
 

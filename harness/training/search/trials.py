@@ -1,4 +1,4 @@
-"""The order of trials, and what is kept of them.
+"""Decides the order of trials, and keeps their results.
 
 Half of the trials are drawn from the space, the rest are neighbours of the best so far. Everything follows from the
 seed and from results, and results are kept by content, so the same command goes on where it was stopped.
@@ -26,7 +26,7 @@ _DRAWS_A_TRIAL = 40
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate: its cost, and its accuracy on validation or why it was not trained."""
+    """Holds one candidate: its cost, and its accuracy on validation or why it was not trained."""
 
     candidate: str
     cost: Cost
@@ -42,7 +42,7 @@ def pareto(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def run(space: SearchSpace, budget: Budget, count: int, seed: int, cost_of: Callable[[bytes], Cost]) -> Iterator[Trial]:
-    """Trials as they are finished, refused ones too, until `count` are trained.
+    """Yield trials as they are finished, refused ones too, until `count` are trained.
 
     Raises:
         BenchError: hardly anything fits the budget, or a training failed.

@@ -1,4 +1,4 @@
-"""What the training sweeps vary: for each value keys of the recipe, and the paper's figures beside it."""
+"""Defines what the training sweeps vary: for each value keys of the recipe, and the paper's figures beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Published = dict[tuple[str, str], float]  # (value as shown, metric) -> figure, 
 
 @dataclass(frozen=True)
 class Setting:
-    """One point: its value as rows show it, keys of the recipe, a preset laid under them."""
+    """Holds one point: its value as rows show it, keys of the recipe, a preset laid under them."""
 
     value: str
     overrides: dict[str, str]
@@ -26,7 +26,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class TrainedAxis:
-    """One thing to vary in training. `key` is the recipe's; `variants` for those whose values are names."""
+    """Defines one thing to vary in training. `key` is the recipe's; `variants` for those whose values are names."""
 
     name: str
     title: str  # of the plot's axis
@@ -43,7 +43,7 @@ class TrainedAxis:
     also: Mapping[str, str] = field(default_factory=dict)  # keys set at every value
 
     def setting(self, value: float | str) -> Setting:
-        """The point at a value.
+        """Return the point at a value.
 
         Raises:
             BenchError: the axis has no such variant.
@@ -57,7 +57,9 @@ class TrainedAxis:
         return Setting(shown, {**self.also, **self.variants.get(shown, {})}, self.presets.get(shown))
 
     def published(self, dataset: str, values: list[str]) -> tuple[Published, str]:
-        """The paper's figures by value and metric, and the data set that they are of ("" where there are none)."""
+        """Return the paper's figures by value and metric, and the data set that they are of ("" where there are
+        none).
+        """
         if not self.figure:
             return {}, ""
         rows = [row for row in papers.nearest(self.figure, dataset) if self.only in row.title]
@@ -77,7 +79,7 @@ class TrainedAxis:
 
 
 def show(value: float | str) -> str:
-    """0.7 -> `0.7`, 4.0 -> `4`, names as they are."""
+    """Return a value as text: 0.7 -> `0.7`, 4.0 -> `4`, names as they are."""
     return value if isinstance(value, str) else f"{value:g}"
 
 
@@ -170,7 +172,7 @@ AXES: dict[str, TrainedAxis] = {axis.name: axis for axis in _ALL}
 
 
 def settings(axis: TrainedAxis, plan: Plan, values: list[str] | None) -> list[Setting]:
-    """The points of an axis: those asked for, else the plan's.
+    """Return the points of an axis: those asked for, else the plan's.
 
     Raises:
         BenchError: the plan has no values for it, or a value is none of the axis.
@@ -193,7 +195,7 @@ def _number(axis: TrainedAxis, text: str) -> float | str:
 
 
 def pareto(plan: Plan) -> list[Setting]:
-    """The candidates of the Pareto search."""
+    """Return the candidates of the Pareto search."""
     return [
         Setting(name, {key: value if isinstance(value, str) else json.dumps(value) for key, value in keys.items()})
         for name, keys in plan.pareto.items()
@@ -201,5 +203,5 @@ def pareto(plan: Plan) -> list[Setting]:
 
 
 def as_dict(settings_: list[Setting]) -> dict[str, Any]:
-    """For a manifest."""
+    """Return the setting for a manifest."""
     return {s.value: {"preset": s.preset, **s.overrides} for s in settings_}

@@ -1,4 +1,5 @@
-"""Sweeps over trained weights that need no training: alpha, run-time compression, early exit. Whole test set, int8.
+"""Sweeps over trained weights without training: alpha, run-time compression, early exit. It takes the whole test set,
+in int8.
 
 The device half is the firmware's own C code on the host; the remote half the server's network.
 """
@@ -38,7 +39,7 @@ MOST_LOSS = 0.005  # of validation accuracy that an early exit may cost
 
 @dataclass(frozen=True)
 class Halves:
-    """What the two halves say of one split: logits float32 [n, classes], symbols and bytes sent, labels [n]."""
+    """Holds what the two halves say of one split: logits float32 [n, classes], symbols and bytes sent, labels [n]."""
 
     local: Floats
     remote: Floats
@@ -47,12 +48,12 @@ class Halves:
     labels: Bytes
 
     def right(self, alpha: float) -> npt.NDArray[np.bool_]:
-        """Is the combination right, sample by sample?"""
+        """Say, sample by sample, whether the combination is right."""
         combined = np.float32(alpha) * self.local + np.float32(1.0 - alpha) * self.remote
         return np.asarray(np.argmax(combined, axis=1) == self.labels)
 
     def accuracies(self, alpha: float) -> Row:
-        """The three accuracies, 0..1."""
+        """Return the three accuracies, 0..1."""
         return {
             "accuracy": round(float(self.right(alpha).mean()), 5),
             "local_accuracy": round(float(self.right(1.0).mean()), 5),
@@ -60,14 +61,14 @@ class Halves:
         }
 
     def surest(self) -> Floats:
-        """Softmax probability of the local branch's answer, as the device's exit test has it."""
+        """Return the softmax probability of the local branch's answer, as the device's exit test has it."""
         shifted = self.local - self.local.max(axis=1, keepdims=True)
         surest: Floats = (1.0 / np.exp(shifted).sum(axis=1)).astype(np.float32)
         return surest
 
 
 class Weights:
-    """AgileNN's trained weights of a data set and profile, with both splits' halves as they are asked for."""
+    """Holds AgileNN's trained weights of a data set and profile, with both splits' halves as they are asked for."""
 
     def __init__(self, dataset: str, profile: str) -> None:
         from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
@@ -80,13 +81,13 @@ class Weights:
         self.recipe = _recipe(self.artefact)
 
     def test(self) -> Halves:
-        """The whole test set."""
+        """Return the halves of the whole test set."""
         d = self.artefact.description
         data = images.load(d.dataset).fitting(d)
         return self._halves(data.pictures, data.labels)
 
     def validation(self) -> Halves:
-        """What was held out of training."""
+        """Return the halves of what was held out of training."""
         from baselines.data import load_dataset, resized, train_validation_split  # noqa: PLC0415
 
         d = self.artefact.description
@@ -103,7 +104,7 @@ class Weights:
         return Halves(local, self._server.infer_batch(batch.symbols), batch.symbols, batch.payload_bytes, labels)
 
     def row(self, axis: str, value: str) -> Row:
-        """The columns that every row of these weights has."""
+        """Return the columns that every row of these weights has."""
         d = self.artefact.description
         named: Row = {"dataset": d.dataset, "profile": d.profile, "axis": axis, "value": value}
         own: Row = {
@@ -122,7 +123,7 @@ def _recipe(artefact: Artefact) -> AgileNNRecipe:
 
 
 def alpha(weights: Weights) -> list[Row]:
-    """Accuracy against the weight of the local logits (Fig 18)."""
+    """Return accuracy against the weight of the local logits (Fig 18)."""
     halves = weights.test()
     return [
         weights.row("alpha", f"{a:g}") | halves.accuracies(a) | {"alpha": a, "n_test": len(halves.labels)}
@@ -131,7 +132,8 @@ def alpha(weights: Weights) -> list[Row]:
 
 
 def compression(weights: Weights, levels: Sequence[int] = (2, 3, 4, 6, 8)) -> list[Row]:
-    """Coarser codebooks at run time: neighbouring centroids are merged, nothing is trained (Fig 17).
+    """Return accuracy with coarser codebooks at run time: neighbouring centroids are merged, nothing is trained (Fig
+    17).
 
     Which are merged is decided on validation symbols; the server's value of a group is their mean.
     """
@@ -151,7 +153,7 @@ def compression(weights: Weights, levels: Sequence[int] = (2, 3, 4, 6, 8)) -> li
 
 
 def merge(centroids: npt.NDArray[np.float64], histogram: npt.NDArray[np.float64], n: int) -> tuple[Bytes, list[float]]:
-    """The `n` groups of neighbouring ascending centroids with the least squared error over the histogram.
+    """Return the `n` groups of neighbouring ascending centroids with the least squared error over the histogram.
 
     Returns the group of each symbol (uint8) and each group's mean value, ascending.
     """
@@ -188,7 +190,7 @@ def _remote(artefact: Artefact, centroids: list[float]):  # type: ignore[no-unty
 
 
 def exits(weights: Weights, latency: Latency) -> tuple[list[Row], str]:
-    """AgileNN with an early exit: where the local answer is sure enough, nothing is sent. The rows and the choice.
+    """Return rows and choice of AgileNN with an early exit: where the local answer is sure enough, nothing is sent.
 
     The threshold chosen is the one that sends least on validation and costs at most `MOST_LOSS` of accuracy there.
     """
@@ -217,5 +219,5 @@ def _exit(halves: Halves, threshold: float, alpha_: float) -> tuple[float, float
 
 
 def weights_folder(dataset: str, profile: str) -> Path:
-    """Where the weights are, for a note."""
+    """Return where the weights are, for a note."""
     return artefacts.find("agilenn", dataset, profile).folder

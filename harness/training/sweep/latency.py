@@ -1,4 +1,4 @@
-"""Latency of a setting that no board was asked for: from a bandwidth sweep's samples of schemes that were.
+"""Models the latency of a setting that no board was asked for, from a bandwidth sweep's samples of schemes that were.
 
 The waiting time of a sample that is sent is fitted as a + b * payload + (c + d * payload) / rate over all samples of
 the run that offload: b is the serial line to the module, a its dialogue, c headers and the reply. Device and edge times
@@ -25,7 +25,9 @@ _CURE = "make one: python -m harness.sweep bandwidth --out DIR, then give --run 
 
 @dataclass(frozen=True)
 class Latency:
-    """A fitted run. Times in ms; `worst` is the largest relative error of the fit over the samples it was made from."""
+    """Holds a fitted run. Times are in ms; `worst` is the largest relative error of the fit over the samples it was
+    made from.
+    """
 
     run: str
     weights: tuple[float, float, float, float]
@@ -38,14 +40,14 @@ class Latency:
     of_weights: str = ""  # the run's AgileNN weights, where its manifest tells
 
     def network_ms(self, payload_bytes: float, rate_bps: float) -> float:
-        """Waiting time less the edge's."""
+        """Return the waiting time less the edge's, ms."""
         a, b, c, d = self.weights
         return a + b * payload_bytes + (c + d * payload_bytes) / rate_bps
 
     def totals(
         self, payload_bytes: float, *, local_ms: float | None = None, symbols_factor: float = 1.0, sent: float = 1.0
     ) -> dict[str, float]:
-        """Mean total at each of `RATES`, where the share `sent` of the samples leaves the device.
+        """Return the mean total at each of `RATES`, where the share `sent` of the samples leaves the device.
 
         Args:
             local_ms: of the local graph, where it is not the run's.
@@ -60,7 +62,7 @@ class Latency:
 
     @property
     def note(self) -> str:
-        """What the times are."""
+        """Say what the times are."""
         return (
             f"Times modelled: fitted to {self.samples} samples of {self.run}, "
             f"worst error of the fit {100 * self.worst:.1f} %"
@@ -68,7 +70,7 @@ class Latency:
 
 
 def newest(folder: Path, dataset: str) -> Path:
-    """The newest bandwidth run of a data set below `folder`.
+    """Return the newest bandwidth run of a data set below `folder`.
 
     Raises:
         BenchError: there is none.
@@ -126,7 +128,7 @@ def fit(run: Path) -> Latency:
 
 
 def _rows(store: Store) -> list[dict[str, Any]]:
-    """Measured samples with what is fitted to; a stage that did not take place counts as 0."""
+    """Return the measured samples with what is fitted to; a stage that did not take place counts as 0."""
     kept = [r for r in store.rows() if r["status"] == "ok" and not r["warmup"]]
     if any(r["rate_bps"] is None for r in kept):
         raise BenchError(f"{store.folder} knows no link rate", cure=_CURE)

@@ -1,4 +1,4 @@
-"""AgileNN's own Pareto front: accuracy against total latency over extractor, split, codebook and local branch.
+"""Finds AgileNN's own Pareto front: accuracy against total latency over extractor, split, codebook and local branch.
 
 Each candidate's device half is exported untrained first and run in the emulated core: cycles depend on shapes alone.
 Those within the cycle budget are trained like any point; the front is found on validation, accuracies are the test's.
@@ -25,7 +25,7 @@ PUBLISHED = "published"  # the candidate that is the paper's configuration at th
 
 @dataclass(frozen=True)
 class Cost:
-    """What a candidate's device half takes on the board: modelled cycles, MACs, symbols sent."""
+    """Holds what a candidate's device half takes on the board: modelled cycles, MACs, symbols sent."""
 
     cycles: int
     macs: int
@@ -33,7 +33,7 @@ class Cost:
 
 
 def cost(base: Base, setting: Setting, data: DataSet) -> Cost:
-    """Cost of a candidate, without training it.
+    """Compute the cost of a candidate, without training it.
 
     Raises:
         BenchError: an operator that the generator lacks, or no compiler.
@@ -48,7 +48,9 @@ def cost(base: Base, setting: Setting, data: DataSet) -> Cost:
 
 
 def with_latency(row: Row, own: Cost, reference: Cost, latency: Latency) -> Row:
-    """The row with cycles and modelled totals; `reference` is the configuration that the latency run measured."""
+    """Return the row with cycles and modelled totals; `reference` is the configuration that the latency run
+    measured.
+    """
     # What the board adds to the graph's own cycles (copies, interrupts) is taken as proportional.
     local_ms = latency.local_ms * own.cycles / reference.cycles
     totals = latency.totals(
@@ -65,5 +67,5 @@ def front(rows: Sequence[Row], total: str) -> list[str]:
 
 
 def fronts(rows: Sequence[Row]) -> Mapping[str, list[str]]:
-    """The front at each rate."""
+    """Return the front at each rate."""
     return {total: front(rows, total) for total in RATES}

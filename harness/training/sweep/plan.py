@@ -1,4 +1,4 @@
-"""The plan of the training sweeps: values of each axis and the budget of a point."""
+"""Reads the plan of the training sweeps: values of each axis and the budget of a point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHIPPED = Path(__file__).with_name("plan.toml")
 
 
 class Budget(Strict):
-    """How long a point trains."""
+    """Says how long a point trains."""
 
     max_train: int = Field(ge=0)
     epochs: int = Field(ge=1, le=10_000)
@@ -22,13 +22,13 @@ class Budget(Strict):
     attention_samples: int = Field(ge=1)
 
     def overrides(self) -> dict[str, str]:
-        """As keys of the recipe."""
+        """Return the budget as keys of the recipe."""
         keys = ("max_train", "epochs", "finish_epochs", "warmup_epochs")
         return {key: str(getattr(self, key)) for key in keys}
 
 
 class Plan(Strict):
-    """What is tried. `values`: by axis; `pareto`: by candidate, keys of the recipe."""
+    """Says what is tried. `values`: by axis; `pareto`: by candidate, keys of the recipe."""
 
     budget: Budget
     values: dict[str, list[float | str]]
@@ -36,7 +36,7 @@ class Plan(Strict):
 
 
 def load(path: Path | None = None) -> Plan:
-    """The plan in `path`, else the shipped one.
+    """Read the plan in `path`, else the shipped one.
 
     Raises:
         BenchError: unreadable, or a wrong key.

@@ -1,4 +1,4 @@
-"""One point of a training sweep: its recipe, its row, trained only where no row is there."""
+"""Takes one point of a training sweep: its recipe, its row, trained only where no row is there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLOAT_BYTES = 4  # what the paper's compression rates seem to be relative to: fl
 
 @dataclass(frozen=True)
 class Base:
-    """What all points share: recipe as the user asked for it, data set, budget."""
+    """Holds what all points share: recipe as the user asked for it, data set, budget."""
 
     dataset: str
     profile: str
@@ -35,7 +35,7 @@ class Base:
     seed: int = 0
 
     def recipe(self, setting: Setting | None = None) -> AgileNNRecipe:
-        """The recipe of a point; of the base itself without one.
+        """Return the recipe of a point; of the base itself without one.
 
         Raises:
             BenchError: a wrong key or value.
@@ -53,7 +53,7 @@ class Base:
 
 
 def settings_of(recipe: AgileNNRecipe) -> Row:
-    """A row's columns that say how it was trained."""
+    """Return a row's columns that say how it was trained."""
     return {
         "k": recipe.network.k,
         "rho": recipe.losses.rho,
@@ -67,7 +67,9 @@ def settings_of(recipe: AgileNNRecipe) -> Row:
 
 
 def payload_bytes(symbols: npt.NDArray[np.uint8], n_symbols: int) -> npt.NDArray[np.int64]:
-    """Bytes that the device would hand to its module by `CODEC`, header included, for each row of `symbols`."""
+    """Return the bytes that the device would hand to its module by `CODEC`, header included, for each row of
+    `symbols`.
+    """
     from testbeds.firmware.host.hostlib import codec_library  # noqa: PLC0415 - builds it at first use
 
     library = codec_library()
@@ -75,7 +77,7 @@ def payload_bytes(symbols: npt.NDArray[np.uint8], n_symbols: int) -> npt.NDArray
 
 
 def payload_figures(symbols: npt.NDArray[np.uint8], n_symbols: int, feature_values: int) -> Row:
-    """Mean and 95th percentile of the payload, and how many times smaller it is than float32 features."""
+    """Return mean and 95th percentile of the payload, and how many times smaller it is than float32 features."""
     sizes = payload_bytes(symbols, n_symbols)
     mean = float(sizes.mean())
     return {
@@ -86,7 +88,7 @@ def payload_figures(symbols: npt.NDArray[np.uint8], n_symbols: int, feature_valu
 
 
 def point_hash(base: Base, recipe: AgileNNRecipe, checksum: str) -> str:
-    """What a row's figures depend on: recipe (budget included), data, how much was measured."""
+    """Return a hash of what a row's figures depend on: recipe (budget included), data, how much was measured."""
     from baselines.recipes.recipe import recipe_hash  # noqa: PLC0415
 
     return recipe_hash(recipe, data=checksum, attention=str(base.budget.attention_samples), kind="trial")
@@ -95,7 +97,7 @@ def point_hash(base: Base, recipe: AgileNNRecipe, checksum: str) -> str:
 def take(
     base: Base, setting: Setting, axis: str, trials: Trials, checksum: str, folders: Iterable[Path]
 ) -> tuple[Row, bool]:
-    """The row of a point and whether it was trained now.
+    """Return the row of a point, and whether it was trained now.
 
     Raises:
         BenchError: the training failed.

@@ -1,4 +1,4 @@
-"""Progress of a sweep of short trainings: which point, which phase, how much time is left."""
+"""Shows the progress of a sweep of short trainings: which point, which phase, how much time is left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.training.report import figures
 
 
 class PointsReport:
-    """A report for `Trials`: a bar on a terminal, one line a finished point anywhere. Use as a context manager."""
+    """Reports to `Trials`: a bar on a terminal, one line a finished point anywhere. Use it as a context manager."""
 
     def __init__(self, console: Console, points: int) -> None:
         self._console = console
@@ -40,11 +40,11 @@ class PointsReport:
         self._progress.stop()
 
     def point(self, text: str) -> None:
-        """A point begins."""
+        """Note that a point begins."""
         self._point = text
 
     def finished(self, text: str, *, trained: bool) -> None:
-        """The point is done; `trained` False when its row was there already."""
+        """Note that the point is done; `trained` is False when its row was there already."""
         self._done += 1
         self._trained += trained
         left = self._points - self._done
@@ -55,7 +55,7 @@ class PointsReport:
         self._console.print(f"[{self._done}/{self._points}] {text}{told}", markup=False)
 
     def begin(self, title: str, epochs: int, steps: int, first_epoch: int) -> None:
-        """A phase of a training begins."""
+        """Note that a phase of a training begins."""
         self._steps = steps
         if self._task is not None:
             self._progress.remove_task(self._task)
@@ -64,7 +64,7 @@ class PointsReport:
         )
 
     def step(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
-        """A step is done."""
+        """Note that a step is done."""
         if self._task is None:
             return
         done = (epoch - 1) * self._steps + step
@@ -74,7 +74,7 @@ class PointsReport:
             self._progress.update(self._task, completed=done)
 
     def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """An epoch is done."""
+        """Note that an epoch is done."""
 
     def message(self, text: str) -> None:
-        """Not shown: the choice of channels is the same for most points."""
+        """Show nothing: the choice of channels is the same for most points."""
