@@ -1,1 +1,3 @@
-"""The EEMBC/MLPerf Tiny text dialect, host side: messages, client, procedures, results layout and a stand-in device."""
+"""Speaks the EEMBC/MLPerf Tiny text dialect, host side: messages, client, procedures, results layout and a stand-in
+device.
+"""

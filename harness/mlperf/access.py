@@ -1,4 +1,4 @@
-"""From what the user named (a port, a testbed, an image) to an open serial port with a device behind it."""
+"""Leads from what the user named (a port, a testbed, an image) to an open serial port with a device behind it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STANDIN = "stand-in"
 
 @dataclass(frozen=True)
 class Request:
-    """Which device is meant.
+    """Says which device is meant.
 
     Attributes:
         testbed: a testbed's name, or `stand-in`, or "" with a port.
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Access:
-    """An open way to a device.
+    """Holds an open way to a device.
 
     Attributes:
         label: for messages.
@@ -71,7 +71,7 @@ class Access:
 
 @contextmanager
 def opened(request: Request) -> Iterator[Access]:
-    """The device of `request`, given back at the end of the block.
+    """Open the device of `request`, and give it back at the end of the block.
 
     Raises:
         BenchError: it can't be opened, flashed or built; TestbedAbsent when the board is not there.
@@ -86,7 +86,7 @@ def opened(request: Request) -> Iterator[Access]:
 
 
 def check(request: Request) -> None:
-    """What can be known without a device. Raises BenchError for a request that can't be met."""
+    """Check what can be known without a device. Raises BenchError for a request that can't be met."""
     if request.network and request.image:
         raise BenchError("--network and --image were both given", cure="choose one: an image has its network")
     if request.network and (request.port or request.testbed == STANDIN):

@@ -1,4 +1,4 @@
-"""A device that speaks the dialect, seen from the host: commands that recover from lost bytes or fail in one line.
+"""Talks to a device that speaks the dialect: commands recover from lost bytes or fail in one line.
 
 The dialect has neither checksums nor sequence numbers, so every command is held against evidence in its answer
 (`infer` echoes its counts, `db load` its size, laps lie between two time stamps, results are read twice, inputs are
@@ -31,16 +31,16 @@ _MAX_LINES = 20_000  # of one answer: a device that chatters without end is as l
 
 
 class DutError(BenchError):
-    """The device can't be talked to, or what it answers can't be believed."""
+    """Says that the device can't be talked to, or that what it answers can't be believed."""
 
 
 class _Lost(Exception):
-    """Within the client: an answer is missing or doesn't fit its command; worth another attempt."""
+    """Says, within the client, that an answer is missing or doesn't fit its command; it is worth another attempt."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Time-outs and attempts. Seconds are the host's, also where the device's time is virtual."""
+    """Holds time-outs and attempts. Seconds are the host's, also where the device's time is virtual."""
 
     answer_s: float = 5.0
     first_infer_s: float = 60.0  # nothing is known of the device's speed yet
@@ -51,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Inference:
-    """One `infer N W`: the device's own laps in microseconds and its results."""
+    """Holds one `infer N W`: the device's own laps in microseconds and its results."""
 
     iterations: int
     warmups: int
@@ -61,13 +61,13 @@ class Inference:
 
     @property
     def elapsed_us(self) -> int:
-        """Between the two laps, warm-ups excluded."""
+        """Return the microseconds between the two laps, warm-ups excluded."""
         return self.stop_us - self.start_us
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What the device says of itself."""
+    """Holds what the device says of itself."""
 
     name: str
     profile: str
@@ -75,7 +75,7 @@ class Identity:
 
 
 class Dut:
-    """Client of one device.
+    """Talks to one device.
 
     Args:
         port: an open serial port; its `timeout` is set here.
@@ -141,7 +141,7 @@ class Dut:
         return identity
 
     def timestamp_us(self) -> int:
-        """The device's clock now, in microseconds."""
+        """Return the device's clock now, in microseconds."""
         return self._try("timestamp", self._timestamp)
 
     def run_input(self, data: bytes, iterations: int, warmups: int) -> Inference:
@@ -281,7 +281,9 @@ class Dut:
             raise self._gone(e) from e
 
     def _answer(self, timeout_s: float) -> list[Message]:
-        """Messages up to `m-ready`. Raises _Lost when it doesn't come within `timeout_s` of the last line."""
+        """Return the messages up to `m-ready`. Raises _Lost when it doesn't come within `timeout_s` of the last
+        line.
+        """
         heard: list[Message] = []
         deadline_ms = self._clock.now_ms() + timeout_s * 1e3
         while self._clock.now_ms() < deadline_ms and len(heard) < _MAX_LINES:
@@ -298,7 +300,7 @@ class Dut:
         raise _Lost(f"no m-ready within {timeout_s:.3g} s{half}")
 
     def _read(self) -> bytes:
-        """At least one byte within the port's time-out, and what else has come already."""
+        """Return at least one byte within the port's time-out, and what else has come already."""
         try:
             data = self._port.read(1)
             if data and (waiting := int(getattr(self._port, "in_waiting", 0))):
@@ -350,7 +352,7 @@ class Dut:
 
 
 def _only(answer: list[Message], kind: type[M]) -> M:
-    """The one message of `kind` in `answer`; else _Lost, with what came instead."""
+    """Return the one message of `kind` in `answer`; else raise _Lost, with what came instead."""
     found = [m for m in answer if isinstance(m, kind)]
     if len(found) == 1:
         return found[0]
@@ -359,7 +361,9 @@ def _only(answer: list[Message], kind: type[M]) -> M:
 
 
 def _check_arrivals(laps_us: list[int], arrivals_ms: list[float]) -> None:
-    """The two lines came about as far apart as they say: half a second or 5 % are left for buffers on the way."""
+    """Check that the two lines came about as far apart as they say: half a second or 5 % are left for buffers on the
+    way.
+    """
     told_ms = (laps_us[1] - laps_us[0]) / 1e3
     seen_ms = arrivals_ms[1] - arrivals_ms[0]
     if abs(told_ms - seen_ms) > max(500.0, 0.05 * told_ms):

@@ -1,4 +1,4 @@
-"""Messages of the EEMBC DUT text dialect (MLPerf Tiny), device to host: bytes -> lines -> typed messages.
+"""Parses messages of the EEMBC DUT text dialect (MLPerf Tiny), device to host: bytes -> lines -> typed messages.
 
 The host sends ASCII commands that end in `%`; the device answers with lines that end in CR LF and closes each answer
 with `m-ready`. There is no checksum, so this side is strict: a line is a message only when it matches whole, anything
@@ -25,95 +25,95 @@ MAX_DIGITS = 20  # of any counter: a u64 has at most 20
 
 @dataclass(frozen=True)
 class Message:
-    """One line of the device, as it came."""
+    """Holds one line of the device, as it came."""
 
     text: str
 
 
 class Ready(Message):
-    """`m-ready`: the answer is complete."""
+    """Stands for `m-ready`: the answer is complete."""
 
 
 class InitDone(Message):
-    """`m-init-done`: the device has just started, what it held is lost."""
+    """Stands for `m-init-done`: the device has just started, what it held is lost."""
 
 
 class LoadDone(Message):
-    """`m-load-done`: as many bytes as `db load` announced have come."""
+    """Stands for `m-load-done`: as many bytes as `db load` announced have come."""
 
 
 class WarmupDone(Message):
-    """`m-warmup-done`."""
+    """Stands for `m-warmup-done`."""
 
 
 class InferDone(Message):
-    """`m-infer-done`."""
+    """Stands for `m-infer-done`."""
 
 
 class Noise(Message):
-    """A line that is no whole message: chatter, or what lost bytes have left of one."""
+    """Stands for a line that is no whole message: chatter, or what lost bytes have left of one."""
 
 
 @dataclass(frozen=True)
 class Counted(Message):
-    """A message with one number."""
+    """Serves as the base of a message with one number."""
 
     value: int
 
 
 class Lap(Counted):
-    """`m-lap-us-N`: the device's clock, microseconds since some moment."""
+    """Stands for `m-lap-us-N`: the device's clock, microseconds since some moment."""
 
 
 class Expecting(Counted):
-    """`m-[Expecting N bytes]`: `db load N` was understood so."""
+    """Stands for `m-[Expecting N bytes]`: `db load N` was understood so."""
 
 
 class WarmupStart(Counted):
-    """`m-warmup-start-W`."""
+    """Stands for `m-warmup-start-W`."""
 
 
 class InferStart(Counted):
-    """`m-infer-start-N`."""
+    """Stands for `m-infer-start-N`."""
 
 
 @dataclass(frozen=True)
 class Named(Message):
-    """A message with one word or sentence in it."""
+    """Serves as the base of a message with one word or sentence in it."""
 
     said: str
 
 
 class Name(Named):
-    """`m-name-dut-[NAME]`."""
+    """Stands for `m-name-dut-[NAME]`."""
 
 
 class Profile(Named):
-    """`m-profile-[VERSION]`."""
+    """Stands for `m-profile-[VERSION]`."""
 
 
 class Model(Named):
-    """`m-model-[MODEL]`, such as ic01."""
+    """Stands for `m-model-[MODEL]`, such as ic01."""
 
 
 class TimestampMode(Named):
-    """`m-timestamp-mode-MODE`: performance or energy."""
+    """Stands for `m-timestamp-mode-MODE`: performance or energy."""
 
 
 class Refusal(Named):
-    """`e-[REASON]`."""
+    """Stands for `e-[REASON]`."""
 
 
 @dataclass(frozen=True)
 class Buffer(Message):
-    """`m-buffer-HH-HH...`: up to eight bytes of the device's input buffer."""
+    """Stands for `m-buffer-HH-HH...`: up to eight bytes of the device's input buffer."""
 
     data: bytes
 
 
 @dataclass(frozen=True)
 class Results(Message):
-    """`m-results-[F,F,...]`: what the network put out, finite numbers only."""
+    """Stands for `m-results-[F,F,...]`: what the network put out, finite numbers only."""
 
     values: tuple[float, ...]
 
@@ -144,7 +144,7 @@ _FLOAT = re.compile(r"[+-]?\d{1,12}(?:\.\d{0,12})?(?:[eE][+-]?\d{1,2})?")
 
 
 def parse(line: str) -> Message:
-    """One line without its CR LF -> the message it is, or `Noise`. Never raises."""
+    """Return the message that one line without its CR LF is, or `Noise`. This never raises."""
     line = line.strip(" \t\r\0")
     if kind := _FIXED.get(line):
         return kind(line)
@@ -162,7 +162,7 @@ def parse(line: str) -> Message:
 
 
 def _floats(text: str) -> tuple[float, ...] | None:
-    """Comma-separated numbers (a trailing comma is taken); None when one of them is none, or not finite."""
+    """Read comma-separated numbers (a trailing comma is taken); None when one of them is none, or not finite."""
     parts = text.split(",")
     if len(parts) > 1 and not parts[-1].strip():
         parts.pop()
@@ -188,7 +188,7 @@ class LineReader:
         self._overlong = False
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Messages that `data` completes."""
+        """Yield the messages that `data` completes."""
         *whole, rest = data.split(b"\n")
         for piece in whole:
             self._take(piece)
@@ -199,7 +199,7 @@ class LineReader:
 
     @property
     def pending(self) -> str:
-        """What has come of a line that has no end yet, at most 80 characters of it."""
+        """Return what has come of a line that has no end yet, at most 80 characters of it."""
         return bytes(self._line[:80]).decode("ascii", "replace")
 
     def clear(self) -> None:
@@ -224,7 +224,7 @@ class LineReader:
 
 
 def hex_chunks(data: bytes, chunk_bytes: int = CHUNK_BYTES) -> Iterator[str]:
-    """`db HH...` commands (without `%`) that carry `data`."""
+    """Yield the `db HH...` commands (without `%`) that carry `data`."""
     for start in range(0, len(data), chunk_bytes):
         yield f"db {data[start : start + chunk_bytes].hex()}"
 

@@ -1,4 +1,6 @@
-"""Faults for a line to a device: bytes lost, garbage, half lines, silence. Seeded: the same run has the same faults."""
+"""Puts faults on a line to a device: bytes lost, garbage, half lines, silence. They are seeded: the same run has the
+same faults.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Protocol
 
 
 class Engine(Protocol):
-    """A device that speaks: the stand-in, or the C sources in a shared library."""
+    """Defines a device that speaks: the stand-in, or the C sources in a shared library."""
 
     def boot(self) -> bytes: ...
 
@@ -17,7 +19,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong, as probabilities a byte or a line.
+    """Says what goes wrong, as probabilities a byte or a line.
 
     Attributes:
         lose_rx, lose_tx: a byte to, from the device is lost.
@@ -39,7 +41,7 @@ class Faults:
 
 
 class FaultyLine:
-    """A device behind a bad line."""
+    """Puts a device behind a bad line."""
 
     def __init__(self, device: Engine, faults: Faults) -> None:
         self.device = device

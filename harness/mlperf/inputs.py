@@ -1,4 +1,4 @@
-"""Inputs with their labels: a folder in the benchmark's own format, or pictures of a data set."""
+"""Reads inputs with their labels: a folder in the benchmark's own format, or pictures of a data set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_INPUT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Input:
-    """One input as it goes to the device."""
+    """Holds one input as it goes to the device."""
 
     name: str
     data: bytes
@@ -27,7 +27,7 @@ class Input:
 
 @dataclass(frozen=True)
 class InputSet:
-    """Inputs in a fixed order, and where they are from."""
+    """Holds inputs in a fixed order, and where they are from."""
 
     source: str
     classes: int
@@ -35,7 +35,7 @@ class InputSet:
 
 
 def from_folder(folder: Path) -> InputSet:
-    """`y_labels.csv` with `file,classes,label` in each line, beside the `.bin` files that it names.
+    """Read `y_labels.csv` with `file,classes,label` in each line, beside the `.bin` files that it names.
 
     Raises:
         BenchError: the folder or a file is missing or unreadable, or a line is of another form.
@@ -61,7 +61,7 @@ def from_folder(folder: Path) -> InputSet:
 def from_arrays(
     source: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], classes: int, limit: int | None = None
 ) -> InputSet:
-    """uint8 [n, H, W, 3] and integer [n] -> inputs of H*W*3 bytes in RGB order, the first `limit` of them."""
+    """Make inputs of H*W*3 bytes in RGB order from uint8 [n, H, W, 3] and integer [n], the first `limit` of them."""
     count = len(images) if limit is None else min(limit, len(images))
     width = len(str(max(count - 1, 0)))
     chosen = [
@@ -99,12 +99,12 @@ def _read(folder: Path, name: str, labels: Path, number: int) -> bytes:
 
 
 def first(inputs: InputSet, limit: int | None) -> InputSet:
-    """The first `limit` inputs; all when it is None."""
+    """Return the first `limit` inputs; all when it is None."""
     return inputs if limit is None else InputSet(inputs.source, inputs.classes, inputs.inputs[:limit])
 
 
 def synthetic(count: int, size: int = 3072, classes: int = 10) -> InputSet:
-    """Made-up inputs for the stand-in, whose "network" is their byte sum modulo `classes`: so is their label."""
+    """Make up inputs for the stand-in, whose "network" is their byte sum modulo `classes`: so is their label."""
     data = [np.random.default_rng(i).integers(0, 256, size, dtype=np.uint8).tobytes() for i in range(count)]
     return InputSet(
         "synthetic inputs", classes, [Input(f"synthetic_{i:04d}.bin", d, sum(d) % classes) for i, d in enumerate(data)]

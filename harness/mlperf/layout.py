@@ -1,4 +1,5 @@
-"""A submission's results layout: results/<system>/<benchmark>/{performance,accuracy}/{log,results}.txt, script.async.
+"""Writes a submission's results layout: results/<system>/<benchmark>/{performance,accuracy}/{log,results}.txt,
+script.async.
 
 `log.txt` (every line both ways, with host seconds) and `predictions.csv` grow while the run goes on, so a run that is
 stopped leaves what it had. `results.txt` and `results.json` come at the end, whole or not at all. `results.json` is
@@ -29,18 +30,18 @@ _RULE = "-" * 57
 
 
 def benchmark_of(model: str) -> str:
-    """ic01 -> ic and so on; another model keeps its own (cleaned) name."""
+    """Return the benchmark of a model: ic01 -> ic and so on; another model keeps its own (cleaned) name."""
     known = re.fullmatch(r"([a-z]+)\d\d", model)
     return _BENCHMARKS.get(known[1], clean(model)) if known else clean(model)
 
 
 def clean(name: str) -> str:
-    """`name` as a folder name."""
+    """Return `name` as a folder name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")[:64] or "unnamed"
 
 
 class Record:
-    """The folder of one procedure, being written. A context manager.
+    """Writes the folder of one procedure. It is a context manager.
 
     Args:
         root: the output folder; results/<system>/<benchmark>/<procedure> is made below it.
@@ -87,11 +88,11 @@ class Record:
             self._csv.close()
 
     def heard(self, who: str, line: str) -> None:
-        """A line of the host or the device, for log.txt."""
+        """Write a line of the host or the device into log.txt."""
         self._log.write(f"{self._seconds()} {who}: {line}\n")
 
     def script(self, steps: Iterable[tuple[str, int, int]]) -> None:
-        """script.async: (input file, iterations, warmups) in order, as commands of the public runner."""
+        """Write script.async: (input file, iterations, warmups) in order, as commands of the public runner."""
         commands = ["dut profile", "dut timestamp"]
         for name, iterations, warmups in steps:
             commands += [f'bload dut "{name}"', f"dut infer {iterations} {warmups}"]
@@ -108,7 +109,7 @@ class Record:
         self._csv.write(row.getvalue())
 
     def performance(self, result: Performance, facts: dict[str, Any]) -> None:
-        """results.txt and results.json of a performance run."""
+        """Write results.txt and results.json of a performance run."""
         lines: list[str] = []
         for number, window in enumerate(result.windows, start=1):
             met = window.elapsed_us >= 10e6
@@ -135,7 +136,7 @@ class Record:
         self._json("performance", figures, facts)
 
     def accuracy(self, result: Accuracy, facts: dict[str, Any]) -> None:
-        """results.txt and results.json of an accuracy run."""
+        """Write results.txt and results.json of an accuracy run."""
         lines = [f"Top-1: {100 * result.top1:.1f}%"]
         lines += [] if result.auc is None else [f"AUC: {result.auc:.2f}"]
         self._results(lines)
@@ -161,7 +162,7 @@ class Record:
 def facts_of(
     identity: Identity, inputs: InputSet, *, system: str, time_source: str, remarks: str, recovered: int
 ) -> dict[str, Any]:
-    """What stands beside every figure in results.json."""
+    """Return what stands beside every figure in results.json."""
     return {
         "system": system,
         "device": identity.name,

@@ -1,4 +1,6 @@
-"""Ways to a device that needs no board: in this process for tests and dry runs, or on a pty that pyserial opens."""
+"""Provides ways to a device that need no board: in this process for tests and dry runs, or on a pty that pyserial
+opens.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from harness.mlperf.faults import Engine
 
 
 class StepClock(Clock):
-    """A clock that others move."""
+    """Is a clock that others move."""
 
     kind = "virtual"
 
@@ -29,7 +31,7 @@ class StepClock(Clock):
 
 
 class LoopPort:
-    """A serial port with the device in this process; waiting for bytes that won't come takes only virtual time."""
+    """Is a serial port with the device in this process; waiting for bytes that won't come takes only virtual time."""
 
     def __init__(self, device: Engine, clock: StepClock) -> None:
         self.timeout: float | None = None
@@ -73,7 +75,7 @@ class PtyDevice:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving and give the pty back. Safe to call twice."""
+        """Stop serving and give the pty back. It is safe to call this twice."""
         if self._closed:  # by now the numbers may belong to other files
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""A network of one's own as an image that speaks the dialect: a `.tflite` file, or one of the benchmark's shapes."""
+"""Makes a network of one's own an image that speaks the dialect: a `.tflite` file, or one of the benchmark's shapes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_artefact(network: str, folder: Path) -> None:
 
 
 def random_inputs(network: str, count: int) -> InputSet:
-    """Made-up inputs of the size that `network` takes: for timing. Raises as `write_artefact`."""
+    """Make up inputs of the size that `network` takes: for timing. Raises as `write_artefact`."""
     model, _ = _read(network)
     (height, width, depth), classes = _shapes(model, network)
     return synthetic(count, height * width * depth, classes)

@@ -1,4 +1,4 @@
-"""The benchmark's procedures: performance (five inputs, a window each, median) and accuracy (every input once).
+"""Runs the benchmark's procedures: performance (five inputs, a window each, median) and accuracy (every input once).
 
 Where the device's clock runs as the host's does, a window lasts at least ten seconds by the device's own laps. Where
 its time is virtual a longer window only repeats the same number, so a window is a count of inferences there.
@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]  # (what, done, of)
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """How long a performance window is.
+    """Says how long a performance window is.
 
     Attributes:
         least_s: seconds on the device's clock; 0 = by count.
@@ -48,7 +48,7 @@ class WindowPlan:
 
 @dataclass(frozen=True)
 class Window:
-    """One performance window: `input_name` inferred `iterations` times."""
+    """Holds one performance window: `input_name` inferred `iterations` times."""
 
     input_name: str
     iterations: int
@@ -56,54 +56,54 @@ class Window:
 
     @property
     def latency_ms(self) -> float:
-        """Mean milliseconds of an inference."""
+        """Return the mean milliseconds of an inference."""
         return self.elapsed_us / 1e3 / self.iterations
 
     @property
     def inferences_per_s(self) -> float:
-        """Throughput."""
+        """Return the throughput."""
         return self.iterations * 1e6 / self.elapsed_us
 
 
 @dataclass(frozen=True)
 class Performance:
-    """The windows of a performance run."""
+    """Holds the windows of a performance run."""
 
     windows: Sequence[Window]
     least_s: float
 
     @property
     def median_inferences_per_s(self) -> float:
-        """The benchmark's figure: the median over the windows."""
+        """Return the benchmark's figure: the median over the windows."""
         return statistics.median(window.inferences_per_s for window in self.windows)
 
     @property
     def median_latency_ms(self) -> float:
-        """The same as milliseconds an inference."""
+        """Return the same as milliseconds an inference."""
         return statistics.median(window.latency_ms for window in self.windows)
 
     @property
     def meets_rules(self) -> bool:
-        """Five windows of at least ten seconds on the device's clock."""
+        """Say whether there are five windows of at least ten seconds on the device's clock."""
         return len(self.windows) == WINDOWS and all(w.elapsed_us >= WINDOW_S * 1e6 for w in self.windows)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One input of an accuracy run."""
+    """Holds one input of an accuracy run."""
 
     input: Input
     scores: tuple[float, ...]
 
     @property
     def predicted(self) -> int:
-        """The largest score's index; the first one wins a tie."""
+        """Return the largest score's index; the first one wins a tie."""
         return max(range(len(self.scores)), key=self.scores.__getitem__)
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What the predictions of an accuracy run amount to."""
+    """Holds what the predictions of an accuracy run amount to."""
 
     n: int
     top1: float
@@ -111,7 +111,7 @@ class Accuracy:
 
 
 def run_performance(dut: Dut, inputs: InputSet, plan: WindowPlan, progress: Progress) -> Performance:
-    """Five windows, one for each of the first five inputs.
+    """Run five windows, one for each of the first five inputs.
 
     Raises:
         BenchError: fewer than five inputs, the device's clock is too coarse, or a window stays too short.
@@ -134,7 +134,7 @@ def run_performance(dut: Dut, inputs: InputSet, plan: WindowPlan, progress: Prog
 
 
 def _calibrate(dut: Dut, one: Input, plan: WindowPlan) -> int:
-    """Inferences that a window needs, from one (or, for a coarse clock, more) on the first input."""
+    """Return the inferences that a window needs, from one (or, for a coarse clock, more) on the first input."""
     iterations = 1
     while True:
         elapsed_us = dut.run_input(one.data, iterations, 0).elapsed_us
@@ -150,7 +150,7 @@ def _calibrate(dut: Dut, one: Input, plan: WindowPlan) -> int:
 
 
 def _window(dut: Dut, one: Input, plan: WindowPlan, iterations: int) -> Window:
-    """One window, repeated with more inferences when it came out too short."""
+    """Run one window, repeated with more inferences when it came out too short."""
     for _ in range(_WINDOW_ATTEMPTS):
         run: Inference = dut.run_input(one.data, iterations, plan.warmups)
         if run.elapsed_us <= 0:
@@ -170,7 +170,7 @@ def _window(dut: Dut, one: Input, plan: WindowPlan, iterations: int) -> Window:
 
 
 def run_accuracy(dut: Dut, inputs: InputSet, progress: Progress) -> Iterator[Prediction]:
-    """Each input inferred once; yields as it goes, so that what is done can be kept.
+    """Infer each input once, and yield as it goes, so that what is done can be kept.
 
     Raises:
         BenchError: the device puts out another number of scores than there are classes.
@@ -190,7 +190,7 @@ def run_accuracy(dut: Dut, inputs: InputSet, progress: Progress) -> Iterator[Pre
 
 
 def judge(predictions: Sequence[Prediction]) -> Accuracy:
-    """Top-1 and AUC of an accuracy run.
+    """Return top-1 and AUC of an accuracy run.
 
     Raises:
         BenchError: there are no predictions.

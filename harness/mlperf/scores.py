@@ -1,4 +1,4 @@
-"""Scores from results, as the benchmark defines them; each says when it can't answer."""
+"""Computes scores from results, as the benchmark defines them; each says when it can't answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 
 def top1(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
-    """Share of rows of `scores` [n, classes] whose largest entry is at `labels` [n]; the first one wins a tie.
+    """Return the share of rows of `scores` [n, classes] whose largest entry is at `labels` [n]; the first one wins a
+    tie.
 
     Raises:
         ValueError: no rows, or shapes that don't fit.
@@ -18,7 +19,7 @@ def top1(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> floa
 
 
 def auc(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float | None:
-    """Area under the ROC curve, one class against the rest, mean over the classes that have both kinds.
+    """Return the area under the ROC curve, one class against the rest, as a mean over the classes that have both kinds.
 
     By ranks (Mann and Whitney 1947), ties counted half. None when no class has both kinds.
     """
@@ -33,7 +34,7 @@ def auc(scores: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float
 
 
 def _midranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Ranks from 1; equal values share the mean of theirs."""
+    """Return the ranks from 1; equal values share the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     ranks: npt.NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]

@@ -1,4 +1,4 @@
-"""What a person reads of a run: a table with a source for each figure."""
+"""Shows a person a run: a table with a source for each figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def table(
     inputs: str,
     recovered: int,
 ) -> Table:
-    """Rows of figure, value, n and source."""
+    """Return rows of figure, value, n and source."""
     shown = Table(title=f"{identity.model} on {identity.name} ({identity.profile})", title_justify="left")
     for name in ("figure", "value", "n", "source"):
         shown.add_column(name, justify="right" if name in ("value", "n") else "left")

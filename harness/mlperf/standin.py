@@ -1,4 +1,4 @@
-"""A stand-in device that speaks the dialect: product code beside the client, and the same tests run on both it and C.
+"""Plays a device that speaks the dialect: product code beside the client, and the same tests run on both it and C.
 
 Its time is virtual: a counter of microseconds that inferences and serial bytes move on, so that what it tells does not
 depend on the host. Its "network" is a function of the input bytes, given or the built-in checksum one.
@@ -17,7 +17,7 @@ MAX_INFERENCES = 1_000_000
 
 
 def checksum_network(classes: int) -> Network:
-    """A "network" whose label is the byte sum of its input modulo `classes`: 0.9 there, the rest shared."""
+    """Return a "network" whose label is the byte sum of its input modulo `classes`: 0.9 there, the rest shared."""
 
     def run(data: bytes) -> list[float]:
         rest = round(0.1 / (classes - 1), 3)
@@ -30,7 +30,7 @@ def checksum_network(classes: int) -> Network:
 
 @dataclass
 class StandinDut:
-    """The device: `feed` bytes from the host, get its answer's bytes.
+    """Plays the device: `feed` bytes from the host, get its answer's bytes.
 
     Args:
         network: input bytes -> scores.
@@ -55,7 +55,7 @@ class StandinDut:
     _scores: list[float] = field(default_factory=list)
 
     def boot(self) -> bytes:
-        """What it says when it starts; its memory is empty then."""
+        """Return what it says when it starts; its memory is empty then."""
         self._command.clear()
         self._buffer.clear()
         self._expected = 0
@@ -67,7 +67,7 @@ class StandinDut:
         return self._flush()
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes of the host; returns what the device sends meanwhile."""
+        """Take bytes of the host, and return what the device sends meanwhile."""
         for byte in data:
             self._pass_bytes(1)
             if byte != ord("%"):
@@ -191,7 +191,7 @@ class StandinDut:
 
 
 def _whole(words: list[str], default: int | None = None) -> int | None:
-    """A decimal number of at most seven digits; None when it is none, `default` when it isn't there."""
+    """Read a decimal number of at most seven digits; None when it is none, `default` when it isn't there."""
     if not words:
         return default
     return int(words[0]) if words[0].isascii() and words[0].isdigit() and len(words[0]) <= 7 else None
