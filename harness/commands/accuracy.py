@@ -1,4 +1,7 @@
-"""`python -m harness.accuracy DIR`: what a trained scheme gets right of a whole test set, by its firmware's C code."""
+"""`python -m harness.accuracy DIR`: measure what a trained scheme gets right of a whole test set.
+
+The firmware's own C code computes the device half.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""`python -m harness.claims`: set each claim of the paper about its method beside what was found here, and say whether
-it holds.
-"""
+"""`python -m harness.claims`: judge each claim of the paper about its method by what was found here."""
 
 from __future__ import annotations
 

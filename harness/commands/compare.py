@@ -1,5 +1,4 @@
-"""`python -m harness.compare RUN published`, `python -m harness.compare RUN_A RUN_B`: show ratios, claims, and
-verdicts.
+"""`python -m harness.compare RUN published|RUN_B`: show ratios, claims, and verdicts.
 
 Exit code 1 when a run is compared with another and is worse: significant, and at least the smallest effect that
 matters.

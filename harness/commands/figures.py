@@ -1,5 +1,6 @@
-"""`python -m harness.figures RUN…`: draw the paper's figures from stored runs and committed rows, each PNG, PDF and
-SVG.
+"""`python -m harness.figures RUN…`: draw the paper's figures from stored runs and committed rows.
+
+Each figure is written as PNG, PDF and SVG.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""`python -m harness.link try|agree|clean`: measure a link by hand, hold the virtual one against real sockets, remove
-leftovers.
-"""
+"""`python -m harness.link try|agree|clean`: measure a link by hand, compare links, remove leftovers."""
 
 from __future__ import annotations
 

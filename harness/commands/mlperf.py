@@ -1,4 +1,4 @@
-"""Benchmark a device by the MLPerf Tiny procedures: `python -m harness.mlperf --testbed X [--image FILE]`."""
+"""`python -m harness.mlperf`: benchmark a device by the MLPerf Tiny procedures."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""`python -m harness.paper`: run all sweeps that need no training, then make every figure, table and claim of the
-paper.
+"""`python -m harness.paper`: run all sweeps that need no training, then make every figure and table.
 
 Rows of sweeps that train are the committed ones (`results/reference/training/`). Stopped at any time, the same command
 goes on: finished sweeps are kept.

@@ -1,6 +1,4 @@
-"""`python -m harness.recommend --testbed X --rate 2M --min-accuracy 85`: say which scheme and setting to ship,
-and why.
-"""
+"""`python -m harness.recommend --rate 2M --min-accuracy 85`: say which scheme and setting to ship, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train a scheme: `python -m harness.train SCHEME --dataset cifar10 --profile compact`."""
+"""`python -m harness.train SCHEME`: train a scheme and write its weights."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Request:
         port: a serial device to open instead of the testbed's own.
         baud: of `port`.
         image: an image to flash; None = ours of `network`, else of `scheme`, `dataset` and `profile`.
-        network: see harness.eembc.networks.
+        network: see harness.mlperf.networks.
         standin_infer_us, faults: of the stand-in.
     """
 
