@@ -186,7 +186,7 @@ class Front(Figure):
 
 
 def choices_at(material: Material, dataset: str, rate_bps: float) -> list[Choice]:
-    """Every scheme of the bandwidth run with an accuracy, at one rate."""
+    """Return every scheme of the bandwidth run with an accuracy, at one rate."""
     run = material.run("bandwidth", dataset)
     if run is None:
         return []

@@ -36,7 +36,7 @@ class Trial:
 
 
 def pareto(trials: Sequence[Trial]) -> list[Trial]:
-    """Those that no other beats in both time and accuracy, fastest first."""
+    """Return those that no other beats in both time and accuracy, fastest first."""
     done = [t for t in trials if t.accuracy is not None and t.cost.latency_ms is not None]
     return front(done, lambda t: t.cost.latency_ms or 0.0, lambda t: t.accuracy or 0.0)
 
