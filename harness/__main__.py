@@ -1,4 +1,4 @@
-"""`python -m harness COMMAND [OPTIONS]`: every way in by its name."""
+"""`python -m harness COMMAND [OPTIONS]`: run every way in by its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent / "commands"
 
 
 def commands() -> list[str]:
-    """The names of the commands, in alphabetical order: the files of `harness/commands` that are ways in."""
+    """Return the names of the commands, in alphabetical order: the files of `harness/commands` that are ways in."""
     return sorted(
         p.stem
         for p in _FOLDER.glob("*.py")
@@ -24,7 +24,7 @@ def commands() -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit code (2 where there is no such command)."""
+    """Run a command, and return its exit code (2 where there is no such command)."""
     return way_in(_main, argv)
 
 

@@ -165,7 +165,7 @@ def at(data: Sequence[Datum], x: float) -> list[Datum]:
 
 
 def beside(figure: str, dataset: str, axis: str = "") -> list[Datum]:
-    """The published values of a figure for a data set, else CIFAR-100's."""
+    """Return the published values of a figure for a data set, else CIFAR-100's."""
     found = of_paper(figure, axis)
     own = [d for d in found if d.dataset == dataset]
     return own or [d for d in found if d.dataset == _LIKE]

@@ -1,4 +1,4 @@
-"""The Pareto front: what no other beats in both cost and worth. Every table, figure and search asks here."""
+"""Finds the Pareto front: what no other beats in both cost and worth. Every table, figure and search asks here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Choice(NamedTuple):
-    """One scheme (or setting of one): latency in ms (less is better) against accuracy in % (more is better)."""
+    """Holds one scheme (or setting of one): latency in ms (less is better) against accuracy in % (more is better)."""
 
     scheme: str
     title: str

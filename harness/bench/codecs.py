@@ -1,4 +1,6 @@
-"""`python -m harness.bench codecs`: bytes and modelled encode cycles of each codec on what a scheme really sends."""
+"""`python -m harness.bench codecs`: measure bytes and modelled encode cycles of each codec on what a scheme really
+sends.
+"""
 
 from __future__ import annotations
 

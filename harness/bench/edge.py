@@ -1,4 +1,6 @@
-"""`python -m harness.bench edge`: service times of the edge server per scheme, against its bare model in a loop."""
+"""`python -m harness.bench edge`: measure service times of the edge server per scheme, against its bare model in a
+loop.
+"""
 
 from __future__ import annotations
 

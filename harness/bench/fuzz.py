@@ -1,4 +1,4 @@
-"""`python -m harness.bench fuzz`: libFuzzer on what parses bytes from outside, in C, under sanitizers."""
+"""`python -m harness.bench fuzz`: run libFuzzer on what parses bytes from outside, in C, under sanitizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness.bench kernels` and `networks`: cycles, flash and RAM of the generated kernels."""
+"""Measures `harness.bench kernels` and `networks`: cycles, flash and RAM of the generated kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`python -m harness.bench pictures`: what each way to send a whole picture costs, and the accuracy that it leaves.
+"""`python -m harness.bench pictures`: measure what each way to send a whole picture costs, and the accuracy that it
+leaves.
 
 Bytes and pictures that arrive are the C encoder's own, JPEG decoded as the edge does; the network is the artefact's.
 """

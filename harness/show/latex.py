@@ -1,6 +1,4 @@
-"""Writes a table as LaTeX with the rules of the booktabs package: \\usepackage{booktabs} in the preamble is all it
-needs.
-"""
+"""Writes a table as LaTeX with the rules of booktabs: \\usepackage{booktabs} in the preamble is all it needs."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ def booktabs(header: Sequence[str], lines: Sequence[Sequence[str]], *, caption: 
 
     Args:
         header, lines: as for `tables.markdown`, every line as long as the header.
-        caption, label: left out when empty; a label is for \ref.
+        caption, label: left out when empty; a label is for \\ref.
     """
     columns = "l" + "r" * (len(header) - 1)
 

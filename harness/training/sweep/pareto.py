@@ -61,7 +61,7 @@ def with_latency(row: Row, own: Cost, reference: Cost, latency: Latency) -> Row:
 
 
 def front(rows: Sequence[Row], total: str) -> list[str]:
-    """Return the values of the rows on the front of validation accuracy against the latency `total`, in their order."""
+    """Return the values of the rows that no other one beats in validation accuracy and in the latency `total`."""
     best = pareto.front(rows, lambda row: float(row[total]), lambda row: float(row["validation_accuracy"]))
     return [str(row["value"]) for row in rows if any(row is one for one in best)]
 
