@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -12,8 +12,18 @@ import numpy.typing as npt
 from baselines.training import backend
 from baselines.training.loop import Job
 
-if TYPE_CHECKING:
-    from baselines.training.supervised import Samples
+
+class Samples(Protocol):
+    """What a job takes its batches from and is judged on (`baselines.training.supervised.Samples`)."""
+
+    x_validation: npt.NDArray[np.uint8]
+    y_validation: npt.NDArray[Any]
+
+    def at(self, indices: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+        """Return the uint8 pictures and int32 labels of the training samples `indices`."""
+
+    def views(self, pictures: Any, seed: Any) -> Any:
+        """Return augmented float32 pictures in 0..1 of a batch of uint8 ones."""
 
 
 def sgd(weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, nesterov: bool = True) -> Any:

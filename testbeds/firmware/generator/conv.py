@@ -7,35 +7,16 @@ are worked on at a time (dot.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .conv_pair import PairCode
+from .conv_spec import ConvSpec
 from .layer import Emitted
-from .quant import Requantizer
-from .shapes import Window
 from .source import c_array, halves, indent, round_up, words
 
 SCRATCH_BUDGET = 20 << 10  # bytes of scratch that one layer may take
 UNROLL_WORDS = {"fast": 104, "lean": 16}  # words of one inner product that are unrolled; 52 bytes of code for two
 CHUNK_WORDS = {"fast": 48, "lean": 12}  # of a longer row that is worked on in a loop; an even number of steps
-
-
-@dataclass(frozen=True)
-class ConvSpec:
-    """What a convolution is, in the generator's terms.
-
-    weights: int8 [out, kh, kw, in]; bias: int32 [out], the input's zero point not yet folded in.
-    """
-
-    window: Window
-    weights: np.ndarray
-    bias: np.ndarray
-    requantizer: Requantizer
-    input_zero: int
-    low: int
-    high: int
 
 
 def folded_bias(spec: ConvSpec) -> np.ndarray:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from .conv_spec import PlannedConv
 from .dot import Dot, Step, steps
 from .quant import Requantizer
 from .source import c_int, indent
-
-if TYPE_CHECKING:
-    from .conv import Conv
 
 
 class PairCode:
     """Emits that function for a planned convolution."""
 
-    def __init__(self, conv: Conv) -> None:
+    def __init__(self, conv: PlannedConv) -> None:
         self.conv = conv
 
     def function(self) -> list[str]:

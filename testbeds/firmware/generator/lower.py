@@ -9,7 +9,8 @@ import numpy as np
 from harness.contracts.errors import BenchError
 
 from . import simple
-from .conv import Conv, ConvSpec
+from .conv import Conv
+from .conv_spec import ConvSpec
 from .dense import Dense, DenseSpec
 from .depthwise import Depthwise, DepthwiseSpec, PlainDepthwise
 from .layer import Emitted, Layer
