@@ -41,6 +41,7 @@ class AtModule:
         self._host, self.timing = host, timing or ModuleTiming()
         self.noise: Callable[[int], bytes] = lambda _at: b""  # for tests: unsolicited lines between any two lines
         self.on_command: Callable[[str, int], None] = lambda _line, _at: None  # for faults: before a command is obeyed
+        self.in_reach = True  # of its access point
         self.flash: tuple[str, ...] = ()  # network and password, where AT+SYSSTORE=1 let it keep them
         self.reset()
 
@@ -106,7 +107,11 @@ class AtModule:
         self._deaf_until = max(0, self._deaf_until + by)
 
     def wifi_lost(self, at: int) -> None:
-        """The access point is gone, and the connection to the broker with it."""
+        """The access point is gone, and the connection to the broker with it, until `wifi_back`."""
+        self.in_reach = False
+        self._part(at)
+
+    def _part(self, at: int) -> None:
         if self.network is not None:
             self.network = None
             self._host.send(b"WIFI DISCONNECT\r\n", at)
@@ -116,7 +121,7 @@ class AtModule:
 
     def wifi_back(self, at: int, network: str) -> None:
         """It has found its network again, by itself (reconn_interval of AT+CWJAP)."""
-        self.network = network
+        self.network, self.in_reach = network, True
         self._host.send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", at)
 
     @staticmethod
@@ -223,7 +228,7 @@ class AtModule:
 
     def _leave(self, at: int) -> None:
         self._say("OK", at)
-        self.wifi_lost(at)
+        self._part(at)
 
     def _accept(self, _arguments: list[int | str], at: int) -> None:
         self._say("OK", at)
@@ -256,12 +261,16 @@ class AtModule:
     def _join(self, arguments: list[int | str], at: int) -> None:
         """Join, or join again: the old connections are gone at once, the broker's with them."""
         name, password = _expect(arguments[:2], (str, str))
-        self.wifi_lost(at)
-        self.network = str(name)
+        self._part(at)
         if self.stores:
             self.flash = (str(name), str(password))
         done = at + self._ms(self.timing.join_ms)
         self._busy_until = done
+        if not self.in_reach:
+            self._host.send(b"+CWJAP:3\r\n", done)  # "Cannot find the target AP"
+            self._say("ERROR", done)
+            return
+        self.network = str(name)
         self._host.send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", done)
         self._say("OK", done)
 

@@ -65,6 +65,17 @@ class NativeTestbed(Testbed):
         self._pty: tuple[int, int] | None = None  # master, slave
         self._port: serial.Serial | None = None
 
+    @property
+    def wifi_module(self) -> HostTimeModule:
+        """The module beside the board, for who puts faults into it.
+
+        Raises:
+            BenchError: the board has not been started.
+        """
+        if self._module is None:
+            raise BenchError("the native board is not running", cure="reset it first")
+        return self._module
+
     def check(self) -> None:
         if not hasattr(os, "openpty"):
             raise BenchError("testbed native needs pseudo terminals", cure="run it on Linux")

@@ -54,6 +54,7 @@ class HostTimeModule(ModuleHost):
         self._order = 0
         self._asked: queue.SimpleQueue[Callable[[AtModule, int], None]] = queue.SimpleQueue()
         self._bell, self._ear = socket.socketpair()  # wakes the thread
+        self.lose_after: int | None = None  # for faults: of the next payload, only so many bytes come through
         self.module = AtModule(self, timing)
         self._thread = threading.Thread(target=self._serve, name="wifi-module", daemon=True)
         self._thread.start()
@@ -133,6 +134,8 @@ class HostTimeModule(ModuleHost):
             self._unwire()  # the device has gone: the module stays as it is
             return
         self.traffic.serial_up += len(data)
+        if self.module.raw_bytes_awaited and self.lose_after is not None:
+            data, self.lose_after = data[: self.lose_after], None
         self.module.feed(data, _now())
 
     def _say_what_is_due(self) -> None:
