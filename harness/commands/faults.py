@@ -12,7 +12,8 @@ from rich.table import Table
 
 from harness.contracts.errors import BenchError
 from harness.faults import catalogue
-from harness.faults.catalogue import FAULTS, Outcome
+from harness.faults.catalogue import FAULTS
+from harness.faults.outcome import Outcome
 from harness.host import cli
 from harness.show import tables
 

@@ -8,8 +8,7 @@ import os
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,9 @@ from harness.device.messages import config_tlvs
 from harness.device.stand_in import CLOCK_HZ, StandInDevice, StandInPort, StandInTestbed
 from harness.doctor import board as doctor_board
 from harness.doctor import clocks
+from harness.faults.module import MODULE_FAULTS
 from harness.faults.noise import NoisyPort
+from harness.faults.outcome import Outcome, outcome_of
 from harness.faults.scene import SCHEME, At, Scene
 from harness.host import registry
 from harness.lab import lab
@@ -40,39 +41,6 @@ from harness.power.standins.ppk2 import Ppk2Faults, StandinPpk2
 from harness.runs.sample import Planned, Point
 
 _QUICK = Patience(timeout_s=0.15, attempts=40, hello_s=0.15, hello_attempts=40, infer_s=0.4, infer_attempts=40)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Holds what came of a fault. `wrong`: samples that say ok and are not; it has to be 0."""
-
-    fault: str
-    put_in: str
-    ok: int
-    failed: int
-    wrong: int
-    ended: str  # how: in a person's words
-    told: str = ""  # the line that a user reads
-    seconds: float = 0.0
-
-    @property
-    def good(self) -> bool:
-        """Say whether samples recovered or clearly failed, with never a wrong number."""
-        return self.wrong == 0 and bool(self.ended)
-
-
-def _outcome(fault: str, put_in: str, scene: Scene, rows: Sequence[dict[str, Any]], end: BenchError | None) -> Outcome:
-    failed = [r for r in rows if r["status"] != "ok"]
-    ok = len(rows) - len(failed)
-    if end is not None:
-        ended, told = "the run ends with one line; finished samples are kept", str(end)
-    elif rows and rows[-1]["status"] == "ok" and failed:
-        ended, told = "failed samples are kept as failed, the board comes back by itself", str(failed[0]["error"])
-    elif rows and not failed:
-        ended, told = "no sample was lost", ""
-    else:
-        ended, told = "", str(rows[-1]["error"]) if rows else "nothing was measured"
-    return Outcome(fault, put_in, ok, len(failed), scene.wrong(rows), ended, told)
 
 
 def noise(short: bool) -> Outcome:
@@ -240,6 +208,7 @@ FAULTS: Mapping[str, Callable[[bool], Outcome]] = {
     "device_vanishes": device_vanishes,
     "clock_drift": clock_drift,
     "flash_hangs": flash_hangs,
+    **MODULE_FAULTS,
 }
 
 
@@ -254,7 +223,7 @@ def _with_action(fault: str, put_in_: str, action: Callable[[Scene], None], shor
     count, at = (20, 2) if short else (60, 10)
     with Scene(delay_ms=delay_ms) as scene:
         rows, end = scene.measure(count, At(at, lambda: action(scene), delay_ms / 2e3))
-        return _outcome(fault, put_in_, scene, rows, end)
+        return outcome_of(fault, put_in_, scene, rows, end)
 
 
 def _settings(scene: Scene, bed: Any) -> bytes:

@@ -7,12 +7,14 @@ Its host (`ModuleHost`) moves the bytes. Commands are those of the ESP-AT user g
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from enum import IntEnum
 
 from testbeds.espat.arguments import BadArguments, split_arguments
-from testbeds.timebase import MICROSECOND
+from testbeds.espat.host import ModuleHost, ModuleTiming
+from testbeds.timebase import MICROSECOND, MILLISECOND
+
+__all__ = ["FACTORY_BAUD", "MAX_LINE", "AtModule", "ModuleHost", "ModuleTiming", "Mqtt"]
 
 log = logging.getLogger(__name__)
 
@@ -22,43 +24,14 @@ MIN_BAUD, MAX_BAUD = 80, 5_000_000
 US = MICROSECOND
 
 
-@dataclass(frozen=True)
-class ModuleTiming:
-    """How long the module itself takes. Assumed, not measured: no two firmware builds agree; a bench file sets them."""
+class Mqtt(IntEnum):
+    """States of the module's one MQTT client, with the numbers that AT+MQTTCONN? tells (ESP-AT user guide)."""
 
-    command_us: float = 200.0  # from the end of a command to its answer
-    publish_us: float = 500.0  # from the last payload byte to the packet's start on the air
-    receive_us: float = 500.0  # from a packet's end on the air to the first byte to the device
-    join_ms: float = 1500.0  # AT+CWJAP
-    max_publish_bytes: int = 65_552  # AT's own default is smaller: an ESP32 build sets its MQTT buffers
-
-
-class ModuleHost(ABC):
-    """What hosts the module. Times in units of testbeds.timebase on the host's clock."""
-
-    @abstractmethod
-    def send(self, data: bytes, at: int) -> int:
-        """Bytes to the device, starting at `at` or behind what is still being sent. Returns when the last one ends."""
-
-    @abstractmethod
-    def set_baud(self, baud: int, at: int) -> None:
-        """The module's UART runs at `baud` from `at` on."""
-
-    @abstractmethod
-    def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:
-        """Connect to the broker; False when it can't be reached or refuses."""
-
-    @abstractmethod
-    def subscribe(self, at: int, topic: str) -> bool:
-        """Subscribe with QoS 0; False when the broker refuses."""
-
-    @abstractmethod
-    def publish(self, at: int, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
-        """Publish; the packet starts on the air at `at`. False when there is no connection."""
-
-    @abstractmethod
-    def disconnect(self, at: int) -> None:
-        """Close the connection to the broker."""
+    CLEAN = 0
+    CONFIGURED = 1
+    LOST = 3
+    CONNECTED = 4
+    SUBSCRIBED = 6
 
 
 class AtModule:
@@ -67,26 +40,43 @@ class AtModule:
     def __init__(self, host: ModuleHost, timing: ModuleTiming | None = None) -> None:
         self._host, self.timing = host, timing or ModuleTiming()
         self.noise: Callable[[int], bytes] = lambda _at: b""  # for tests: unsolicited lines between any two lines
+        self.on_command: Callable[[str, int], None] = lambda _line, _at: None  # for faults: before a command is obeyed
+        self.in_reach = True  # of its access point
+        self.flash: tuple[str, ...] = ()  # network and password, where AT+SYSSTORE=1 let it keep them
         self.reset()
 
     def reset(self) -> None:
-        """As after power-up."""
+        """As after power-up and boot. What AT+SYSSTORE=1 kept in flash stays there."""
         self.baud = FACTORY_BAUD
         self.echo = True
-        self.joined = self.connected = False
+        self.network: str | None = None  # the SSID it has joined
+        self.mqtt = Mqtt.CLEAN
         self.user: tuple[str, str, str] | None = None
         self.subscribed: tuple[str, ...] = ()
+        self.stores = True  # AT+SYSSTORE: the documented default
+        self.sleep = 1  # a station's default: it sleeps between beacons (ESP-IDF: WIFI_PS_MIN_MODEM)
         self._line = bytearray()
         self._too_long = False
         self._raw_left = 0  # payload bytes of AT+MQTTPUBRAW still to come
         self._raw = bytearray()
         self._raw_topic: tuple[str, int, bool] = ("", 0, False)
         self._busy_until = 0
+        self._deaf_until = 0  # it is booting
 
     _KEPT = (
-        "baud", "echo", "joined", "connected", "user", "subscribed", "_too_long", "_raw_left", "_raw_topic",
-        "_busy_until",
+        "baud", "echo", "network", "mqtt", "user", "subscribed", "stores", "sleep", "flash", "_too_long", "_raw_left",
+        "_raw_topic", "_busy_until", "_deaf_until",
     )  # fmt: skip
+
+    @property
+    def connected(self) -> bool:
+        """Has it a connection to a broker?"""
+        return self.mqtt >= Mqtt.CONNECTED
+
+    @property
+    def raw_bytes_awaited(self) -> int:
+        """Bytes of a raw publish that have still to come. Nothing ends the wait but they."""
+        return self._raw_left
 
     def state(self) -> dict[str, object]:
         """For a snapshot."""
@@ -98,9 +88,51 @@ class AtModule:
             setattr(self, name, state[name])
         self._line, self._raw = bytearray(state["_line"]), bytearray(state["_raw"])  # type: ignore[call-overload]
 
+    # --- what happens to it ---
+    def reboot(self, at: int) -> None:
+        """Restart, as by AT+RST, its EN line or a dip of its supply: deaf until it says "ready" at the factory rate."""
+        self._host.disconnect(at)
+        self.reset()
+        self._host.set_baud(self.baud, at)
+        self._deaf_until = at + self._ms(self.timing.boot_ms)
+        self._host.send(b"\r\nready\r\n", self._deaf_until)
+
+    def hold(self, at: int, until: int) -> None:
+        """It has something else to do: commands are answered by `busy p...` meanwhile."""
+        self._busy_until = max(self._busy_until, at, until)
+
+    def shift(self, by: int) -> None:
+        """The host's clock is set by so much."""
+        self._busy_until = max(0, self._busy_until + by)
+        self._deaf_until = max(0, self._deaf_until + by)
+
+    def wifi_lost(self, at: int) -> None:
+        """The access point is gone, and the connection to the broker with it, until `wifi_back`."""
+        self.in_reach = False
+        self._part(at)
+
+    def _part(self, at: int) -> None:
+        if self.network is not None:
+            self.network = None
+            self._host.send(b"WIFI DISCONNECT\r\n", at)
+        if self.connected:
+            self._host.disconnect(at)
+        self.lost(at)
+
+    def wifi_back(self, at: int, network: str) -> None:
+        """It has found its network again, by itself (reconn_interval of AT+CWJAP)."""
+        self.network, self.in_reach = network, True
+        self._host.send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", at)
+
+    @staticmethod
+    def _ms(ms: float) -> int:
+        return int(ms * MILLISECOND)
+
     # --- from the device ---
     def feed(self, data: bytes, at: int) -> None:
-        """Bytes from the device; the last one's stop bit ends at `at`."""
+        """Bytes from the device; the last one's stop bit ends at `at`. Lost while it boots."""
+        if at < self._deaf_until:
+            return
         for byte in data:
             if self._raw_left:
                 self._raw.append(byte)
@@ -133,7 +165,10 @@ class AtModule:
         try:
             if too_long:
                 raise BadArguments("the line is too long")
-            self._command(line.decode("utf-8"), answer_at)
+            text = line.decode("utf-8")
+            self.on_command(text, at)
+            if at >= self._deaf_until:
+                self._command(text, answer_at)
         except (BadArguments, UnicodeDecodeError) as e:
             log.debug("ERROR for %r: %s", line[:40], e)
             self._say("ERROR", answer_at)
@@ -153,12 +188,18 @@ class AtModule:
             "AT+GMR": lambda: self._say("AT version:3.2.0.0(emulated)\r\nSDK version:none\r\n\r\nOK", at),
             "AT+RST": lambda: self._restart(at),
             "AT+CWQAP": lambda: self._leave(at),
+            "AT+CWSTATE?": lambda: self._tell(f'+CWSTATE:{2 if self.network else 0},"{self.network or ""}"', at),
+            "AT+MQTTCONN?": lambda: self._tell(f"+MQTTCONN:0,{self.mqtt:d}", at),
+            "AT+SLEEP?": lambda: self._tell(f"+SLEEP:{self.sleep}", at),
+            "AT+SYSSTORE?": lambda: self._tell(f"+SYSSTORE:{self.stores:d}", at),
         }
         if line in plain:
             plain[line]()
             return
         handlers: dict[str, Callable[[list[int | str], int], None]] = {
             "AT+UART_CUR": self._uart,
+            "AT+SYSSTORE": self._store_mode,
+            "AT+SLEEP": self._sleep_mode,
             "AT+CWMODE": self._mode,
             "AT+CWJAP": self._join,
             "AT+MQTTUSERCFG": self._user_config,
@@ -178,17 +219,16 @@ class AtModule:
         self.echo = on
         self._say("OK", at)
 
+    def _tell(self, line: str, at: int) -> None:
+        self._host.send(f"{line}\r\n".encode(), at)
+        self._say("OK", at)
+
     def _restart(self, at: int) -> None:
-        end = self._say("OK", at)
-        self._host.disconnect(at)
-        self.reset()
-        self._host.set_baud(self.baud, end)
-        self._host.send(b"\r\nready\r\n", end + 300_000 * US)
+        self.reboot(self._say("OK", at))
 
     def _leave(self, at: int) -> None:
-        self._host.disconnect(at)
-        self.joined = self.connected = False
-        self._host.send(b"\r\nOK\r\nWIFI DISCONNECT\r\n", at)
+        self._say("OK", at)
+        self._part(at)
 
     def _accept(self, _arguments: list[int | str], at: int) -> None:
         self._say("OK", at)
@@ -201,35 +241,57 @@ class AtModule:
         self.baud = int(baud)
         self._host.set_baud(self.baud, end)
 
+    def _store_mode(self, arguments: list[int | str], at: int) -> None:
+        if arguments not in ([0], [1]):
+            raise BadArguments("0 or 1")
+        self.stores = arguments == [1]
+        self._say("OK", at)
+
+    def _sleep_mode(self, arguments: list[int | str], at: int) -> None:
+        if arguments not in ([0], [1], [2], [3]):
+            raise BadArguments("0 to 3")
+        self.sleep = int(arguments[0])
+        self._say("OK", at)
+
     def _mode(self, arguments: list[int | str], at: int) -> None:
         if not 1 <= len(arguments) <= 2 or arguments[0] not in (1, 3):
             raise BadArguments("only station mode")
         self._say("OK", at)
 
     def _join(self, arguments: list[int | str], at: int) -> None:
-        _expect(arguments[:2], (str, str))
-        self.joined = True
-        done = at + int(self.timing.join_ms * 1000 * US)
+        """Join, or join again: the old connections are gone at once, the broker's with them."""
+        name, password = _expect(arguments[:2], (str, str))
+        self._part(at)
+        if self.stores:
+            self.flash = (str(name), str(password))
+        done = at + self._ms(self.timing.join_ms)
         self._busy_until = done
+        if not self.in_reach:
+            self._host.send(b"+CWJAP:3\r\n", done)  # "Cannot find the target AP"
+            self._say("ERROR", done)
+            return
+        self.network = str(name)
         self._host.send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", done)
         self._say("OK", done)
 
     def _user_config(self, arguments: list[int | str], at: int) -> None:
+        """Refused from the first connection on until AT+MQTTCLEAN, also after the connection was lost."""
         link, scheme, client, user, password = _expect(arguments[:5], (int, int, str, str, str))
-        if link != 0 or len(arguments) != 8 or self.connected:
+        if link != 0 or len(arguments) != 8 or self.mqtt > Mqtt.CONFIGURED:
             raise BadArguments("link 0, eight arguments, before the connection")
         if scheme != 1:
             raise BadArguments("only MQTT over TCP")
-        self.user = (str(client), str(user), str(password))
+        self.user, self.mqtt = (str(client), str(user), str(password)), Mqtt.CONFIGURED
         self._say("OK", at)
 
     def _connect(self, arguments: list[int | str], at: int) -> None:
         link, host, port, _reconnect = _expect(arguments, (int, str, int, int))
-        if link != 0 or self.user is None or not self.joined or self.connected or not 1 <= int(port) <= 65535:
-            raise BadArguments("not joined, not configured, or connected already")
+        ready = self.network is not None and self.mqtt is Mqtt.CONFIGURED
+        if link != 0 or self.user is None or not ready or not 1 <= int(port) <= 65535:
+            raise BadArguments("not joined, not configured, or connected before and not cleaned")
         if not self._host.connect(at, str(host), int(port), *self.user):
             raise BadArguments("the broker can't be reached or refuses")
-        self.connected = True
+        self.mqtt = Mqtt.CONNECTED
         self._host.send(f'+MQTTCONNECTED:0,1,"{host}","{port}","",0\r\n'.encode(), at)
         self._say("OK", at)
 
@@ -242,7 +304,7 @@ class AtModule:
         elif not self._host.subscribe(at, str(topic)):
             raise BadArguments("the broker refuses the subscription")
         else:
-            self.subscribed = (*self.subscribed, str(topic))
+            self.subscribed, self.mqtt = (*self.subscribed, str(topic)), Mqtt.SUBSCRIBED
         self._say("OK", at)
 
     def _publish_text(self, arguments: list[int | str], at: int) -> None:
@@ -275,23 +337,32 @@ class AtModule:
         self._say("+MQTTPUB:OK" if done else "+MQTTPUB:FAIL", sent)
 
     def _clean(self, arguments: list[int | str], at: int) -> None:
-        if arguments != [0]:
-            raise BadArguments("only link 0")
+        """Refused where there is nothing to clean; else it takes its client's own waits, and nothing else is done."""
+        if arguments != [0] or self.mqtt is Mqtt.CLEAN:
+            raise BadArguments("only link 0, and not when it is clean already")
+        waits_ms = {Mqtt.CONFIGURED: 0.0, Mqtt.LOST: self.timing.clean_lost_ms}
+        done = at + self._ms(waits_ms.get(self.mqtt, self.timing.clean_ms))
         self._host.disconnect(at)
-        self.connected, self.subscribed, self.user = False, (), None
-        self._say("OK", at)
+        self.mqtt, self.subscribed, self.user = Mqtt.CLEAN, (), None
+        self._busy_until = done
+        self._say("OK", done)
 
     # --- from the broker ---
     def message(self, topic: str, payload: bytes, at: int) -> int:
-        """A message has come in over the air at `at`. Returns when its last byte is with the device."""
+        """A message has come in over the air at `at`. Returns when its last byte is with the device.
+
+        A module that sleeps gets it with the next beacon (a fresh beacon each `beacon_ms` of the host's clock).
+        """
+        if self.sleep and self.timing.beacon_ms:
+            at = -(-at // self._ms(self.timing.beacon_ms)) * self._ms(self.timing.beacon_ms)
         start = at + int(self.timing.receive_us * US)
         head = f'+MQTTSUBRECV:0,"{topic}",{len(payload)},'.encode()
         return self._host.send(self.noise(start) + head + payload + b"\r\n", start)
 
     def lost(self, at: int) -> None:
-        """The broker has closed the connection."""
+        """The connection to the broker is gone. The client has to be cleaned before another one."""
         if self.connected:
-            self.connected, self.subscribed = False, ()
+            self.mqtt, self.subscribed = Mqtt.LOST, ()
             self._host.send(b"+MQTTDISCONNECTED:0\r\n", at)
 
 

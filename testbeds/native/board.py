@@ -46,19 +46,35 @@ class UnshapedLink(Link):
 
 
 class NativeTestbed(Testbed):
-    """A process on a pty. `reset` starts it anew, as power-cycling board and module would."""
+    """A process on a pty. `reset` starts it anew; the Wi-Fi module beside it stays on, as one with its own supply does.
+
+    Args:
+        module: one that other boards were wired to before, and whose owner closes it; None: a new one.
+    """
 
     name = "native"
 
-    def __init__(self) -> None:
+    def __init__(self, module: HostTimeModule | None = None) -> None:
         self.description = describe(self.name, read_bench_file(Path(__file__).with_name("bench.toml")))
         self.clock = HostClock()
         self.link = UnshapedLink()
         self._image: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._module: HostTimeModule | None = None
+        self._owns_module = module is None
+        self._module = module
         self._pty: tuple[int, int] | None = None  # master, slave
         self._port: serial.Serial | None = None
+
+    @property
+    def wifi_module(self) -> HostTimeModule:
+        """The module beside the board, for who puts faults into it.
+
+        Raises:
+            BenchError: the board has not been started.
+        """
+        if self._module is None:
+            raise BenchError("the native board is not running", cure="reset it first")
+        return self._module
 
     def check(self) -> None:
         if not hasattr(os, "openpty"):
@@ -72,14 +88,16 @@ class NativeTestbed(Testbed):
     def reset(self) -> None:
         if self._image is None:
             raise BenchError("testbed native has no firmware", cure="flash an image first")
-        self.close()
+        self._close_port()
+        self._stop()
+        self._close_pty()
         master, slave = os.openpty()
         self._pty = (master, slave)
         tty.setraw(slave)
         self._start(master)
 
     def press_reset(self) -> None:
-        """Restart firmware and module under an open console port, as the button of a board does."""
+        """Restart the firmware under an open console port, as the button of a board does."""
         if self._pty is None:
             raise BenchError("the native board is not running", cure="reset it first")
         self._stop()
@@ -92,7 +110,9 @@ class NativeTestbed(Testbed):
 
     def _start(self, master: int) -> None:
         ours, theirs = socket.socketpair()
-        self._module = HostTimeModule(ours)
+        if self._module is None:
+            self._module = HostTimeModule()
+        self._module.attach(ours)
         try:
             self._process = subprocess.Popen(
                 [str(self._image), str(master), str(theirs.fileno())],
@@ -131,6 +151,9 @@ class NativeTestbed(Testbed):
         self._close_port()
         self._stop()
         self._close_pty()
+        if self._module is not None and self._owns_module:
+            self._module.close()
+            self._module = None
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -141,9 +164,6 @@ class NativeTestbed(Testbed):
                 self._process.kill()
                 self._process.wait()
             self._process = None
-        if self._module is not None:
-            self._module.close()
-            self._module = None
 
     def _close_pty(self) -> None:
         if self._pty is not None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import logging
+import queue
 import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from testbeds.espat.module import AtModule, ModuleHost, ModuleTiming
+from testbeds.espat.host import ModuleHost, ModuleTiming
+from testbeds.espat.module import AtModule
 from testbeds.espat.mqtt import MqttClient, publish_bytes
+from testbeds.timebase import SECOND
 
 log = logging.getLogger(__name__)
 
 _WAIT_S = 0.2  # how soon a stop is noticed
-_PS_PER_NS = 1000
 
 
 @dataclass
@@ -29,17 +33,45 @@ class Traffic:
     mqtt_down: int = 0
 
 
-class HostTimeModule(ModuleHost):
-    """Serves one end of a socket pair until `close`. Adds no processing times of its own."""
+NO_TIMES = ModuleTiming(
+    command_us=0, publish_us=0, receive_us=0, join_ms=0, boot_ms=0, clean_ms=0, clean_lost_ms=0, beacon_ms=0
+)
 
-    def __init__(self, line: socket.socket) -> None:
-        self._line = line
+
+class HostTimeModule(ModuleHost):
+    """A module with a supply of its own: on from its making to `close`, whatever becomes of the device.
+
+    Args:
+        timing: processing times of its own; by default none.
+    """
+
+    def __init__(self, timing: ModuleTiming = NO_TIMES) -> None:
+        self._line: socket.socket | None = None
         self._mqtt = MqttClient()
         self._stop = threading.Event()
         self.traffic = Traffic()
-        self.module = AtModule(self, ModuleTiming(command_us=0, publish_us=0, receive_us=0, join_ms=0))
+        self._later: list[tuple[int, int, bytes]] = []  # when, in which order, what it will say
+        self._order = 0
+        self._asked: queue.SimpleQueue[Callable[[AtModule, int], None]] = queue.SimpleQueue()
+        self._bell, self._ear = socket.socketpair()  # wakes the thread
+        self.lose_after: int | None = None  # for faults: of the next payload, only so many bytes come through
+        self.module = AtModule(self, timing)
         self._thread = threading.Thread(target=self._serve, name="wifi-module", daemon=True)
         self._thread.start()
+
+    def attach(self, line: socket.socket) -> None:
+        """Wire a device to it, in place of the one before. The module takes no notice."""
+
+        def wire(_module: AtModule, _now: int) -> None:
+            self._unwire()
+            self._line = line
+
+        self.do(wire)
+
+    def do(self, what: Callable[[AtModule, int], None]) -> None:
+        """Have `what(module, now)` done by the module's own thread: a reboot, a lost network. Returns at once."""
+        self._asked.put(what)
+        self._bell.send(b"!")
 
     def reset_traffic(self) -> None:
         """Count from zero."""
@@ -49,19 +81,22 @@ class HostTimeModule(ModuleHost):
         """Stop the thread and leave the broker. Safe to call twice."""
         self._stop.set()
         with contextlib.suppress(OSError):
-            self._line.shutdown(socket.SHUT_RDWR)  # wakes the thread
+            self._bell.send(b"!")
         self._thread.join(timeout=10)
-        self._line.close()
+        for one in (self._bell, self._ear):
+            one.close()
 
     def _serve(self) -> None:
         was_connected = False
         try:
             while not self._stop.is_set():
-                number = self._mqtt.fileno()
-                readable = [self._line.fileno()] + ([] if number is None else [number])
-                ready, _, _ = select.select(readable, [], [], _WAIT_S)
-                if self._line.fileno() in ready and not self._take_serial():
-                    break
+                for number in self._ready():
+                    if number == self._ear.fileno():
+                        self._ear.recv(64)
+                    elif self._line is not None and number == self._line.fileno():
+                        self._take_serial()
+                while not self._asked.empty():
+                    self._asked.get()(self.module, _now())
                 self._mqtt.service()
                 while self._mqtt.messages:
                     topic, payload = self._mqtt.messages.popleft()
@@ -70,22 +105,59 @@ class HostTimeModule(ModuleHost):
                 if was_connected and not self._mqtt.connected:
                     self.module.lost(_now())
                 was_connected = self._mqtt.connected
+                self._say_what_is_due()
         except OSError as e:
             if not self._stop.is_set():
-                log.warning("the module's line to the firmware broke: %s", e)
+                log.warning("the module stopped: %s", e)
         finally:
             self._mqtt.close()
+            self._unwire()
 
-    def _take_serial(self) -> bool:
-        data = self._line.recv(65536)
+    def _ready(self) -> list[int]:
+        """Wait for the device, the broker, a call or the next thing to say."""
+        readable = [self._ear.fileno()]
+        readable += [] if self._line is None else [self._line.fileno()]
+        broker = self._mqtt.fileno()
+        readable += [] if broker is None else [broker]
+        wait_s = _WAIT_S
+        if self._later:
+            wait_s = min(wait_s, max(0.0, (self._later[0][0] - _now()) / SECOND))
+        return select.select(readable, [], [], wait_s)[0]
+
+    def _take_serial(self) -> None:
+        assert self._line is not None
+        try:
+            data = self._line.recv(65536)
+        except OSError:
+            data = b""
+        if not data:
+            self._unwire()  # the device has gone: the module stays as it is
+            return
         self.traffic.serial_up += len(data)
+        if self.module.raw_bytes_awaited and self.lose_after is not None:
+            data, self.lose_after = data[: self.lose_after], None
         self.module.feed(data, _now())
-        return bool(data)
+
+    def _say_what_is_due(self) -> None:
+        while self._later and self._later[0][0] <= _now():
+            data = heapq.heappop(self._later)[2]
+            if self._line is not None:
+                self.traffic.serial_down += len(data)
+                try:
+                    self._line.sendall(data)
+                except OSError:
+                    self._unwire()
+
+    def _unwire(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     # --- ModuleHost ---
     def send(self, data: bytes, at: int) -> int:
-        self.traffic.serial_down += len(data)
-        self._line.sendall(data)
+        self._order += 1
+        heapq.heappush(self._later, (at, self._order, data))
+        self._say_what_is_due()
         return max(at, _now())
 
     def set_baud(self, baud: int, at: int) -> None:
@@ -106,5 +178,5 @@ class HostTimeModule(ModuleHost):
 
 
 def _now() -> int:
-    """Picoseconds of the host's monotonic clock."""
-    return time.monotonic_ns() * _PS_PER_NS
+    """The host's monotonic clock in units of testbeds.timebase."""
+    return time.monotonic_ns() * (SECOND // 10**9)

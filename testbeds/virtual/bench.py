@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.contracts.quantities import Limits
 from harness.contracts.toml import Strict
-from testbeds.espat.module import ModuleTiming
+from testbeds.espat.host import ModuleTiming
 from testbeds.virtual.link import Retransmission
 
 
@@ -19,6 +19,10 @@ class ModuleBench(Strict):
     publish_us: float = Field(ge=0, le=1e6)
     receive_us: float = Field(ge=0, le=1e6)
     join_ms: float = Field(ge=0, le=60_000)
+    boot_ms: float = Field(ge=0, le=60_000)
+    clean_ms: float = Field(ge=0, le=60_000)
+    clean_lost_ms: float = Field(ge=0, le=60_000)
+    beacon_ms: float = Field(ge=0, le=10_000)
     max_publish_bytes: int = Field(ge=1, le=1 << 20)
 
     def timing(self) -> ModuleTiming:

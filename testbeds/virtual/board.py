@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from testbeds.espat.module import ModuleTiming
+from testbeds.espat.host import ModuleTiming
 from testbeds.timebase import MILLISECOND, SECOND
 from testbeds.virtual.console import Console
 from testbeds.virtual.faults import GuestFault
@@ -252,10 +252,14 @@ class Board:
         self._owes_since = None
         self.fault = None
 
-    def reset(self) -> None:
-        """Reset button: the module is powered up again too."""
+    def reset(self, *, module_stays: bool = False) -> None:
+        """Reset button. The module is powered up again too, unless it stays on, as one with its own supply does."""
+        now = self.machine.time.now_t
         self.machine.reset()
-        self.wifi.reset()
+        if module_stays:
+            self.wifi.device_was_reset(now)
+        else:
+            self.wifi.reset()
         if self.console is not None:
             self.console.forget()
         self.markers.clear()

@@ -90,7 +90,9 @@ class ControlServer:
             case "restore":
                 board.restore()
             case "reset":
-                board.reset()
+                board.reset(module_stays=command.get("module") == "on")
+            case "module":
+                board.wifi.trouble({k: v for k, v in command.items() if k not in ("id", "do")})
             case "quit":
                 raise Shutdown("asked to stop")
             case _:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from testbeds.espat.module import FACTORY_BAUD, AtModule, ModuleHost, ModuleTiming
+from testbeds.espat.host import ModuleHost, ModuleTiming
+from testbeds.espat.module import FACTORY_BAUD, AtModule
 from testbeds.espat.mqtt import MqttClient, publish_bytes
+from testbeds.espat.uart import FRAME_BITS, Receiver
 from testbeds.timebase import MILLISECOND, SECOND
 from testbeds.virtual.answers import is_answer
 from testbeds.virtual.devices.usart import Usart
@@ -18,8 +21,8 @@ from testbeds.virtual.vtime import VirtualTime
 
 log = logging.getLogger(__name__)
 
+SOON_T = 2 * MILLISECOND  # the module's usual answers: the line keeps their order by itself
 BAUD_TOLERANCE = 0.04  # a receiver of 10-bit frames loses the stop bit beyond about 4 %
-FRAME_BITS = 10
 
 
 @dataclass
@@ -59,7 +62,10 @@ class VirtualModule(ModuleHost):
         self.watchdog_s = 20.0  # host time that a reply may take
         self.log = WifiLog()
         self._baud = FACTORY_BAUD
+        self._receiver = Receiver(self._frame_t())  # what the module hears of bytes at another rate
         self._pending: list[tuple[str, bytes]] = []  # messages on their way down the link
+        self._later: list[tuple[int, int, bytes]] = []  # when, in which order, what the module will say
+        self._order = 0
         usart.on_byte = self._from_device
 
     # --- serial line ---
@@ -69,20 +75,38 @@ class VirtualModule(ModuleHost):
     def _from_device(self, byte: int, start: int, end: int) -> None:
         if abs((end - start) / self._frame_t() - 1) > BAUD_TOLERANCE:
             self.log.garbled += 1
+            self.module.feed(self._receiver.take(byte, start, end), end)
             return
+        if self._receiver.open:
+            self.module.feed(self._receiver.idle(start), start)
         self.log.serial_up_bytes += 1
         self.log.serial_up_ms += (end - start) / MILLISECOND
         self.module.feed(bytes([byte]), end)
 
     def send(self, data: bytes, at: int) -> int:
-        """ModuleHost: bytes to USART6 at the module's baud rate."""
-        device = self._usart.baud
+        """ModuleHost: bytes to USART6 at the module's baud rate. The device hears them at its own."""
+        device, frame_t = self._usart.baud, self._frame_t()
+        if at - self._time.now_t > SOON_T:
+            self._order += 1
+            heapq.heappush(self._later, (at, self._order, data))
+            self._time.at(at, self._speak)
+            return at + len(data) * frame_t
         if not device or abs(device / self._baud - 1) > BAUD_TOLERANCE:
             self.log.garbled += len(data)
-            return at + len(data) * self._frame_t()
+            end = at + len(data) * frame_t
+            if device:
+                heard = Receiver(self._usart.frame_t())
+                out = b"".join(heard.take(b, at + k * frame_t, at + (k + 1) * frame_t) for k, b in enumerate(data))
+                self._usart.deliver(out + heard.idle(end + self._usart.frame_t()), at)
+            return end
         self.log.serial_down_bytes += len(data)
-        self.log.serial_down_ms += len(data) * self._frame_t() / MILLISECOND
-        return self._usart.deliver(data, at, self._frame_t())
+        self.log.serial_down_ms += len(data) * frame_t / MILLISECOND
+        return self._usart.deliver(data, at, frame_t)
+
+    def _speak(self, t: int) -> None:
+        """Say what is due: what the module says of a long command must not hold back what it says meanwhile."""
+        while self._later and self._later[0][0] <= t:
+            self.send(heapq.heappop(self._later)[2], t)
 
     def set_baud(self, baud: int, at: int) -> None:
         self._next_baud = baud
@@ -92,6 +116,7 @@ class VirtualModule(ModuleHost):
 
     def _switch_baud(self, _t: int) -> None:
         self._baud = self._next_baud
+        self._receiver = Receiver(self._frame_t())
 
     # --- broker ---
     def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:
@@ -208,14 +233,15 @@ class VirtualModule(ModuleHost):
     def state(self) -> dict[str, Any]:
         return {
             "module": self.module.state(), "baud": self._baud, "next": self._next_baud,
-            "pending": list(self._pending), "link": self.link.state(),
+            "pending": list(self._pending), "later": list(self._later), "link": self.link.state(),
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
         """Back to a snapshot. Messages that came for an earlier sample are dropped: that sample is over."""
         self.module.restore(state["module"])
         self._baud, self._next_baud = state["baud"], state["next"]
-        self._pending = list(state["pending"])
+        self._receiver = Receiver(self._frame_t())
+        self._pending, self._later = list(state["pending"]), list(state["later"])
         self.link.restore(state["link"])
         self.mqtt.service()
         self.mqtt.messages.clear()
@@ -227,7 +253,32 @@ class VirtualModule(ModuleHost):
         self.module.reset()
         self.link.reset()
         self._baud = self._next_baud = self.module.baud
+        self._receiver = Receiver(self._frame_t())
         self._pending.clear()
+        self._later.clear()
+        self.clear_log()
+
+    def trouble(self, faults: dict[str, Any]) -> None:
+        """For tests: `raw` bytes of a publish are awaited, it is busy for `busy_ms`, it has `lost` its connection."""
+        now = self._time.now_t
+        if "raw" in faults:
+            self.module.feed(f'AT+MQTTPUBRAW=0,"t",{int(faults["raw"])},0,0\r\n'.encode(), now)
+        if "busy_ms" in faults:
+            self.module.hold(now, now + round(float(faults["busy_ms"]) * MILLISECOND))
+        if "lost" in faults:
+            self.mqtt.close()
+            self.module.lost(now)
+
+    def device_was_reset(self, before: int) -> None:
+        """The board alone is reset, at `before` of the time that now starts anew: the module goes on as it was."""
+        self._baud = self._next_baud
+        self._receiver = Receiver(self._frame_t())
+        self.link.reset()
+        self._pending.clear()  # what was on the air is lost
+        self.module.shift(-before)
+        self._later = [(max(0, at - before), order, data) for at, order, data in self._later]
+        for at, _order, _data in self._later:
+            self._time.at(at, self._speak)
         self.clear_log()
 
     def close(self) -> None:

@@ -13,8 +13,10 @@ from harness.contracts.errors import BenchError
 from harness.device import bringup
 from harness.device.device import Patience
 from harness.faults import catalogue
-from harness.faults.catalogue import FAULTS, Outcome
+from harness.faults.catalogue import FAULTS
+from harness.faults.module import MODULE_FAULTS
 from harness.faults.noise import NoisyPort
+from harness.faults.outcome import Outcome
 
 HANG_S = 600.0  # far beyond what any of them takes: only against hanging
 
@@ -50,7 +52,7 @@ def test_a_fault_ends_in_a_recovered_or_clearly_failed_sample(name: str, monkeyp
     assert found.wrong == 0, found
     assert found.ended, found
     assert "\n" not in found.told
-    if name in ("board_reset", "wifi_drop", "broker_restart", "device_vanishes"):
+    if name in ("board_reset", "wifi_drop", "broker_restart", "device_vanishes", *MODULE_FAULTS):
         assert found.failed >= 1, found
         assert found.ok >= 2, found
         assert "comes back" in found.ended

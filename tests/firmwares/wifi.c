@@ -67,7 +67,7 @@ static int associate(char *port)
     REG(USART6) = 0;
     REG(USART6 + 0x0C) = 27;
     REG(USART6) = 0xD;
-    if (!ask("AT+CWMODE=1", "", "", "OK\r\n", 200) || !ask("AT+CWJAP=\"s\",\"p\"", "", "", "OK\r\n", 5000)) return 2;
+    if (!ask("AT+SLEEP=0", "", "", "OK\r\n", 200) || !ask("AT+CWMODE=1", "", "", "OK\r\n", 200) || !ask("AT+CWJAP=\"s\",\"p\"", "", "", "OK\r\n", 5000)) return 2;
     say("AT+MQTTUSERCFG=0,1,\"wifi-test\",\"");
     say(user);
     if (!ask("\",\"", password, "\",0,0,\"\"", "OK\r\n", 200)) return 3;

@@ -49,7 +49,7 @@ static at_event_t end_of_line(at_parser_t *at)
         return BEGINS(at, "busy ") ? AT_BUSY : AT_OTHER;
     case 'r':
         at->mqtt_up = IS(at, "ready") ? false : at->mqtt_up;
-        return IS(at, "ready") ? AT_LINK_DOWN : AT_OTHER;
+        return IS(at, "ready") ? AT_READY : AT_OTHER;
     case 'W':
         if (IS(at, "WIFI DISCONNECT")) {
             at->mqtt_up = false;
@@ -82,6 +82,7 @@ static at_event_t take_line(at_parser_t *at, uint8_t byte)
 {
     if (byte == '\r' || byte == '\n') {
         at_event_t event = at->line_bytes == 0 ? AT_NOTHING : end_of_line(at);
+        at->said_bytes = at->line_bytes;
         at->line_bytes = 0;
         return event;
     }
@@ -179,6 +180,11 @@ at_event_t at_take(at_parser_t *at, uint8_t byte)
         return take_message(at, byte);
     }
     return at->state == IN_LINE ? take_line(at, byte) : take_received_head(at, byte);
+}
+
+bool at_said(const at_parser_t *at, const char *text)
+{
+    return strlen(text) == at->said_bytes && same(at->line, text, at->said_bytes);
 }
 
 bool at_inside_message(const at_parser_t *at) { return at->state == IN_MESSAGE; }

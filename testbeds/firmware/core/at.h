@@ -19,13 +19,15 @@ typedef enum {
     AT_PUBLISHED, /* +MQTTPUB:OK */
     AT_PUBLISH_FAILED,
     AT_MESSAGE, /* a message lies whole in at->message */
-    AT_LINK_DOWN, /* Wi-Fi or MQTT connection lost, or the module restarted */
-    AT_OTHER /* any other line */
+    AT_LINK_DOWN, /* Wi-Fi or MQTT connection lost */
+    AT_OTHER, /* any other line */
+    AT_READY /* the module restarted */
 } at_event_t;
 
 typedef struct {
     char line[AT_LINE_MAX];
     size_t line_bytes;
+    size_t said_bytes; /* of the line that ended last: it lies in `line` until the next byte */
     uint8_t state; /* where in a line or message: at.c */
     uint32_t awaited; /* bytes of the message still to come */
     uint32_t message_bytes; /* as announced */
@@ -38,6 +40,9 @@ void at_init(at_parser_t *at, uint8_t *message, uint32_t message_room);
 
 /* Takes one byte. A message larger than message_room is skipped and comes as AT_OTHER. */
 at_event_t at_take(at_parser_t *at, uint8_t byte);
+
+/* Was the line that ended last this one? To be asked before the next byte is taken. */
+bool at_said(const at_parser_t *at, const char *text);
 
 /* Is a message under way (its bytes must follow one another)? */
 bool at_inside_message(const at_parser_t *at);

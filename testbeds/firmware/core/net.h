@@ -20,7 +20,7 @@ enum {
 
 void net_init(uint8_t *message, uint32_t message_room);
 
-/* AT -> baud -> Wi-Fi -> broker -> subscription. Returns a CONNECT_ status; *step names the step that ended it. */
+/* From whatever state to a subscription. Returns a CONNECT_ status; *step names the step that ended it. */
 uint8_t net_connect(const settings_t *settings, const char **step);
 
 bool net_is_up(void);

@@ -31,6 +31,7 @@ void port_module_write(const uint8_t *bytes, size_t count); /* takes in what arr
 void port_module_poll(void); /* takes a waiting byte in; to be called at least once a byte time */
 bool port_module_set_baud(uint32_t baud);
 uint32_t port_module_overruns(void);
+void port_module_restart(void); /* pulls the module's EN line low for a moment; nothing where a port has none */
 
 void port_marker(unsigned marker);
 void port_idle(void); /* nothing to do until a byte arrives; may sleep, may return at once */

@@ -57,6 +57,8 @@ SCHEME_CALLS: dict[str, tuple[list[Any], Any]] = {
     "api_app_init": ([], None),
     "api_app_module_sink": ([ModuleSink], None),
     "api_app_module_put": ([ctypes.c_char_p, _size], None),
+    "api_app_module_put_at": ([ctypes.c_char_p, _size, _u32], None),
+    "api_app_time_us": ([], _u32),
     "api_app_module_baud": ([], _u32),
     "api_app_markers": ([_u32p, _size], _size),
     "api_app_console": ([ctypes.c_char_p, _size, _u8p, _size], _size),

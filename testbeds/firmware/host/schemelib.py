@@ -123,9 +123,16 @@ class HostLibrary(CodecLibrary):
         self._lib.api_app_init()
         self._lib.api_app_module_sink(self._sink)
 
-    def module_says(self, data: bytes) -> None:
-        """Bytes from the Wi-Fi module that the firmware has still to read."""
-        self._lib.api_app_module_put(data, len(data))
+    def module_says(self, data: bytes, at_us: int | None = None) -> None:
+        """Bytes from the Wi-Fi module that the firmware has still to read: now, or when its clock shows `at_us`."""
+        if at_us is None:
+            self._lib.api_app_module_put(data, len(data))
+        else:
+            self._lib.api_app_module_put_at(data, len(data), at_us)
+
+    def time_us(self) -> int:
+        """The firmware's microsecond clock, which only goes on while it runs."""
+        return int(self._lib.api_app_time_us())
 
     def console(self, data: bytes) -> bytes:
         """Console bytes in, the firmware's answers out."""

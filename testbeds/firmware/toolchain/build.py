@@ -182,7 +182,7 @@ def _scheme_sources(target: str) -> list[Path]:
     """Core and port: the board needs no decoders, the host library all of it."""
     leave_out = {"codec_decoders.c"} if target != "host" else set()
     if target in _ESP32:
-        leave_out |= {"at.c", "net_at.c"}  # it has a radio of its own
+        leave_out |= {path.name for path in CORE.glob("at*.c")} | {"net_at.c"}  # it has a radio of its own
     core = [path for path in sorted(CORE.glob("*.c")) if path.name not in leave_out]
     stand_in = sorted(_STANDIN.glob("*.c")) if target == "esp32-standin" else []
     return core + [EEMBC / name for name in _DIALECT] + sorted((PORTS / _port(target)).glob("*.c")) + stand_in

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbeds.espat.arguments import BadArguments, split_arguments
-from testbeds.espat.module import MAX_LINE, US, AtModule, ModuleHost, ModuleTiming
+from testbeds.espat.host import ModuleHost, ModuleTiming
+from testbeds.espat.module import MAX_LINE, US, AtModule, Mqtt
 from testbeds.espat.mqtt import publish_bytes
+from testbeds.espat.uart import FRAME_BITS, Receiver
 from testbeds.timebase import MILLISECOND, SECOND
 
 
@@ -70,7 +72,8 @@ def say(module: AtModule, host: Host, text: str, at: int) -> bytes:
 def associate(module: AtModule, host: Host) -> int:
     at = 0
     for line in (
-        "ATE0", "AT+CWMODE=1", 'AT+CWJAP="bench","p\\,w\\"d"', 'AT+MQTTUSERCFG=0,1,"client","user","pw",0,0,""',
+        "ATE0", "AT+CWMODE=1", "AT+SLEEP=0", 'AT+CWJAP="bench","p\\,w\\"d"',
+        'AT+MQTTUSERCFG=0,1,"client","user","pw",0,0,""',
         'AT+MQTTCONN=0,"127.0.0.1",1883,0', 'AT+MQTTSUB=0,"a/b/down",0',
     ):  # fmt: skip
         at += 10 * SECOND
@@ -92,6 +95,81 @@ def test_the_whole_dialogue(host: Host) -> None:
     host.sent.clear()
     module.message("a/b/down", b"\r\n>OK", end)
     assert host.sent == [(end + 500 * US, b'+MQTTSUBRECV:0,"a/b/down",5,\r\n>OK\r\n')]
+
+
+USER = 'AT+MQTTUSERCFG=0,1,"client","user","pw",0,0,""'
+
+
+def test_joining_again_cuts_the_connection_and_the_client_has_to_be_cleaned(host: Host) -> None:
+    """Up to 5 s, in which everything else is answered by busy (docs/protocol.md)."""
+    module = module_of(host)
+    at = associate(module, host)
+    joined = say(module, host, 'AT+CWJAP="bench","pw"', at)
+    assert joined.startswith(b"WIFI DISCONNECT\r\n+MQTTDISCONNECTED:0\r\n") and joined.endswith(b"\r\nOK\r\n")
+    at += 2 * SECOND
+    assert b"+MQTTCONN:0,3\r\n" in say(module, host, "AT+MQTTCONN?", at)
+    assert say(module, host, USER, at + SECOND) == b"\r\nERROR\r\n"
+    assert say(module, host, 'AT+MQTTCONN=0,"h",1883,0', at + 2 * SECOND) == b"\r\nERROR\r\n"
+    host.sent.clear()
+    module.feed(b"AT+MQTTCLEAN=0\r\n", at + 3 * SECOND)
+    assert host.sent == [(at + 8 * SECOND + 200 * US, b"\r\nOK\r\n")]
+    assert say(module, host, "AT", at + 4 * SECOND) == b"busy p...\r\n"
+    assert say(module, host, USER, at + 9 * SECOND) == b"\r\nOK\r\n"
+
+
+def test_there_is_nothing_to_clean_twice(host: Host) -> None:
+    module = module_of(host)
+    at = associate(module, host)
+    assert say(module, host, "AT+MQTTCLEAN=0", at).endswith(b"OK\r\n")
+    assert say(module, host, "AT+MQTTCLEAN=0", at + 2 * SECOND) == b"\r\nERROR\r\n"
+    assert module.mqtt is Mqtt.CLEAN
+
+
+def test_a_rebooting_module_is_deaf_and_forgets_all_but_its_flash(host: Host) -> None:
+    module = module_of(host)
+    at = associate(module, host)
+    assert module.flash == ("bench", 'p,w"d')  # AT+SYSSTORE was left as delivered
+    host.sent.clear()
+    module.reboot(at)
+    module.feed(b"AT\r\n", at + 499 * MILLISECOND)
+    assert host.sent == [(at + 500 * MILLISECOND, b"\r\nready\r\n")]
+    assert say(module, host, "AT+CWSTATE?", at + SECOND).endswith(b'+CWSTATE:0,""\r\n\r\nOK\r\n')
+    assert (module.connected, module.stores, module.sleep, module.flash[0]) == (False, True, 1, "bench")
+
+
+def test_a_sleeping_module_hears_of_a_message_with_the_next_beacon(host: Host) -> None:
+    module = module_of(host)
+    at = associate(module, host)
+    say(module, host, "AT+SLEEP=1", at)
+    host.sent.clear()
+    beacon = round(102.4 * MILLISECOND)
+    module.message("a/b/down", b"x", 3 * beacon + 1)
+    assert host.sent[0][0] == 4 * beacon + 500 * US
+
+
+def heard(data: bytes, sent_at: int, received_at: int) -> bytes:
+    """What a receiver makes of bytes sent back to back at another rate."""
+    frame = FRAME_BITS * SECOND // sent_at
+    receiver = Receiver(FRAME_BITS * SECOND // received_at)
+    out = b"".join(receiver.take(byte, k * frame, (k + 1) * frame) for k, byte in enumerate(data))
+    return out + receiver.idle((len(data) + 1) * frame + SECOND)
+
+
+@given(st.binary(max_size=40), st.sampled_from([115_200, 921_600, 4_000_000]))
+def test_bytes_at_the_receivers_own_rate_come_whole(data: bytes, rate: int) -> None:
+    assert heard(data, rate, rate) == data
+
+
+def test_bytes_at_another_rate_come_as_others() -> None:
+    slow = heard(b"A", 115_200, 4_000_000)  # 0x41: the line is low for the start bit, and for five and one zeros
+    assert slow == b"\0\0\0"
+    fast = heard(b"AT\r\n" * 8, 4_000_000, 115_200)
+    assert 1 <= len(fast) <= 2  # 32 bytes last for hardly one at 115200
+
+
+@given(st.binary(max_size=40), st.integers(300, 5_000_000), st.integers(300, 5_000_000))
+def test_no_rate_makes_more_bytes_than_edges(data: bytes, sent: int, received: int) -> None:
+    assert len(heard(data, sent, received)) <= 5 * len(data)
 
 
 def test_answers_come_after_the_modules_own_time(host: Host) -> None:

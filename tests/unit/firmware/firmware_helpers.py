@@ -239,11 +239,15 @@ class Scripted:
             if not found:
                 break
             self._pending = rest
+            if not line:
+                continue  # line ends alone clear the line
             self.lines.append(line)
             given = next((a for prefix, a in self.answers.items() if line.startswith(prefix)), None)
             if given is None and line.startswith(b"AT+MQTTPUBRAW="):
                 self._raw = int(line.split(b",")[2])
                 given = b"\r\nOK\r\n" + self.noise + b"\r\n>"
+            if given is None and line == b"AT+SLEEP?":
+                given = b"+SLEEP:0\r\n\r\nOK\r\n"
             out += self.noise + (b"\r\nOK\r\n" if given is None else given)
         return out
 

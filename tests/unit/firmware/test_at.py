@@ -10,7 +10,7 @@ from testbeds.firmware.host.hostlib import CodecLibrary
 
 from .firmware_helpers import received
 
-OK, ERROR, BUSY, PROMPT, PUBLISHED, PUBLISH_FAILED, MESSAGE, LINK_DOWN, OTHER = range(1, 10)
+OK, ERROR, BUSY, PROMPT, PUBLISHED, PUBLISH_FAILED, MESSAGE, LINK_DOWN, OTHER, READY = range(1, 11)
 UNSOLICITED = [b"WIFI GOT IP\r\n", b"+STA_CONNECTED:1\r\n", b"ERR CODE:0x01\r\n", received(b"OK\r\n>+MQTTPUB:OK\r\n")]
 
 
@@ -25,7 +25,7 @@ UNSOLICITED = [b"WIFI GOT IP\r\n", b"+STA_CONNECTED:1\r\n", b"ERR CODE:0x01\r\n"
         (b"+MQTTPUB:FAIL\r\n", PUBLISH_FAILED),
         (b"WIFI DISCONNECT\r\n", LINK_DOWN),
         (b"+MQTTDISCONNECTED:0\r\n", LINK_DOWN),
-        (b"ready\r\n", LINK_DOWN),
+        (b"ready\r\n", READY),
         (b"OKAY\r\n", OTHER),
         (b"AT+GMR\r\n", OTHER),
         (b"x" * 5000 + b"\r\n", OTHER),

@@ -53,11 +53,17 @@ def test_bring_up_dialogue(scripted: Make) -> None:
     board.connect()
     assert board.lines == [
         b"AT",
+        b"AT",
         b"ATE0",
         b"AT+UART_CUR=4000000,8,1,0,0",
         b"AT",
+        b"AT+SYSSTORE=0",
+        b"AT+MQTTCLEAN=0",
+        b"AT+CWSTATE?",
         b"AT+CWMODE=1",
         b'AT+CWJAP="lab","se\\,cr\\"et\\\\"',
+        b"AT+SLEEP=0",
+        b"AT+SLEEP?",
         b'AT+MQTTUSERCFG=0,1,"dev1","user","pass",0,0,""',
         b'AT+MQTTCONN=0,"10.0.0.1",1883,0',
         b'AT+MQTTSUB=0,"agile/t/b/down",0',
@@ -70,6 +76,7 @@ def test_bring_up_dialogue(scripted: Make) -> None:
     [
         (b"AT", 2, b"module"),
         (b"AT+UART_CUR", 3, b"baud"),
+        (b"AT+SYSSTORE", 4, b"password"),
         (b"AT+CWJAP", 4, b"network"),
         (b"AT+MQTTCONN", 5, b"broker"),
         (b"AT+MQTTSUB", 6, b"subscription"),
@@ -86,22 +93,32 @@ def test_a_failing_step_is_named(scripted: Make, prefix: bytes, status: int, wor
     assert board.ask(3)[1][0] == status
 
 
-def test_an_earlier_session_is_cleaned_up(scripted: Make) -> None:
+def test_a_module_that_is_clean_refuses_to_be_cleaned_and_that_is_no_failure(scripted: Make) -> None:
     board = scripted()
-    tries = iter([b"\r\nERROR\r\n"])
-    board.answers[b"AT+MQTTUSERCFG"] = b"\r\nERROR\r\n"
-    assert board.ask(3)[1][0] == 1
-    original = board._module
-
-    def module(data: bytes) -> bytes:
-        if data.startswith(b"AT+MQTTCLEAN"):
-            board.answers.pop(b"AT+MQTTUSERCFG", None)
-        return original(data)
-
-    board.library.start_app(module)
+    board.answers[b"AT+MQTTCLEAN"] = b"\r\nERROR\r\n"
     board.connect()
-    assert b"AT+MQTTCLEAN=0" in board.lines
-    assert next(tries) == b"\r\nERROR\r\n"
+
+
+def test_a_module_that_is_in_the_network_does_not_join_again(scripted: Make) -> None:
+    board = scripted()
+    board.answers[b"AT+CWSTATE?"] = b'+CWSTATE:2,"lab"\r\n\r\nOK\r\n'
+    board.connect()
+    assert not any(line.startswith((b"AT+CWJAP", b"AT+CWMODE")) for line in board.lines)
+
+
+@pytest.mark.parametrize("state", [b'+CWSTATE:2,"other"', b'+CWSTATE:4,"lab"', b'+CWSTATE:2,"lab2"', b"+CWSTATE:0"])
+def test_a_module_that_is_in_another_network_or_in_none_joins(scripted: Make, state: bytes) -> None:
+    board = scripted()
+    board.answers[b"AT+CWSTATE?"] = state + b"\r\n\r\nOK\r\n"
+    board.connect()
+    assert any(line.startswith(b"AT+CWJAP") for line in board.lines)
+
+
+def test_a_module_that_sleeps_all_the_same_is_named(scripted: Make) -> None:
+    board = scripted()
+    board.answers[b"AT+SLEEP?"] = b"+SLEEP:1\r\n\r\nOK\r\n"
+    with pytest.raises(AssertionError, match="sleep between"):
+        board.connect()
 
 
 def test_a_busy_module_is_asked_again(scripted: Make) -> None:

@@ -15,6 +15,7 @@ typedef struct {
 } queue_t;
 
 static queue_t console_in, console_out, module_in;
+static uint32_t due_us[QUEUE_BYTES]; /* when each byte of module_in is there */
 static void (*module_sink)(const uint8_t *bytes, size_t count);
 static uint32_t now_us, baud_set, lost;
 static unsigned markers[64], marker_count;
@@ -34,8 +35,29 @@ static void put(queue_t *q, const uint8_t *bytes, size_t count)
 
 static int get(queue_t *q) { return q->in == q->out ? -1 : q->bytes[q->out++]; }
 
+void host_module_put_at(const uint8_t *bytes, size_t count, uint32_t at_us)
+{
+    queue_t *q = &module_in;
+    size_t before = q->in - q->out;
+    put(q, bytes, count);
+    if (q->in - q->out == before) {
+        return;
+    }
+    size_t at = q->in - count, later = 0; /* behind what is due by then, before what is due later */
+    while (later < before && (int32_t)(due_us[at - 1 - later] - at_us) > 0) {
+        later++;
+    }
+    memmove(q->bytes + at - later + count, q->bytes + at - later, later);
+    memmove(due_us + at - later + count, due_us + at - later, later * sizeof *due_us);
+    memcpy(q->bytes + at - later, bytes, count);
+    for (size_t i = at - later; i < at - later + count; i++) {
+        due_us[i] = at_us;
+    }
+}
+
 void host_console_put(const uint8_t *bytes, size_t count) { put(&console_in, bytes, count); }
-void host_module_put(const uint8_t *bytes, size_t count) { put(&module_in, bytes, count); }
+void host_module_put(const uint8_t *bytes, size_t count) { host_module_put_at(bytes, count, now_us); }
+uint32_t host_time_us(void) { return now_us; }
 void host_module_sink(void (*sink)(const uint8_t *bytes, size_t count)) { module_sink = sink; }
 uint32_t host_module_baud(void) { return baud_set; }
 
@@ -67,7 +89,8 @@ uint32_t port_console_overruns(void) { return 0; }
 
 int port_module_read(void)
 {
-    int byte = get(&module_in);
+    bool there = module_in.in != module_in.out && (int32_t)(now_us - due_us[module_in.out]) >= 0;
+    int byte = there ? get(&module_in) : -1;
     now_us += byte < 0 ? 100 : 0; /* an idle poll: time-outs of seconds must not take seconds */
     return byte;
 }
@@ -80,6 +103,7 @@ void port_module_write(const uint8_t *bytes, size_t count)
 }
 
 void port_module_poll(void) {}
+void port_module_restart(void) {}
 
 bool port_module_set_baud(uint32_t baud)
 {

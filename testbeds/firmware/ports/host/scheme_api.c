@@ -120,6 +120,13 @@ API void api_app_module_sink(void (*sink)(const uint8_t *bytes, size_t count)) {
 
 API void api_app_module_put(const uint8_t *bytes, size_t count) { host_module_put(bytes, count); }
 
+API void api_app_module_put_at(const uint8_t *bytes, size_t count, uint32_t at_us)
+{
+    host_module_put_at(bytes, count, at_us);
+}
+
+API uint32_t api_app_time_us(void) { return host_time_us(); }
+
 API uint32_t api_app_module_baud(void) { return host_module_baud(); }
 
 API size_t api_app_markers(unsigned *out, size_t room) { return host_markers(out, room); }

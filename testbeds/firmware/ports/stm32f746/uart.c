@@ -134,6 +134,8 @@ bool port_module_set_baud(uint32_t baud)
     return true;
 }
 
+void port_module_restart(void) {}
+
 uint32_t port_module_overruns(void) { return module_overruns; }
 
 int port_console_read(void)

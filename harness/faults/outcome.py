@@ -1,0 +1,46 @@
+"""What came of a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.contracts.errors import BenchError
+from harness.faults.scene import Scene
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a fault. `wrong`: samples that say ok and are not; it has to be 0."""
+
+    fault: str
+    put_in: str
+    ok: int
+    failed: int
+    wrong: int
+    ended: str  # how: in a person's words
+    told: str = ""  # the line that a user reads
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Recovered, or clearly failed: never a wrong number."""
+        return self.wrong == 0 and bool(self.ended)
+
+
+def outcome_of(
+    fault: str, put_in: str, scene: Scene, rows: Sequence[dict[str, Any]], end: BenchError | None
+) -> Outcome:
+    """Judge the rows of a scene, and the error that ended its run."""
+    failed = [r for r in rows if r["status"] != "ok"]
+    ok = len(rows) - len(failed)
+    if end is not None:
+        ended, told = "the run ends with one line; finished samples are kept", str(end)
+    elif rows and rows[-1]["status"] == "ok" and failed:
+        ended, told = "failed samples are kept as failed, the board comes back by itself", str(failed[0]["error"])
+    elif rows and not failed:
+        ended, told = "no sample was lost", ""
+    else:
+        ended, told = "", str(rows[-1]["error"]) if rows else "nothing was measured"
+    return Outcome(fault, put_in, ok, len(failed), scene.wrong(rows), ended, told)
