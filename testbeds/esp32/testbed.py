@@ -13,36 +13,14 @@ from serial.tools import list_ports
 from harness.contracts.attachment import Attachment, UsbIdentity
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import BenchError, TestbedAbsent
-from harness.contracts.link import Link, LinkSpec
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
 from testbeds.esp32.access import Access, LinesAccess, OwnStandIn
+from testbeds.unshaped import UnshapedLink
 
 VARIABLE = "AGILENN_ESP32_PORT"  # instead of `port` in lab.toml
 STAND_IN = "standin"  # as a port: one of our own; `standin:URL`: one that runs already
 _BENCH = Path(__file__).with_name("bench.toml")
-
-
-class UnshapedLink(Link):
-    """The air as it is."""
-
-    @property
-    def can_shape(self) -> bool:
-        return False
-
-    def check(self, spec: LinkSpec) -> None:
-        self.apply(spec)
-
-    def apply(self, spec: LinkSpec) -> None:
-        raise BenchError(
-            "nothing here shapes the link of testbed esp32", cure="set [link] in lab.toml, or run with --rate none"
-        )
-
-    def read_back(self) -> LinkSpec | None:
-        return None
-
-    def clear(self) -> None:
-        pass
 
 
 class Esp32Testbed(Testbed):
@@ -54,7 +32,7 @@ class Esp32Testbed(Testbed):
     def __init__(self) -> None:
         self.bench = read_bench_file(_BENCH)
         self.clock = HostClock()
-        self.link = UnshapedLink()
+        self.link = UnshapedLink(self.name)
         self._access: Access | None = None
         self.attach(Attachment())
 

@@ -13,36 +13,12 @@ import serial
 
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import BenchError
-from harness.contracts.link import Link, LinkSpec
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
 from testbeds.native.module import HostTimeModule
+from testbeds.unshaped import WITHOUT, UnshapedLink
 
 _STOP_S = 5.0
-
-
-class UnshapedLink(Link):
-    """The loopback as it is: nothing here can shape it."""
-
-    @property
-    def can_shape(self) -> bool:
-        return False
-
-    def check(self, spec: LinkSpec) -> None:
-        self.apply(spec)
-
-    def apply(self, spec: LinkSpec) -> None:
-        raise BenchError(
-            "testbed native has no shaped link",
-            cure='give it one (kind = "userspace" or "proxy" in [link] of lab.toml), use --testbed virtual, '
-            "or run with --rate none",
-        )
-
-    def read_back(self) -> LinkSpec | None:
-        return None
-
-    def clear(self) -> None:
-        pass
 
 
 class NativeTestbed(Testbed):
@@ -57,7 +33,10 @@ class NativeTestbed(Testbed):
     def __init__(self, module: HostTimeModule | None = None) -> None:
         self.description = describe(self.name, read_bench_file(Path(__file__).with_name("bench.toml")))
         self.clock = HostClock()
-        self.link = UnshapedLink()
+        self.link = UnshapedLink(
+            self.name,
+            'give it one (kind = "userspace" or "proxy" in [link] of lab.toml), use --testbed virtual, or ' + WITHOUT,
+        )
         self._image: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._owns_module = module is None

@@ -13,33 +13,16 @@ import serial
 from harness.contracts.attachment import Attachment, UsbIdentity
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import BenchError, TestbedAbsent
-from harness.contracts.link import Link, LinkSpec
 from harness.contracts.testbed import SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
 from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
 from testbeds.stm32f746.flasher import Flasher, choose
 from testbeds.tools import Tools
+from testbeds.unshaped import UnshapedLink
 from testbeds.usb import find_port, serial_of
 
 _BENCH = Path(__file__).with_name("bench.toml")
 _NEEDS = "a 32F746GDISCOVERY by its ST-LINK socket"
-
-
-class UnshapedLink(Link):
-    """The air as it is: the lab's access point shapes it, where one is configured."""
-
-    @property
-    def can_shape(self) -> bool:
-        return False
-
-    def apply(self, spec: LinkSpec) -> None:
-        raise BenchError("nothing here shapes the link of testbed stm32f746", cure="run without a rate: --rate none")
-
-    def read_back(self) -> LinkSpec | None:
-        return None
-
-    def clear(self) -> None:
-        pass
 
 
 class Stm32F746Testbed(Testbed):
@@ -51,7 +34,7 @@ class Stm32F746Testbed(Testbed):
         self.bench = read_bench_file(_BENCH)
         self.description = describe(self.name, self.bench)
         self.clock = HostClock()
-        self.link = UnshapedLink()
+        self.link = UnshapedLink(self.name)
         self.tools = Tools()
         self.attachment = Attachment()
         self._port: serial.Serial | None = None

@@ -16,7 +16,6 @@ from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import Network, Testbed
 from harness.device.device import Device, config_tlvs
-from testbeds import absent
 from testbeds.esp32 import Esp32Testbed
 from testbeds.native import NativeTestbed
 from testbeds.stm32f746 import Stm32F746Testbed
@@ -110,6 +109,6 @@ def test_the_native_link_refuses_to_be_shaped(native: NativeTestbed) -> None:
 @pytest.mark.parametrize(("bed", "name"), [(Esp32Testbed, "esp32"), (Stm32F746Testbed, "stm32f746")])
 def test_no_board_names_testbed_and_cure(bed: type[Testbed], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger = SimpleNamespace(vid=1, pid=2, device="/dev/ttyX", serial_number=None)
-    monkeypatch.setattr(absent.list_ports, "comports", lambda: [stranger])
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [stranger])
     with pytest.raises(TestbedAbsent, match=f"testbed {name}: no board found.*virtual"):
         bed().check()
