@@ -61,7 +61,7 @@ def run_folders(folders: Sequence[Path]) -> list[Path]:
     """Return each folder that is a run; for one that is not, the runs right inside it.
 
     Raises:
-        BenchError: neither.
+        BenchError: a folder neither is a run nor holds one.
     """
     found: list[Path] = []
     for folder in folders:

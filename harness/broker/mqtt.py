@@ -46,7 +46,7 @@ def check_open(address: BrokerAddress) -> None:
     """Refuse a broker beyond loopback without a password: anyone on that network could answer for the edge.
 
     Raises:
-        BenchError: it is one.
+        BenchError: the broker is beyond loopback and takes no password.
     """
     if not on_loopback(address.host) and not address.password:
         raise BenchError(

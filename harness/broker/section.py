@@ -1,4 +1,4 @@
-"""`[broker]` of lab.toml: a given broker by its URL, or how the bench's own listens beyond loopback."""
+"""Defines `[broker]` of lab.toml: a given broker by its URL, or how the bench's own listens beyond loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codes of what a device sends: their names, and the numbers that stand for them in frames and payloads."""
+"""Names the codes of what a device sends, and the numbers that stand for them in frames and payloads."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def share(text: str) -> float:
     """Read a share, `5%` or `0.05`, as a number above 0 and at most 1.
 
     Raises:
-        BenchError: it is no share.
+        BenchError: the text is no such share.
     """
     number = text.strip()
     try:

@@ -110,7 +110,7 @@ class Board:
         cable is away): each failure is one sample's, after a pause that grows; `MOST_FAILURES` in a row are final.
 
         Raises:
-            SampleFailed: not this time.
+            SampleFailed: it did not come back this time.
             BenchError: it never was ready, or has not come back for too long.
         """
         if self.state is State.READY:

@@ -39,7 +39,7 @@ def check_link(meter: EnergyMeter, link: LinkSpec | None) -> None:
     knows.
 
     Raises:
-        BenchError: it can't.
+        BenchError: the meter can't.
     """
     if meter.needs_link and link is None:
         raise BenchError(
