@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis import stats
 from harness.analysis.stats import Interval
-from harness.runs.measurements import METRICS, Statistic
+from harness.runs.measurements import METRICS, STAGES, Statistic
 
 if TYPE_CHECKING:
     from harness.runs.manifest import Manifest
@@ -28,6 +28,7 @@ _OF_SENDING = (
 )
 _KEPT = ("local", "combine")
 _SUMS = {"total_ms": [f"{stage}_ms" for stage in _KEPT], "energy_uj": [f"energy_{stage}_uj" for stage in _KEPT]}
+_STAGE_OF = {f"energy_{stage}_uj": stage for stage in STAGES} | {"remote_wall_ms": "remote"}
 _OF_ALL = tuple(name for parts in _SUMS.values() for name in parts)
 
 
@@ -177,7 +178,20 @@ def sources(found: Sequence[Cell], metric: str) -> list[str]:
 
 
 def _values(rows: Sequence[Mapping[str, Any]], metric: str) -> list[float]:
-    return [float(r[metric]) for r in rows if r.get(metric) is not None]
+    return [value for r in rows if (value := _value(r, metric)) is not None]
+
+
+def _value(row: Mapping[str, Any], metric: str) -> float | None:
+    """Return a sample's value of a metric; that of a stage that did not take place is 0, also where a run left it null.
+
+    None is what was not measured: an energy that was void or not asked for, a stage too short for the probe.
+    """
+    value = row.get(metric)
+    if value is not None:
+        return float(value)
+    stage = _STAGE_OF.get(metric)
+    known = row.get("energy_uj") is not None if metric.startswith("energy_") else bool(row.get("exited"))
+    return 0.0 if stage and known and row.get(f"{stage}_ms") == 0 else None
 
 
 def cells(

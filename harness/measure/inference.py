@@ -49,7 +49,7 @@ def measure(
         SampleFailed: it could not be measured; the board wants `recover`.
     """
     testbed = board.testbed
-    sequence = planned.order % 0xFFFF + 1
+    sequence = planned.sequence
     retries = board.device.retries
     services.forget(board.network.topic_prefix)
     try:

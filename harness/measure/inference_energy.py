@@ -76,6 +76,10 @@ def measure_with_energy(
 def with_energy(row: dict[str, Any], energy: StageEnergy) -> dict[str, Any]:
     """Return `row` with the columns of `energy`, uJ; `energy_reason` says why the total or a stage is null."""
     values = {name: None if value is None else round(value, 3) for name, value in energy.columns().items()}
+    if energy.total_uj is not None:
+        for stage in ("local", "encode", "network", "combine"):
+            if row[f"{stage}_ms"] == 0 and values[f"energy_{stage}_uj"] is None:
+                values[f"energy_{stage}_uj"] = 0.0  # it did not take place, and cost nothing
     sources: dict[str, Source] = dict.fromkeys(values, energy.source)
     reasons = dict(energy.stage_reasons)
     if energy.total_uj is not None:

@@ -57,6 +57,13 @@ def _row(t: Trial, best: Sequence[Trial]) -> list[object]:
     ]  # fmt: skip
 
 
+def _places(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:
+    """Return latencies (ms) and accuracies (%) of the trials that have both."""
+    both = [(t.cost.latency_ms, t.accuracy) for t in trials]
+    known = [(ms, 100 * share) for ms, share in both if ms is not None and share is not None]
+    return [x for x, _ in known], [y for _, y in known]
+
+
 def _figure(folder: Path, trials: Sequence[Trial], best: Sequence[Trial], note: str, budget_ms: float) -> list[Path]:
     import matplotlib  # noqa: PLC0415 - half a second that --help need not wait for
 
@@ -67,15 +74,8 @@ def _figure(folder: Path, trials: Sequence[Trial], best: Sequence[Trial], note: 
     with plt.rc_context(style.RC):
         figure, axes = plt.subplots(figsize=style.COLUMN_INCHES, layout="constrained")
         for chosen, colour, size, label in ((done, "#999999", 16, "trials"), (best, "#0072B2", 28, "Pareto set")):
-            x = [t.cost.latency_ms or 0.0 for t in chosen]
-            y = [100 * (t.accuracy or 0.0) for t in chosen]
-            axes.scatter(x, y, s=size, color=colour, label=label, zorder=3 if chosen is best else 2)
-        axes.step(
-            [t.cost.latency_ms or 0.0 for t in best],
-            [100 * (t.accuracy or 0.0) for t in best],
-            where="post",
-            color="#0072B2",
-        )
+            axes.scatter(*_places(chosen), s=size, color=colour, label=label, zorder=3 if chosen is best else 2)
+        axes.step(*_places(best), where="post", color="#0072B2")
         axes.axvline(budget_ms, color="#000000", linestyle=":", linewidth=1.0, label="budget")
         axes.set_xlim(left=0)
         axes.set_xlabel("modelled latency on the STM32F746 at 216 MHz (ms)")

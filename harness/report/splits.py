@@ -43,7 +43,7 @@ def table(
         text.append(
             [
                 str(facts[scheme]["split"]),
-                f"{(first['macs'] or 0) / 1e6:.2f}",
+                "–" if first["macs"] is None else f"{first['macs'] / 1e6:.2f}",
                 f"{threshold:.2f}" if threshold <= 1 else "never",
                 f"{100 * first['exited_share']:.1f} %",
                 f"{100 * accuracy:.1f}" if accuracy is not None else "–",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis.cells import Cell
 from harness.show import style
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.runs.published import Value
 
+WAITING = "energy_network_uj"
 _PAPER = " (paper)"
 _THREE_COLUMNS = 22  # characters of a legend's text, of which three fit side by side
 _NOTE_WIDTH = 100  # characters of the small print under a figure
@@ -102,22 +103,31 @@ def energy(
         schemes = list(dict.fromkeys(c.scheme for c in found))
         width = 0.8 / len(schemes)
         places = {value: i for i, value in enumerate(values)}
+        untold = False
         for index, scheme in enumerate(schemes):
-            own = [c for c in found if c.scheme == scheme and c.middle("energy_uj") is not None]
-            x = [places[c.value] + (index - (len(schemes) - 1) / 2) * width for c in own]
-            total = [(c.middle("energy_uj") or 0.0) / 1e3 for c in own]
-            waiting = [(c.middle("energy_network_uj") or 0.0) / 1e3 for c in own]
-            device = [t - w for t, w in zip(total, waiting, strict=True)]
-            colour = style.line(scheme, index).colour
-            axes.bar(x, device, width * 0.92, color=colour, label=titles.get(scheme, scheme))
-            axes.bar(x, waiting, width * 0.92, bottom=device, color=colour, alpha=0.45)
+            own = [(c, uj / 1e3) for c in found if c.scheme == scheme and (uj := c.middle("energy_uj")) is not None]
+            colour, wide = style.line(scheme, index).colour, width * 0.92
+            named: Any = {"label": titles.get(scheme, scheme)}
+            for cell, whole in own:
+                place, wait_uj = places[cell.value] + (index - (len(schemes) - 1) / 2) * width, cell.middle(WAITING)
+                if wait_uj is None:  # not told apart, so not drawn apart
+                    axes.bar(
+                        place, whole, wide, facecolor=colour, hatch="////", edgecolor="white", linewidth=0, **named
+                    )
+                    untold = True
+                else:
+                    device = whole - wait_uj / 1e3
+                    axes.bar(place, device, wide, color=colour, **named)
+                    axes.bar(place, whole - device, wide, bottom=device, color=colour, alpha=0.45)
+                named = {}
         axes.set_xticks(range(len(values)), labels=list(values.values()))
         axes.grid(visible=False, axis="x")
         axes.set_xlabel(axis_title)
         axes.set_ylabel("energy of an inference (mJ)")
         handles, _ = axes.get_legend_handles_labels()
         light = Patch(color="#000000", alpha=0.3, linewidth=0, label="lighter: waiting for network and edge")
-        figure.legend(handles=[*handles, light], loc="outside upper center", ncols=2, frameon=False)
+        kinds = [light, Patch(facecolor="#777777", hatch="////", edgecolor="white", label="striped: not told apart")]
+        figure.legend(handles=[*handles, *kinds[: 1 + untold]], loc="outside upper center", ncols=2, frameon=False)
         figure.supxlabel(textwrap.fill(note, _NOTE_WIDTH), fontsize=6.5, color="#444444")
         written = _saved(figure, out)
         plt.close(figure)

@@ -129,6 +129,21 @@ def test_stages_add_up_and_hold_the_service_time(on: Subject) -> None:
     assert row["remote_wall_ms"] == pytest.approx(SERVICE_US / 1e3)
 
 
+def test_a_sample_does_not_know_its_place_in_the_plan(on: Subject) -> None:
+    """Numbers on the line differ in their zero bytes, and those in the cycles that it takes to read them."""
+    point = Point("conformance", "toy", "tiny", on.name, None)
+    pinned = REMOTE_MS if on.board.testbed.pins_remote else None
+    rows = []
+    for place in (0, 0xFF, 0x1234):
+        planned = Planned(place, point, 7, False, 0)
+        on.begin()
+        rows.append(measure(on.board, planned, on.picture(), 1, link=None, pinned_ms=pinned, services=on.lab.services))
+    numbers = {int.from_bytes(p[2:4], "little") for p in on.edge.seen[-1:]}
+    assert numbers == {planned.sequence}
+    if on.board.testbed.restores:
+        assert [row | {"order": 0} for row in rows] == [rows[0] | {"order": 0}] * 3
+
+
 def test_marker_pins_follow_the_stages(on: Subject) -> None:
     on.begin()
     known = len(_stand_in_markers(on))

@@ -28,7 +28,9 @@ class Settings(Figure):
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
         """Draw from rows of the axis, with latencies."""
-        rows = [r for r in material.rows(self._axis, dataset) if all(r.number(n) for n in ("accuracy", *RATES))]
+        rows = [
+            r for r in material.rows(self._axis, dataset) if all(r.number(n) is not None for n in ("accuracy", *RATES))
+        ]
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
         own = style.line("agilenn", 0)

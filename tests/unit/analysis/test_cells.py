@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from harness.analysis.cells import Accuracy, Cell, cells, rule
+from harness.analysis.datum import read_run
 from harness.measure.axes import axis
 from harness.report import outcome
 from harness.runs.measurements import STAGES
+from harness.runs.paths import REFERENCE
 
 
 def row(image: int, total: float, *, exited: bool = False) -> dict[str, Any]:
@@ -85,3 +87,41 @@ def test_captions_say_what_the_figures_are() -> None:
     )
     assert rule([cell(LEFT + SENT, None)]).endswith("where some of the timed pictures exit early, their mean")
     assert rule([cell(SENT, None)], ours="mean") == "mean over the pictures"
+
+
+def _by_stage(image: int, *, exited: bool, void: bool = False) -> dict[str, Any]:
+    """A sample as runs keep it: what an exit did not do has no energy, and no wall time of the edge."""
+    nothing: dict[str, Any] = {"energy_encode_uj": None, "energy_network_uj": None, "remote_wall_ms": None}
+    sent: dict[str, Any] = {"energy_encode_uj": 4.0, "energy_network_uj": 100.0, "remote_wall_ms": 2.0}
+    whole = row(image, 4.5 if exited else 20.5, exited=exited) | (nothing if exited else sent)
+    energies = [name for name in whole if name.startswith("energy_")]
+    return whole | dict.fromkeys(energies) if void else whole
+
+
+@pytest.mark.parametrize("exits", [None, 0.5])
+def test_a_stage_that_did_not_take_place_costs_nothing_so_its_mean_exists(exits: float | None) -> None:
+    found = cell([*(_by_stage(i, exited=i % 2 == 0) for i in range(6)), _by_stage(9, exited=True, void=True)], exits)
+    share = 0.5 if exits else 4 / 7
+    assert found.middle("energy_network_uj") == pytest.approx(50.0)
+    assert found.middle("energy_encode_uj") == pytest.approx(2.0)
+    assert found.middle("remote_wall_ms") == pytest.approx(2.0 * (1 - share))
+    interval = found.interval("energy_network_uj")
+    assert interval is not None and interval.n == 6  # the void one has no say
+
+
+def test_what_was_not_measured_has_no_mean() -> None:
+    rows = [_by_stage(i, exited=i % 2 == 0) | {"energy_encode_uj": None} for i in range(6)]
+    assert cell(rows, 0.5).middle("energy_encode_uj") is None  # too short for the probe where it took place
+    assert cell([_by_stage(i, exited=i % 2 == 0, void=True) for i in range(6)], 0.5).middle("energy_network_uj") is None
+
+
+def test_what_partition_draws_on_the_device_is_not_its_waiting() -> None:
+    """Of the reference run at 270 kbit/s: 5.6 mJ of network and some encoding, not all 49.6."""
+    (found,) = [
+        c
+        for c in read_run(REFERENCE / "runs" / "cifar10-bandwidth").cells
+        if (c.scheme, c.value) == ("partition", 270e3)
+    ]
+    whole, waiting = found.middle("energy_uj"), found.middle("energy_network_uj")
+    assert whole is not None and waiting is not None
+    assert 5600 < whole - waiting < 6000

@@ -93,6 +93,15 @@ def test_a_stage_between_two_samples_of_the_probe_has_a_reason_too() -> None:
     assert without["energy_reason"] is None
 
 
+def test_a_stage_that_did_not_take_place_cost_nothing() -> None:
+    gone = TIMES | {"encode_ms": 0.0, "network_ms": 0.0}
+    found = with_energy(row(PLANNED, 1) | gone, _energy(stages_uj={"local": 29.9, "combine": None}))
+    assert (found["energy_encode_uj"], found["energy_network_uj"], found["energy_combine_uj"]) == (0.0, 0.0, None)
+    assert found["energy_network_uj_source"] == "modelled"
+    void = with_energy(row(PLANNED, 1) | gone, _energy(total_uj=None, stages_uj={}, reason="lost"))
+    assert void["energy_network_uj"] is None
+
+
 def test_a_void_energy_is_null_with_its_reason() -> None:
     found = with_energy(row(PLANNED, 1) | TIMES, _energy(total_uj=None, stages_uj={}, reason="3 samples were lost"))
     assert all(found[name] is None and found[f"{name}_source"] is None for name in ENERGY_METRICS)
@@ -177,6 +186,23 @@ def test_equal_bars_have_equal_bytes(tmp_path: Path) -> None:
     ]
     for first, second in zip(*files, strict=True):
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_waiting_that_was_not_told_is_never_drawn_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bar that is not split is striped and says so; a split one ends where the whole does."""
+    from matplotlib.axes import Axes  # noqa: PLC0415 - half a second
+
+    drawn: list[tuple[float, float, str | None]] = []
+    plain = Axes.bar
+
+    def bar(self: Axes, x: Any, height: Any, *more: Any, bottom: float = 0.0, **kw: Any) -> Any:
+        drawn.append((float(bottom), float(height), kw.get("hatch")))
+        return plain(self, x, height, *more, bottom=bottom, **kw)
+
+    monkeypatch.setattr(Axes, "bar", bar)
+    rows = [*ROWS[:3], *(r | {"energy_network_uj": None} for r in ROWS[3:])]
+    plots.energy(cells(rows, "rate_bps"), {}, axis_title="rate", values={6e6: "6"}, note="n", out=tmp_path / "energy")
+    assert drawn == [(0.0, 0.0505, None), (0.0505, 0.0505, None), (0.0, 0.202, "////")]
 
 
 def test_reasons_are_told_once_a_stage() -> None:
