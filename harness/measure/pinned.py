@@ -78,7 +78,7 @@ def read(path: Path) -> Pinned:
     try:
         pinned = Pinned.model_validate_json(text)
     except ValidationError as e:
-        raise BenchError(f"{path}: {first_problem(e)}", cure="delete it, and it is calibrated anew") from e
+        raise BenchError(f"{path}: {first_problem(e)}", cure="mend it, or move it away: it is calibrated anew") from e
     if pinned.pinned_version != VERSION:
         raise BenchError(f"{path} has version {pinned.pinned_version}, this bench reads {VERSION}")
     return pinned
