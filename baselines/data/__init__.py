@@ -1,11 +1,12 @@
 """Picture data sets: fetched once, checked, in one canonical order whatever the source."""
 
-from baselines.data.dataset import DataSet, canonical_order, checksum, train_validation_split
+from baselines.data.dataset import DataSet, Labels, canonical_order, checksum, train_validation_split
 from baselines.data.registry import dataset_names, load_dataset
 from baselines.data.resize import resized
 
 __all__ = [
     "DataSet",
+    "Labels",
     "canonical_order",
     "checksum",
     "dataset_names",

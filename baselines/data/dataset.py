@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,15 @@ from harness.contracts.errors import BenchError
 from harness.contracts.files import replacing
 
 Pixels = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.unsignedinteger[Any]]  # uint8 for up to 256 classes, uint16 for more
 
 
 @dataclass(frozen=True)
 class DataSet:
     """One picture data set.
 
-    `x_*` are uint8 RGB pictures [n, height, width, 3], `y_*` uint8 class numbers [n]; both in canonical order.
+    `x_*` are uint8 RGB pictures [n, height, width, 3], `y_*` class numbers [n], uint8 for up to 256 classes and uint16
+    for more; both in canonical order.
     """
 
     name: str
@@ -38,11 +40,11 @@ class DataSet:
 
 def _sample_digests(x: Pixels, y: Labels) -> list[bytes]:
     flat = np.ascontiguousarray(x).reshape(len(x), -1)
-    return [hashlib.sha256(row.tobytes() + bytes([label])).digest() for row, label in zip(flat, y, strict=True)]
+    return [hashlib.sha256(row.tobytes() + label.tobytes()).digest() for row, label in zip(flat, y, strict=True)]
 
 
 def canonical_order(x: Pixels, y: Labels) -> tuple[Pixels, Labels]:
-    """Sort samples by the SHA-256 of pixels (row-major RGB bytes) and label byte.
+    """Sort samples by the SHA-256 of pixels (row-major RGB bytes) and label (one byte, or two, low first).
 
     Sources store the same pictures in different orders; sorted so, a seed picks the same pictures from each of them.
     """
@@ -83,8 +85,11 @@ def train_validation_split(
     return x[~held_out], y[~held_out], x[held_out], y[held_out]
 
 
-def save_npz(path: Path, data: DataSet) -> None:
-    """Write `data` atomically: an interrupted write leaves no half file under the final name."""
+def save_npz(path: Path, data: DataSet, source: str = "") -> None:
+    """Write `data` atomically: an interrupted write leaves no half file under the final name.
+
+    `source` is kept in it: what it was made of.
+    """
     with replacing(path, "--data-dir") as f:
         np.savez(
             f,
@@ -93,4 +98,5 @@ def save_npz(path: Path, data: DataSet) -> None:
             x_test=data.x_test,
             y_test=data.y_test,
             names=np.array(data.names),
+            source=np.array(source),
         )

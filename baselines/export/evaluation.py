@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from baselines.data import DataSet, resized, train_validation_split
+from baselines.data import DataSet, Labels, resized, train_validation_split
 from baselines.export.artefact import versions, write_text
 from baselines.export.exits import exits
 from baselines.export.pictures import through_jpeg
@@ -50,9 +50,7 @@ def combine(local: Floats, remote: Floats, alpha: float) -> Floats:
     return np.float32(alpha) * local + np.float32(1.0 - alpha) * remote
 
 
-def accuracies(
-    scheme: Scheme, folder: Path, pictures: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
-) -> dict[str, float]:
+def accuracies(scheme: Scheme, folder: Path, pictures: npt.NDArray[np.uint8], labels: Labels) -> dict[str, float]:
     """Share of right answers, in 0..1: `combined`, and `local` and `remote` alone where the scheme has them.
 
     Where samples may exit early, `combined` is with the exit at the description's threshold, and `exited` their share.
@@ -79,7 +77,7 @@ def accuracies(
     return {name: round(value, 5) for name, value in found.items()}
 
 
-def _right(logits: Floats, labels: npt.NDArray[np.uint8]) -> float:
+def _right(logits: Floats, labels: Labels) -> float:
     return float(np.mean(np.argmax(logits, axis=-1) == labels))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from baselines.data import Labels
+
 Floats = npt.NDArray[np.float32]
 NEVER = 2.0
 GRID = [round(0.30 + 0.01 * i, 2) for i in range(71)]  # 0.30 .. 1.00
@@ -25,7 +27,7 @@ def exits(logits: Floats, threshold: float) -> npt.NDArray[np.bool_]:
     return left
 
 
-def choose_threshold(local: Floats, remote: Floats, labels: npt.NDArray[np.uint8], loss: float) -> float:
+def choose_threshold(local: Floats, remote: Floats, labels: Labels, loss: float) -> float:
     """The lowest of 0.30, 0.31 ... 1.00 down to which accuracy stays within `loss` of sending everything.
 
     Looked for from above, so that one lucky threshold below a bad one is not taken; NEVER where even 1.00 loses more.

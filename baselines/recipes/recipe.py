@@ -14,7 +14,8 @@ from baselines.data import dataset_names
 from baselines.networks.stages import parse_stage
 from baselines.training.interface import TrainOptions
 from harness.contracts.errors import BenchError
-from harness.contracts.toml import Strict, first_problem
+from harness.contracts.problems import first_problem, key_of
+from harness.contracts.toml import Strict
 
 RECIPES = Path(__file__).parent
 PRESETS = RECIPES / "presets"
@@ -207,6 +208,7 @@ def load_recipe(
     file: Path | None = None,
     preset: str | None = None,
     overrides: dict[str, str] | None = None,
+    by_option: dict[str, str] | None = None,
 ) -> R:
     """Read the recipe of a scheme: `file`, else `recipes/<scheme>-<profile>[-<dataset>].toml`.
 
@@ -214,6 +216,7 @@ def load_recipe(
         preset: keys laid over the recipe, from `recipes/presets/<scheme>-<preset>.toml`; those under its section
             `dataset.<name>` for that data set only.
         overrides: dotted keys and TOML values, e.g. `{"losses.rho": "0.7"}`; a value that is no TOML is a string.
+        by_option: the option by which the user gave one of them, where that is not --set.
 
     Raises:
         BenchError: no such recipe or preset, an unknown key, a value out of range.
@@ -230,7 +233,16 @@ def load_recipe(
     try:
         return model.model_validate(tree)
     except ValidationError as e:
-        raise BenchError(f"recipe {path}: {first_problem(e)}", cure="mend that key") from e
+        what, cure = first_problem(e, model)
+        raise BenchError(f"{_blamed(key_of(e), path, overrides or {}, by_option or {})}: {what}", cure=cure) from e
+
+
+def _blamed(key: str, path: Path, overrides: dict[str, str], by_option: dict[str, str]) -> str:
+    """Where a wrong key came from: the option of the command line that set it (or a part of it), else the file."""
+    for own, text in overrides.items():
+        if key == own or key.startswith(f"{own}."):
+            return f"{by_option[own]} {text}" if own in by_option else f"--set {own}={text}"
+    return f"recipe {path}"
 
 
 def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: str = "") -> R:
@@ -243,11 +255,20 @@ def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: st
     if options.dataset not in known:
         raise BenchError(f"unknown data set {options.dataset!r}", cure=f"choose one of {', '.join(known)}")
     overrides = dict(options.overrides)
+    by_option = {}
     for key, value in (("epochs", options.epochs), ("seed", options.seed)):
         if value is not None:
             overrides[prefix + key] = str(value)
+            by_option[prefix + key] = f"--{key}"
     return load_recipe(
-        model, scheme, options.dataset, options.profile, file=options.recipe, preset=options.preset, overrides=overrides
+        model,
+        scheme,
+        options.dataset,
+        options.profile,
+        file=options.recipe,
+        preset=options.preset,
+        overrides=overrides,
+        by_option=by_option,
     )
 
 

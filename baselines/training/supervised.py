@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from baselines.data import DataSet, resized, train_validation_split
+from baselines.data import DataSet, Labels, resized, train_validation_split
 from baselines.recipes.recipe import Recipe
 from baselines.training import backend
 from baselines.training.augment import augment, to_unit
@@ -81,7 +81,7 @@ class Samples:
         return ops.image.resize(x, (self._size, self._size), interpolation="bilinear") if self._size else x
 
 
-def accuracy(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> float:
+def accuracy(logits: npt.NDArray[np.float32], labels: Labels) -> float:
     """Share of rows of `logits` [n, classes] whose largest entry is the label."""
     return float(np.mean(np.argmax(logits, axis=-1) == labels))
 

@@ -132,7 +132,7 @@ def _judge(
     library: Path,
     halves: Batch,
     remote: npt.NDArray[np.float32] | None,
-    labels: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.unsignedinteger[Any]],
 ) -> Measured:
     host = HostLibrary(library)
     local = np.argmax(halves.local_logits, axis=1) if halves.local_logits.shape[1] else None

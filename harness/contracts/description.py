@@ -66,6 +66,14 @@ class DeviceDescription(Strict):
             raise ValueError("offload none needs local_logits_output")
         if self.offload == "features" and (self.features_output < 0 or self.channels < 1):
             raise ValueError("offload features needs features_output and channels")
+        if self.local_logits_output < 0 and self.alpha > 0:
+            raise ValueError(f"alpha {self.alpha:g} weighs local logits, and local_logits_output is -1: set alpha to 0")
+        if self.local_logits_output < 0 and self.exit_threshold <= 1:
+            raise ValueError(
+                f"exit_threshold {self.exit_threshold:g} looks at local logits, and local_logits_output is -1"
+            )
+        if self.features_output >= 0 and self.features_output == self.local_logits_output:
+            raise ValueError("features_output and local_logits_output are the same output")
         if not self.graph and (self.features_output >= 0 or self.local_logits_output >= 0):
             raise ValueError("outputs are named but graph is false")
         if self.offload == "features" and len(self.symbol_table) != 256:

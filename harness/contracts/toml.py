@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.contracts.errors import BenchError
+from harness.contracts.problems import first_problem
 
 
 class Strict(BaseModel):
@@ -40,17 +41,5 @@ def read_toml(path: Path, model: type[Model], context: Mapping[str, Any] | None 
     except tomllib.TOMLDecodeError as e:
         raise BenchError(f"{path} is not valid TOML ({e})", cure="mend that line") from e
     except ValidationError as e:
-        raise BenchError(f"{path}: {first_problem(e)}", cure="mend that key") from e
-
-
-def first_problem(error: ValidationError) -> str:
-    """Return the first problem of a pydantic error as `key: what is wrong (got value)`; a secret's value is not
-    told.
-    """
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "(top)"
-    got = (
-        "" if first["type"] in ("missing", "extra_forbidden", "secret") else f" (got {str(first.get('input'))[:40]!r})"
-    )
-    more = f"; {error.error_count() - 1} more" if error.error_count() > 1 else ""
-    return f"key {key}: {first['msg']}{got}{more}"
+        what, cure = first_problem(e, model)
+        raise BenchError(f"{path}: {what}", cure=cure) from e

@@ -79,7 +79,7 @@ def saved_folder(name: str, root: Path) -> Path:
         raise BenchError(f"--save '{name[:70]}' is no name", cure="use letters, digits, dots, dashes and underscores")
     folder = root / SAVED / name
     if folder.exists():
-        raise BenchError(f"{folder} is there already", cure="save under another name, or remove it")
+        raise BenchError(f"{folder} is there already", cure="save under another name")
     Store.check_new(folder)
     return folder
 

@@ -18,7 +18,8 @@ from pydantic import Field, ValidationError
 
 from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError
-from harness.contracts.toml import Strict, first_problem
+from harness.contracts.problems import first_problem
+from harness.contracts.toml import Strict
 from harness.edge.launch import Calibrated
 from harness.runs.store import now_text
 
@@ -78,7 +79,9 @@ def read(path: Path) -> Pinned:
     try:
         pinned = Pinned.model_validate_json(text)
     except ValidationError as e:
-        raise BenchError(f"{path}: {first_problem(e)}", cure="delete it, and it is calibrated anew") from e
+        raise BenchError(
+            f"{path}: {first_problem(e)[0]}", cure="mend it, or move it away: it is calibrated anew"
+        ) from e
     if pinned.pinned_version != VERSION:
         raise BenchError(f"{path} has version {pinned.pinned_version}, this bench reads {VERSION}")
     return pinned

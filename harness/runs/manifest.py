@@ -15,8 +15,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts.errors import BenchError
+from harness.contracts.problems import first_problem
 from harness.contracts.testbed import Source
-from harness.contracts.toml import Strict, first_problem
+from harness.contracts.toml import Strict
 
 MANIFEST = "manifest.json"
 VERSION = 2
@@ -227,7 +228,7 @@ def checked(manifest: Mapping[str, Any], where: str) -> dict[str, Any]:
     try:
         model = Manifest.model_validate({**manifest, "manifest_version": VERSION})
     except ValidationError as e:
-        raise BenchError(f"{where}: {first_problem(e)}", cure="restore it, or start a new run") from e
+        raise BenchError(f"{where}: {first_problem(e)[0]}", cure="restore it, or start a new run") from e
     return model.model_dump(mode="json")
 
 

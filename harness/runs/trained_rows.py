@@ -78,7 +78,9 @@ def read(path: Path) -> list[Row]:
         with path.open(encoding="utf-8", newline="") as f:
             return [_typed(row) for row in csv.DictReader(f)]
     except (OSError, UnicodeDecodeError, csv.Error, ValueError, KeyError, TypeError) as e:
-        raise BenchError(f"{path} can't be read as rows of a training sweep ({e})", cure="restore or remove it") from e
+        raise BenchError(
+            f"{path} can't be read as rows of a training sweep ({e})", cure="restore it, or move it away"
+        ) from e
 
 
 def _typed(cells: dict[str, str]) -> Row:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
-from harness.contracts.toml import first_problem
+from harness.contracts.problems import first_problem
 from testbeds.timebase import MILLISECOND
 from testbeds.virtual.board import Board, Shutdown
 
@@ -51,7 +51,7 @@ class ControlServer:
             self._write({"id": number, "ok": True})
             raise
         except ValidationError as e:
-            answer = {"ok": False, "error": first_problem(e)}
+            answer = {"ok": False, "error": first_problem(e)[0]}
         except (BenchError, ValueError, KeyError, TypeError, AttributeError) as e:
             answer = {"ok": False, "error": str(e) or type(e).__name__}
         self._write({"id": number} | answer)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from baselines.data import Labels
 from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn import codebook
 from baselines.schemes.agilenn.importance import ImportanceMeter, channel_importance
@@ -160,7 +161,7 @@ class JointJob(DescentJob):
 
         return in_batches(backend.compiled(nearest), pictures).astype(np.uint8)
 
-    def attention(self, pictures: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> dict[str, float]:
+    def attention(self, pictures: npt.NDArray[np.uint8], labels: Labels) -> dict[str, float]:
         """Mean `skewness` and share of `violations` over uint8 pictures; share that the `reference` network gets right.
 
         Over the samples that it gets right, where the recipe counts only those.

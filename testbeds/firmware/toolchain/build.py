@@ -22,6 +22,7 @@ from harness.contracts.paths import cache_dir
 from testbeds.firmware.toolchain import esp32_container as container
 from testbeds.firmware.toolchain.compiler import CompileError, Compiler, compile_all, find_compiler, run_compiler
 from testbeds.firmware.toolchain.describe import encoder_bytes, write_description
+from testbeds.firmware.toolchain.fits import check_graph
 from testbeds.firmware.toolchain.idf import build_project, find_idf
 from testbeds.firmware.toolchain.image import image_sizes
 
@@ -84,12 +85,13 @@ def build(
         The built file; `<file>.json` beside it records compiler, sources, sizes and the generator's report.
 
     Raises:
-        BenchError: an input can't be read, an operator is not supported, the compiler is missing or fails, or the
-            image does not fit the board (by how much).
+        BenchError: an input can't be read, description and graph disagree, an operator is not supported, the compiler
+            is missing or fails, or the image does not fit the board (by how much).
     """
     if target not in SUFFIX:
         raise BenchError(f"unknown firmware target {target!r}", cure=f"one of {', '.join(SUFFIX)}")
     description = load_description(artefact_dir)
+    check_graph(artefact_dir, description)  # before the cache is asked: what it holds may be older than this check
     options = BuildOptions(target, cc, variant, flags, link_flags)
     compiler = find_idf() if target == "esp32" else find_compiler(cc)
     key = _key(options, compiler, weights_hash(artefact_dir))

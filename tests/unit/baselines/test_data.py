@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from baselines.data import canonical_order, checksum, dataset, download, formats, load_dataset, registry
+from baselines.data import arrays, canonical_order, checksum, dataset, download, formats, load_dataset, registry
 from baselines.data import train_validation_split as split
 from harness.contracts.errors import BenchError
 
@@ -98,7 +98,7 @@ def entry(*sources: registry.Source, expected: str | None = None) -> registry.En
         (lambda p: python_archive(p, fine=False), lambda p: formats.read_cifar_tar(p, fine=False)),
         (lambda p: python_archive(p, fine=True), lambda p: formats.read_cifar_tar(p, fine=True)),
         (sheets, formats.read_cifar10_sheets),
-        (npz, formats.read_npz),
+        (npz, arrays.read_npz),
     ],
     ids=["python-archive", "python-archive-fine", "png-sheets", "npz"],
 )
@@ -114,7 +114,7 @@ def test_every_source_gives_the_same_pictures_in_the_same_order(tmp_path: Path, 
 
 def test_second_load_reads_the_canonical_copy(tmp_path: Path) -> None:
     source = npz(tmp_path / "given.npz")
-    first = registry._load(entry(registry.Source("given.npz", formats.read_npz)), tmp_path)
+    first = registry._load(entry(registry.Source("given.npz", arrays.read_npz)), tmp_path)
     source.unlink()
     second = registry._load(entry(), tmp_path)
     assert np.array_equal(first.x_test, second.x_test)
@@ -123,7 +123,7 @@ def test_second_load_reads_the_canonical_copy(tmp_path: Path) -> None:
 def test_other_pictures_are_refused(tmp_path: Path) -> None:
     npz(tmp_path / "given.npz")
     with pytest.raises(BenchError, match="holds other pictures"):
-        registry._load(entry(registry.Source("given.npz", formats.read_npz), expected="0" * 64), tmp_path)
+        registry._load(entry(registry.Source("given.npz", arrays.read_npz), expected="0" * 64), tmp_path)
     assert not list(tmp_path.glob("*.canonical.npz"))
 
 
@@ -131,7 +131,7 @@ def test_other_pictures_are_refused(tmp_path: Path) -> None:
 def test_damaged_files_are_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "damaged"
     path.write_bytes(content)
-    for read in (formats.read_npz, formats.read_cifar10_sheets, lambda p: formats.read_cifar_tar(p, fine=False)):
+    for read in (arrays.read_npz, formats.read_cifar10_sheets, lambda p: formats.read_cifar_tar(p, fine=False)):
         with pytest.raises(BenchError, match="damaged"):
             read(path)
 
@@ -154,7 +154,7 @@ def test_missing_data_says_where_to_put_what(tmp_path: Path) -> None:
         raise download.Unreachable("http://nowhere: timed out")
 
     with pytest.raises(BenchError) as error:
-        registry._load(entry(registry.Source("small.npz", formats.read_npz, unreachable)), tmp_path)
+        registry._load(entry(registry.Source("small.npz", arrays.read_npz, unreachable)), tmp_path)
     assert str(tmp_path) in str(error.value)
     assert "small.npz" in error.value.cure
     assert "\n" not in str(error.value)
@@ -171,7 +171,7 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
     npz(tmp_path / "given.npz")
     monkeypatch.setattr(dataset.np, "savez", cut)
-    source = registry.Source("given.npz", formats.read_npz)
+    source = registry.Source("given.npz", arrays.read_npz)
     with pytest.raises(KeyboardInterrupt):
         registry._load(entry(source), tmp_path)
     assert not [p for p in tmp_path.iterdir() if p.name.endswith(".part") or "canonical" in p.name]

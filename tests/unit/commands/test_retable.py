@@ -83,7 +83,7 @@ def test_tables_that_are_lost_or_damaged_are_one_line_that_names_the_cure(folder
     ("change", "match"),
     [
         ({"offload": "image", "channels": 3, "symbol_table": [], "graph": False, "features_output": -1,
-          "local_logits_output": -1}, "sends no features"),
+          "local_logits_output": -1, "alpha": 0.0}, "sends no features"),
         ({"n_symbols": 256, "symbol_table": list(range(256))}, "2 to 16 symbols"),
     ],
 )  # fmt: skip

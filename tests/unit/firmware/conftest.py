@@ -45,6 +45,7 @@ def stub_build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         folder = write_scheme(tmp_path_factory.mktemp("scheme"), **changes)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(building, "_generate", generate)
+            patch.setattr(building, "check_graph", lambda _folder, _description: None)  # there is no graph to read
             patch.setattr(describe, "_output_shape", lambda _path, _index: (4, 4, 4))
             return building.build(folder, target, **OPTIONS)
 
