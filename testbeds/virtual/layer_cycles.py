@@ -16,18 +16,19 @@ import numpy as np
 from elftools.elf.elffile import ELFFile
 
 from harness.contracts.errors import BenchError
-from testbeds.firmware.generator.graph import GraphReport, generate_model
+from testbeds.firmware.generator.borders import fold
+from testbeds.firmware.generator.graph import GraphReport, LayerReport, generate_model
 from testbeds.firmware.generator.model import Model
 from testbeds.firmware.toolchain.compiler import compile_all, find_compiler, run_compiler
 
 if TYPE_CHECKING:
-    from testbeds.virtual.profile import Profile
+    from testbeds.virtual.profile import Profile, Spent
 
 FLASH, RAM, RAM_BYTES = 0x08000000, 0x20000000, 320 << 10
 PORT = Path(__file__).resolve().parents[1] / "firmware" / "ports" / "stm32f746"
 _SCRIPT = """ENTRY(run_all)
 SECTIONS {
-  .text 0x08000000 : { KEEP(*(.text.run_*)) *(.text .text.*) *(.rodata .rodata.*) }
+  .text 0x08000000 : { KEEP(*(.text.run_*)) *(.text .text.*) *(.rodata .rodata.*) KEEP(*(.reset)) }
   .dtcm 0x20000000 (NOLOAD) : { *(.dtcm_bss) *(.data .data.* .bss .bss.*) }
   .sram 0x20010000 (NOLOAD) : { *(.arena) }
   /DISCARD/ : { *(.ARM.exidx* .ARM.extab* .comment .note*) }
@@ -56,7 +57,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class LayerCounts:
-    """Counts of one layer, with its code's bytes in flash."""
+    """Counts of one layer, with its code's bytes in flash; `spent`: its cycles by cause, where asked for."""
 
     name: str
     kind: str
@@ -64,6 +65,7 @@ class LayerCounts:
     constant_bytes: int
     code_bytes: int
     counts: Counts
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def build(model: Model, folder: Path, *, variant: str = "fast", cc: str = "zig")
         '__attribute__((section(".arena"))) _Alignas(32) int8_t arena_bytes[GRAPH_ARENA_BYTES];',
         "void run_all(void);",
         "void run_all(void) { graph_run(arena_bytes); }",
+        'void reset(void) __attribute__((section(".reset")));',  # behind the code that is timed
+        "void reset(void) { graph_reset(arena_bytes); }",
     ]
     for name, arguments in calls:
         lines += [
@@ -179,13 +183,24 @@ def _layer(function: str) -> str:
 
 
 def measure(
-    model: Model, image: np.ndarray | None = None, *, variant: str = "fast", cc: str = "zig", profile: bool = False
+    model: Model,
+    image: np.ndarray | None = None,
+    *,
+    variant: str = "fast",
+    cc: str = "zig",
+    profile: bool = False,
+    causes: bool = False,
 ) -> Measurement:
     """Build a network for the M7 and run it on `image` (int8, by default noise of a fixed seed).
+
+    Args:
+        profile: keep where the cycles of the run of all layers went.
+        causes: keep where those of each layer went.
 
     Raises:
         BenchError: a model that the generator refuses, or a compiler that fails.
     """
+    model = fold(model).model
     entry = model.tensors[model.inputs[0]]
     if image is None:
         image = np.random.default_rng(0).integers(-128, 128, entry.shape).astype(np.int8)
@@ -201,10 +216,9 @@ def measure(
         entry_at = arena + int(found[1]) if found else arena
         feed = np.ascontiguousarray(image, np.int8).tobytes()
         probe.uc.mem_write(entry_at, feed)
-        layers = tuple(
-            LayerCounts(r.name, r.kind, r.macs, r.constant_bytes, probe.code_bytes(r.name), probe.call(f"run_{r.name}"))
-            for r in report.layers
-        )
+        probe.call("reset")
+        layers = tuple(_one_layer(probe, r, causes) for r in report.layers)
+        probe.call("reset")
         probe.model.reset()
         probe.model.clear_profile()
         probe.uc.mem_write(entry_at, feed)
@@ -216,6 +230,14 @@ def measure(
     finally:
         probe.close()
     return Measurement(report, layers, total, probe.flash_bytes, outputs, spent)
+
+
+def _one_layer(probe: Probe, r: LayerReport, causes: bool) -> LayerCounts:
+    if causes:
+        probe.model.clear_profile()
+    counts = probe.call(f"run_{r.name}")
+    spent = _profile(probe).total if causes else None
+    return LayerCounts(r.name, r.kind, r.macs, r.constant_bytes, probe.code_bytes(r.name), counts, spent)
 
 
 def _profile(probe: Probe) -> Profile:

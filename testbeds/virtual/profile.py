@@ -99,12 +99,13 @@ class Profile:
     def _collect(self) -> None:
         counters = self._machine.model.counters
         for source in self._machine.model.blocks():
+            taken = [source.edges[k] for k in range(source.n_edges) if source.edges[k].taken]
+            if not taken:
+                continue
             before = self._instructions((source.address, source.size))
-            alone = explain(before) if source.n_edges else None
-            for k in range(source.n_edges):
-                edge = source.edges[k]
-                if edge.taken and alone is not None:
-                    self._take(edge, before, alone.lost(), counters.mispredict_cycles)
+            lost = explain(before).lost()
+            for edge in taken:
+                self._take(edge, before, lost, counters.mispredict_cycles)
         for block in self._machine.model.blocks():
             if block.data_fills or block.instruction_fills:  # also of a part that then went on as a longer block
                 spent = self.blocks.setdefault((block.address, block.size), Spent())

@@ -114,11 +114,17 @@ class Composer:
         return self.operator("ADD", [a, b], shape, 1.2 * scale, zero, FusedActivationFunction=activation)
 
     def average_pool(self, x: int, kernel: int, stride: int | None = None, same: bool = False) -> int:
+        return self.pool("AVERAGE_POOL_2D", x, kernel, stride, same)
+
+    def pool(
+        self, kind: str, x: int, kernel: int, stride: int | None = None, same: bool = False, activation: str = "NONE"
+    ) -> int:
+        """AVERAGE_POOL_2D or MAX_POOL_2D."""
         source = self.model.tensors[x]
         stride = stride or kernel
         win = window(source.hwc(), (kernel, kernel), (stride, stride), same, "composed")
         return self.operator(
-            "AVERAGE_POOL_2D",
+            kind,
             [x],
             (1, win.out_height, win.out_width, win.channels),
             source.scale,
@@ -128,7 +134,7 @@ class Composer:
             StrideW=stride,
             FilterHeight=kernel,
             FilterWidth=kernel,
-            FusedActivationFunction="NONE",
+            FusedActivationFunction=activation,
         )
 
     def mean(self, x: int) -> int:
@@ -162,7 +168,64 @@ class Composer:
         masks = {"BeginMask": 0, "EndMask": 0, "EllipsisMask": 0, "NewAxisMask": 0, "ShrinkAxisMask": 0}
         return self.operator("STRIDED_SLICE", [x, *constants], shape, source.scale, source.zero_point, **masks)
 
-    def activation(self, x: int, kind: str) -> int:
-        """RELU, RELU6 or QUANTIZE (a change of scale) on its own."""
-        scale, zero = self.output_scale(kind)
-        return self.operator(kind, [x], self.model.tensors[x].shape, scale, zero)
+    def activation(self, x: int, kind: str, **options: object) -> int:
+        """RELU, RELU6, QUANTIZE (a change of scale), LOGISTIC, TANH, HARD_SWISH or LEAKY_RELU (Alpha) on its own."""
+        source = self.model.tensors[x]
+        scale, zero = {
+            "LOGISTIC": (1 / 256, -128),
+            "TANH": (1 / 128, 0),
+            "HARD_SWISH": (0.8 * source.scale, source.zero_point // 2),
+            "LEAKY_RELU": (0.9 * source.scale, source.zero_point // 2),
+        }.get(kind) or self.output_scale(kind)
+        return self.operator(kind, [x], source.shape, scale, zero, **options)
+
+    def same(self, kind: str, inputs: list[int], shape: tuple[int, ...], **options: object) -> int:
+        """An operator that moves values: its output has the scale of its first input."""
+        source = self.model.tensors[inputs[0]]
+        return self.operator(kind, inputs, shape, source.scale, source.zero_point, **options)
+
+    def numbers(self, *values: int) -> int:
+        """A constant int32 vector."""
+        return self.tensor("numbers", (len(values),), None, data=np.array(values, np.int32), dtype="int32")
+
+    def constant(self, shape: tuple[int, ...], scale: float, zero: int) -> int:
+        """A constant int8 operand."""
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        return self.tensor("constant", shape, scale, zero, data)
+
+    def pair(self, kind: str, a: int, b: int, activation: str = "NONE") -> int:
+        """ADD, SUB or MUL of two operands of shapes that broadcast."""
+        first, second = self.model.tensors[a], self.model.tensors[b]
+        shape = tuple(int(n) for n in np.broadcast_shapes(first.shape, second.shape))
+        scale = 60 * first.scale * second.scale if kind == "MUL" else first.scale + second.scale
+        return self.operator(kind, [a, b], shape, scale, 7, FusedActivationFunction=activation)
+
+    def concatenation(self, xs: list[int], axis: int) -> int:
+        first = self.model.tensors[xs[0]]
+        shape = list(first.shape)
+        shape[axis] = sum(self.model.tensors[x].shape[axis] for x in xs)
+        return self.same("CONCATENATION", xs, tuple(shape), Axis=axis, FusedActivationFunction="NONE")
+
+    def resize(self, x: int, height: int, width: int, **options: object) -> int:
+        """RESIZE_NEAREST_NEIGHBOR; options AlignCorners, HalfPixelCenters."""
+        channels = self.model.tensors[x].shape[3]
+        wanted = self.numbers(height, width)
+        return self.same("RESIZE_NEAREST_NEIGHBOR", [x, wanted], (1, height, width, channels), **options)
+
+    def svdf(self, x: int, units: int, rank: int, memory: int) -> int:
+        """SVDF with int8 features and a state of int16."""
+        source = self.model.tensors[x]
+        filters, inputs = units * rank, source.shape[1]
+        features = self.rng.integers(-127, 128, (filters, inputs)).astype(np.int8)
+        time = self.rng.integers(-32767, 32768, (filters, memory)).astype(np.int16)
+        spread = 73.0 * 60.0 * np.sqrt(inputs)
+        w = self.tensor("features", features.shape, 0.01, 0, features)
+        state_scale = source.scale * 0.01 * spread / 8000
+        t = self.tensor("time", time.shape, 1e-4, 0, time, dtype="int16")
+        bias = self.rng.integers(-(10**6), 10**6, units).astype(np.int32)
+        b = self.tensor("bias", (units,), state_scale * 1e-4, 0, bias, dtype="int32")
+        state = self.tensor("state", (1, filters * memory), state_scale, 0, dtype="int16")
+        self.model.tensors[state].variable = True
+        scale = state_scale * 1e-4 * 8000 * 19000 * np.sqrt(memory * rank) / 40
+        options = {"Rank": rank, "FusedActivationFunction": "RELU"}
+        return self.operator("SVDF", [x, w, t, b, state], (1, units), float(scale), -100, **options)

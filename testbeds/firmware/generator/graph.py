@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.contracts.errors import BenchError
 
+from . import refusals
+from .borders import Border, fold
 from .layer import Layer
 from .lower import Lowering
 from .model import Model, read_model
@@ -16,7 +18,7 @@ from .plan import Plan, plan
 from .source import round_up
 
 KERNELS = Path(__file__).resolve().parents[1] / "kernels"
-HEADERS = ("m7.h", "widen.h", "ops.h")
+HEADERS = ("m7.h", "widen.h", "ops.h", "elementwise.h", "moves.h", "svdf.h")
 VARIANTS = ("fast", "lean")
 RAM_BYTES = 320 << 10
 FLASH_BYTES = 1 << 20
@@ -39,6 +41,7 @@ class GraphReport:
 
     arena_bytes: peak of the activations. layer_bound_bytes: the largest layer's inputs + output. scratch_bytes: memory
     that the kernels work in (DTCM on the board). constant_bytes: weights and tables in flash, code not counted.
+    state_bytes: of the arena, what operators keep from run to run. inputs, outputs: beside what the file has there.
     """
 
     variant: str
@@ -47,6 +50,9 @@ class GraphReport:
     scratch_bytes: int
     constant_bytes: int
     layers: tuple[LayerReport, ...]
+    state_bytes: int = 0
+    inputs: tuple[Border, ...] = ()
+    outputs: tuple[Border, ...] = ()
 
     @property
     def macs(self) -> int:
@@ -78,6 +84,8 @@ def generate(tflite_path: Path | str, out_dir: Path | str, *, variant: str = "fa
 
 def generate_model(model: Model, out: Path, *, variant: str, name: str) -> GraphReport:
     """The same for a model already read."""
+    folded = fold(model)
+    model = folded.model
     lowering = Lowering(model, variant)
     layers = lowering.run()
     if not layers:
@@ -87,7 +95,8 @@ def generate_model(model: Model, out: Path, *, variant: str, name: str) -> Graph
     for t in (*model.inputs, *model.outputs):
         tensor = model.tensors[t]
         if tensor.dtype != "int8" or tensor.scales.size != 1:
-            raise BenchError(f"{name}: '{tensor.name}' is {tensor.dtype}, not int8 with one scale", "quantise it fully")
+            what = f"{name}: '{tensor.name}' is {tensor.dtype}, not int8 with one scale"
+            raise BenchError(what, refusals.type_cure(tensor.dtype))
     placed = plan(model, layers, lowering.aliases)
     scratch = round_up(max(layer.emitted.scratch_bytes for layer in layers), 32)
     reports = tuple(
@@ -100,6 +109,9 @@ def generate_model(model: Model, out: Path, *, variant: str, name: str) -> Graph
         scratch,
         sum(r.constant_bytes for r in reports),
         reports,
+        sum(round_up(bytes_, 32) for _, bytes_ in _states(model, layers, placed)),
+        folded.inputs,
+        folded.outputs,
     )
     check_fit(report, name)
     out.mkdir(parents=True, exist_ok=True)
@@ -125,8 +137,15 @@ def check_fit(report: GraphReport, name: str) -> None:
             )
 
 
+def _states(model: Model, layers: list[Layer], placed: Plan) -> list[tuple[int, int]]:
+    """(offset in the arena, bytes) of each state."""
+    kept = sorted({t for layer in layers for t in layer.inputs if model.tensors[t].variable})
+    return [(placed.offsets[t], model.tensors[t].bytes) for t in kept]
+
+
 def _header(model: Model, placed: Plan, report: GraphReport, name: str) -> str:
     entry = model.inputs[0]
+    tensor = model.tensors[entry]
     return f"""/* Generated from {re.sub(r"[^A-Za-z0-9._-]", "_", name)}; do not edit. Kernels: {report.variant}. */
 #ifndef GRAPH_H
 #define GRAPH_H
@@ -137,6 +156,8 @@ def _header(model: Model, placed: Plan, report: GraphReport, name: str) -> str:
 #define GRAPH_SCRATCH_BYTES {report.scratch_bytes}
 #define GRAPH_INPUT_OFFSET {placed.offsets[entry]}
 #define GRAPH_INPUT_BYTES {model.tensors[entry].elements}
+#define GRAPH_INPUT_SCALE {float(tensor.scale).hex()}f
+#define GRAPH_INPUT_ZERO_POINT ({tensor.zero_point})
 #define GRAPH_OUTPUTS {len(model.outputs)}
 
 typedef struct {{
@@ -151,6 +172,9 @@ extern const graph_output_t graph_outputs[];
 /* Runs the network. arena: GRAPH_ARENA_BYTES at a multiple of 32; the input is overwritten. */
 void graph_run(int8_t *arena);
 
+/* Forgets what operators with a state (SVDF) keep in the arena from run to run. Needed before the first run. */
+void graph_reset(int8_t *arena);
+
 #endif
 """
 
@@ -162,7 +186,10 @@ def _source(model: Model, layers: list[Layer], placed: Plan, report: GraphReport
     lines = [
         '#include "graph.h"',
         "",
+        '#include "elementwise.h"',
+        '#include "moves.h"',
         '#include "ops.h"',
+        '#include "svdf.h"',
         '#include "widen.h"',
         "",
         "/* The kernels' workspace: tightly coupled memory where the board has it. */",
@@ -184,4 +211,8 @@ def _source(model: Model, layers: list[Layer], placed: Plan, report: GraphReport
         )
     lines += ["};", "", "void graph_run(int8_t *arena) {"]
     lines += [f"  {place(layer.call)}" for layer in layers]
+    lines += ["}", "", "void graph_reset(int8_t *arena) {"]
+    lines += [f"  memset(arena + {at}, 0, {size});" for at, size in _states(model, layers, placed)] or [
+        "  (void)arena;"
+    ]
     return "\n".join([*lines, "}", ""])

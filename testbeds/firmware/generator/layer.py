@@ -23,6 +23,7 @@ class Layer:
         kind: TensorFlow Lite's name of the operator.
         call: C expression that runs it.
         macs: multiply-accumulates of the operator as defined, padding included.
+        in_place: inputs whose place the output may take: each element is read before the one in its place is written.
     """
 
     name: str
@@ -32,3 +33,4 @@ class Layer:
     emitted: Emitted
     inputs: list[int]
     output: int
+    in_place: tuple[int, ...] = ()

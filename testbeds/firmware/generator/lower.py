@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from harness.contracts.errors import BenchError
 
-from . import simple
+from . import elementwise, movement, pools, refusals, svdf
 from .conv import Conv
 from .conv_spec import ConvSpec
 from .dense import Dense, DenseSpec
@@ -30,24 +31,15 @@ class Lowering:
             "CONV_2D": self.conv,
             "DEPTHWISE_CONV_2D": self.depthwise,
             "FULLY_CONNECTED": self.dense,
-            "ADD": self.add,
-            "AVERAGE_POOL_2D": self.average_pool,
-            "MEAN": self.mean,
-            "PAD": self.pad,
-            "STRIDED_SLICE": self.strided_slice,
-            "RESHAPE": self.reshape,
-            "SOFTMAX": self.softmax,
-            "RELU": self.scale,
-            "RELU6": self.scale,
-            "QUANTIZE": self.scale,
         }
+        for others in (elementwise.KINDS, movement.KINDS, pools.KINDS, svdf.KINDS):
+            self.kinds.update({kind: partial(lower, self) for kind, lower in others.items()})
 
     def run(self) -> list[Layer]:
         for op in self.model.operators:
             lower = self.kinds.get(op.kind)
             if lower is None:
-                known = ", ".join(self.kinds)
-                raise BenchError(f"{self.model.where(op)} has no kernel", f"the generator has {known}")
+                raise BenchError(f"{self.model.where(op)} has no kernel", refusals.cure(op.kind))
             lower(op)
         return self.layers
 
@@ -59,29 +51,43 @@ class Lowering:
     def option(self, op: Operator, name: str, default: int = 0) -> int:
         return int(op.options.get(name, default))
 
-    def activation(self, op: Operator, tensor: Tensor) -> Tensor:
-        """An int8 activation of batch 1 with one scale."""
+    def quantised(self, op: Operator, tensor: Tensor) -> Tensor:
+        """An int8 tensor with one scale."""
         if tensor.dtype != "int8":
-            raise self.fail(op, f"uses '{tensor.name}' of type {tensor.dtype}", "quantise the model to int8")
+            raise self.fail(op, f"uses '{tensor.name}' of type {tensor.dtype}", refusals.type_cure(tensor.dtype))
         if tensor.scales.size != 1 or tensor.zero_points.size != 1 or not tensor.scale > 0:
             raise self.fail(op, f"uses '{tensor.name}' without one scale and zero point", "quantise the model to int8")
         if not -128 <= tensor.zero_point <= 127:
             raise self.fail(op, f"uses '{tensor.name}' with zero point {tensor.zero_point}")
+        return tensor
+
+    def activation(self, op: Operator, tensor: Tensor, free: bool = False) -> Tensor:
+        """An int8 activation with one scale: of batch 1 and up to four axes, or `free`: of any shape up to six."""
+        self.quantised(op, tensor)
+        if free and 0 <= len(tensor.shape) <= 6 and tensor.elements:
+            return tensor
         if not 1 <= len(tensor.shape) <= 4 or tensor.elements == 0 or (len(tensor.shape) > 1 and tensor.shape[0] != 1):
             raise self.fail(op, f"uses '{tensor.name}' of shape {tensor.shape}", "export it with batch size 1")
         return tensor
 
-    def operand(self, op: Operator, index: int, count: int) -> Tensor:
-        """Input `index` of an operator that has at least `count`."""
-        if len(op.inputs) < count or op.inputs[index] < 0 or len(op.outputs) != 1:
+    def operand(self, op: Operator, index: int, count: int, free: bool = False, outputs: int = 1) -> Tensor:
+        """Input `index` of an operator that has at least `count`, and `outputs` results."""
+        if len(op.inputs) < count or op.inputs[index] < 0 or len(op.outputs) != outputs:
             raise self.fail(op, "has too few tensors")
         tensor = self.model.tensors[op.inputs[index]]
         if tensor.data is not None:
             raise self.fail(op, f"has the constant '{tensor.name}' where an activation belongs")
-        return self.activation(op, tensor)
+        return self.activation(op, tensor, free)
 
-    def output(self, op: Operator) -> Tensor:
-        return self.activation(op, self.model.tensors[op.outputs[0]])
+    def output(self, op: Operator, free: bool = False) -> Tensor:
+        return self.activation(op, self.model.tensors[op.outputs[0]], free)
+
+    def constant_activation(self, op: Operator, tensor: Tensor) -> np.ndarray:
+        """The int8 values of a constant that stands where an activation may."""
+        self.quantised(op, tensor)
+        if tensor.data is None or tensor.data.size == 0 or len(tensor.shape) > 4:
+            raise self.fail(op, f"has the constant '{tensor.name}' of shape {tensor.shape}")
+        return tensor.data
 
     def constant(self, op: Operator, index: int, dtype: str) -> np.ndarray:
         if len(op.inputs) <= index or op.inputs[index] < 0:
@@ -133,13 +139,27 @@ class Lowering:
             raise self.fail(op, f"has padding {padding}")
         return padding == 0
 
-    def name(self, op: Operator, suffix: str) -> str:
-        return f"layer_{op.index}_{suffix}"
+    def name(self, op: Operator, suffix: str | None = None) -> str:
+        """The C name of a layer: letters only behind its number, as profiles read it."""
+        return f"layer_{op.index}_{suffix or op.kind.lower().replace('_', '')}"
 
-    def append(self, op: Operator, name: str, emitted: Emitted, macs: int, inputs: list[int]) -> None:
+    def append(
+        self,
+        op: Operator,
+        name: str,
+        emitted: Emitted,
+        macs: int,
+        inputs: list[int],
+        in_place: Sequence[int] = (),
+        output: int | None = None,
+    ) -> None:
         places = ", ".join(f"arena + @{i}@" for i in inputs)
-        call = f"{name}({places}, arena + @{op.outputs[0]}@);"
-        self.layers.append(Layer(name, op.kind, call, macs, emitted, inputs, op.outputs[0]))
+        out = op.outputs[0] if output is None else output
+        call = f"{name}({places}, arena + @{out}@);"
+        self.layers.append(Layer(name, op.kind, call, macs, emitted, inputs, out, tuple(in_place)))
+
+    def four(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (1,) * (4 - len(shape)) + shape
 
     def check_shape(self, op: Operator, y: Tensor, hwc: tuple[int, int, int]) -> None:
         if y.hwc() != hwc:
@@ -197,132 +217,3 @@ class Lowering:
             raise self.fail(op, f"has {rows} rows of {weights.shape[1]} inputs", "use a multiple of 4 inputs")
         spec = DenseSpec(weights, bias, q, x.zero_point, low, high, rows)
         self.append(op, name, Dense(spec, name).emit(), rows * weights.size, [x.index])
-
-    def add(self, op: Operator) -> None:
-        a, b, y = self.operand(op, 0, 2), self.operand(op, 1, 2), self.output(op)
-        if a.elements != b.elements or a.hwc() != b.hwc() or y.elements != a.elements:
-            raise self.fail(op, f"adds shapes {a.shape} and {b.shape}", "add tensors of one shape")
-        low, high = self.fused(op, y)
-        scales, zeros = (a.scale, b.scale, y.scale), (a.zero_point, b.zero_point, y.zero_point)
-        constants = simple.add_constants(scales, zeros, self.model.where(op))
-        name = self.name(op, "add")
-        self.append(op, name, simple.emit_add(name, y.elements, constants, low, high), 0, [a.index, b.index])
-
-    def pooled(
-        self,
-        op: Operator,
-        x: Tensor,
-        y: Tensor,
-        kernel: tuple[int, int],
-        stride: tuple[int, int],
-        same: bool,
-        low: int,
-        high: int,
-    ) -> None:
-        win = window(x.hwc(), kernel, stride, same, self.model.where(op))
-        if y.elements != win.out_height * win.out_width * win.channels:
-            raise self.fail(op, f"gives {win.out_height}x{win.out_width}x{win.channels}, but '{y.name}' is {y.shape}")
-        values = min(kernel[0], win.height) * min(kernel[1], win.width)
-        if values > 1 << 14:
-            raise self.fail(op, f"has a window of {values} values")
-        counts = np.arange(1, values + 1)
-        q = requantizer(x.scale / y.scale / counts, y.zero_point, self.model.where(op))
-        name = self.name(op, "mean" if op.kind == "MEAN" else "pool")
-        self.append(op, name, simple.emit_pool(name, win, x.zero_point, q, low, high), 0, [x.index])
-
-    def average_pool(self, op: Operator) -> None:
-        x, y = self.operand(op, 0, 1), self.output(op)
-        low, high = self.fused(op, y)
-        kernel = self.option(op, "FilterHeight"), self.option(op, "FilterWidth")
-        self.pooled(op, x, y, kernel, self.stride(op), self.same(op), low, high)
-
-    def mean(self, op: Operator) -> None:
-        x, y = self.operand(op, 0, 2), self.output(op)
-        axes = sorted({int(a) % len(x.shape) for a in self.constant(op, 1, "int32").reshape(-1)})
-        if len(x.shape) != 4 or axes != [1, 2]:
-            raise self.fail(op, f"is over axes {axes} of shape {x.shape}", "take the mean over height and width")
-        height, width, _ = x.hwc()
-        self.pooled(op, x, y, (height, width), (1, 1), False, -128, 127)
-
-    def four(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (1,) * (4 - len(shape)) + shape
-
-    def pad(self, op: Operator) -> None:
-        x, y = self.operand(op, 0, 2), self.output(op)
-        index = op.inputs[1]
-        pads = self.constant(op, 1, self.model.tensors[index].dtype if index >= 0 else "int32")
-        if pads.dtype not in (np.int32, np.int64) or pads.shape != (len(x.shape), 2) or pads.min() < 0:
-            raise self.fail(op, "has paddings that fit no tensor")
-        if (x.scale, x.zero_point) != (y.scale, y.zero_point):
-            raise self.fail(op, "changes the scale", "quantise the model again")
-        full = np.zeros((4, 2), np.int64)
-        full[4 - len(x.shape) :] = pads
-        shape = self.four(x.shape)
-        if tuple(s + int(a) + int(b) for s, (a, b) in zip(shape, full, strict=True)) != self.four(y.shape):
-            raise self.fail(op, f"pads {x.shape} to another shape than {y.shape}")
-        name = self.name(op, "pad")
-        self.append(op, name, simple.emit_pad(name, shape, full, x.zero_point), 0, [x.index])
-
-    def strided_slice(self, op: Operator) -> None:
-        x, y = self.operand(op, 0, 4), self.output(op)
-        begin, end, step = (self.constant(op, i, "int32").reshape(-1).tolist() for i in (1, 2, 3))
-        rank = len(x.shape)
-        if not len(begin) == len(end) == len(step) == rank or 0 in step:
-            raise self.fail(op, "has bounds that fit no tensor")
-        if self.option(op, "EllipsisMask") or self.option(op, "NewAxisMask") or self.option(op, "Offset"):
-            raise self.fail(op, "uses an ellipsis, a new axis or offsets", "slice with plain bounds")
-        if (x.scale, x.zero_point) != (y.scale, y.zero_point):
-            raise self.fail(op, "changes the scale", "quantise the model again")
-        masks = [self.option(op, f"{m}Mask") for m in ("Begin", "End", "ShrinkAxis")]
-        firsts, counts = [], []
-        for i, size in enumerate(x.shape):
-            if masks[2] >> i & 1:
-                picked = range(size)[begin[i] : begin[i] + 1 or None] if -size <= begin[i] < size else range(0)
-                step[i] = 1
-            else:
-                first = None if masks[0] >> i & 1 else begin[i]
-                last = None if masks[1] >> i & 1 else end[i]
-                picked = range(size)[first : last : step[i]]
-            if not picked:
-                raise self.fail(op, f"takes nothing from axis {i} of {x.shape}")
-            firsts.append(picked[0])
-            counts.append(len(picked))
-        if int(np.prod(counts)) != y.elements:
-            raise self.fail(op, f"takes {counts}, but '{y.name}' is {y.shape}")
-        fill = 4 - rank
-        emitted = simple.emit_slice(
-            name := self.name(op, "slice"),
-            self.four(x.shape),
-            [0] * fill + firsts,
-            [1] * fill + step,
-            [1] * fill + counts,
-        )
-        self.append(op, name, emitted, 0, [x.index])
-
-    def reshape(self, op: Operator) -> None:
-        x, y = self.operand(op, 0, 1), self.output(op)
-        if x.elements != y.elements or (x.scale, x.zero_point) != (y.scale, y.zero_point):
-            raise self.fail(op, f"makes {y.shape} of {x.shape}")
-        self.aliases[y.index] = x.index
-
-    def softmax(self, op: Operator) -> None:
-        x, y = self.operand(op, 0, 1), self.output(op)
-        beta = float(op.options.get("Beta", 0.0))
-        n = x.shape[-1]
-        if not 0 < beta < 1e6 or x.elements != y.elements or n > 4096:
-            raise self.fail(op, f"over {n} values with beta {beta}")
-        if abs(y.scale - 1 / 256) > 1e-9 or y.zero_point != -128:
-            raise self.fail(op, "has an output scale other than 1/256", "quantise the model again")
-        name = self.name(op, "softmax")
-        table = simple.softmax_table(x.scale, beta, n)
-        self.append(op, name, simple.emit_softmax(name, table, x.elements // n, n), 0, [x.index])
-
-    def scale(self, op: Operator) -> None:
-        x, y = self.operand(op, 0, 1), self.output(op)
-        if x.elements != y.elements:
-            raise self.fail(op, f"makes {y.shape} of {x.shape}")
-        q = requantizer(np.array([x.scale / y.scale]), y.zero_point, self.model.where(op))
-        kind = op.kind if op.kind in ("RELU", "RELU6") else "NONE"
-        low, high = activation_range(kind, y.scale, y.zero_point, self.model.where(op))
-        name = self.name(op, "scale")
-        self.append(op, name, simple.emit_scale(name, y.elements, x.zero_point, q, low, high), 0, [x.index])

@@ -20,7 +20,8 @@ from harness.contracts.errors import BenchError
 MAX_FILE_BYTES = 64 << 20
 MAX_TENSOR_ELEMENTS = 1 << 24  # far above what 320 KB of RAM or 1 MB of flash hold
 _DTYPES = {0: "float32", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8"}
-_NUMPY = {"int8": np.int8, "int32": np.int32, "int64": np.int64, "float32": np.float32}
+_NUMPY = {"int8": np.int8, "int16": np.int16, "int32": np.int32, "int64": np.int64, "float32": np.float32}
+_ITEM_BYTES = {"int16": 2, "int32": 4, "float32": 4, "int64": 8}
 _OPERATORS = {
     value: name
     for name, value in vars(tflite.BuiltinOperator).items()
@@ -47,7 +48,10 @@ _DAMAGE = (
 
 @dataclass
 class Tensor:
-    """One tensor. `data` is None for an activation; `scales` has one value, or one per slice along `axis`."""
+    """One tensor. `data` is None for an activation; `scales` has one value, or one per slice along `axis`.
+
+    `variable`: a state that an operator keeps from one run to the next; it starts as zeros.
+    """
 
     index: int
     name: str
@@ -57,6 +61,11 @@ class Tensor:
     zero_points: np.ndarray
     axis: int
     data: np.ndarray | None = None
+    variable: bool = False
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * _ITEM_BYTES.get(self.dtype, 1)
 
     @property
     def elements(self) -> int:
@@ -155,17 +164,14 @@ class _Parser:
         root = self.root
         if root.Version() != 3:
             raise self.fail(f"schema version {root.Version()}, not 3")
-        if root.SubgraphsLength() != 1:
-            raise self.fail(f"{root.SubgraphsLength()} subgraphs; control flow is not supported")
-        graph = root.Subgraphs(0)
+        if root.SubgraphsLength() < 1:
+            raise self.fail("no graph in it")
+        graph = root.Subgraphs(0)  # what others there are belong to operators such as WHILE, refused by name
         buffers = self.items(root.BuffersLength(), root.Buffers)
-        codes = [
-            max(c.BuiltinCode(), c.DeprecatedBuiltinCode())
-            for c in self.items(root.OperatorCodesLength(), root.OperatorCodes)
-        ]
+        kinds = [self.kind(c) for c in self.items(root.OperatorCodesLength(), root.OperatorCodes)]
         tensors = [self.tensor(i, t, buffers) for i, t in enumerate(self.items(graph.TensorsLength(), graph.Tensors))]
         operators = [
-            self.operator(i, o, codes, len(tensors))
+            self.operator(i, o, kinds, len(tensors))
             for i, o in enumerate(self.items(graph.OperatorsLength(), graph.Operators))
         ]
         inputs, outputs = self.ints(graph.InputsAsNumpy()), self.ints(graph.OutputsAsNumpy())
@@ -182,7 +188,7 @@ class _Parser:
 
     def check_order(self, model: Model) -> None:
         """Each activation is written once, before it is read."""
-        written = set(model.inputs)
+        written = {*model.inputs, *(t.index for t in model.tensors if t.variable)}
         for op in model.operators:
             for i in op.inputs:
                 if i >= 0 and model.tensors[i].data is None and i not in written:
@@ -201,12 +207,16 @@ class _Parser:
         signature = self.ints(t.ShapeSignatureAsNumpy())
         # Only a free batch size is let through: it is 1 here.
         if any(s < 0 for s in shape) or any(s < 0 for s in signature[1:]):
-            raise self.fail(f"tensor '{name}' has a dynamic shape")
+            raise BenchError(
+                f"{self.name}: tensor '{name}' has a dynamic shape",
+                "export it with fixed sizes, e.g. keras.Input(shape, batch_size=1)",
+            )
         dtype = _DTYPES.get(t.Type(), f"type {t.Type()}")
         q = t.Quantization()
         scales = np.zeros(0) if q is None else np.asarray(self.ints_or_floats(q.ScaleAsNumpy()), np.float64)
         zeros = np.zeros(0, np.int64) if q is None else np.asarray(self.ints(q.ZeroPointAsNumpy()), np.int64)
-        tensor = Tensor(index, name, shape, dtype, scales, zeros, q.QuantizedDimension() if q is not None else 0)
+        axis = q.QuantizedDimension() if q is not None else 0
+        tensor = Tensor(index, name, shape, dtype, scales, zeros, axis, variable=bool(t.IsVariable()))
         if len(shape) > 8 or tensor.elements > MAX_TENSOR_ELEMENTS:
             raise self.fail(f"tensor '{name}' of shape {shape} is too large")
         number = t.Buffer()
@@ -235,11 +245,18 @@ class _Parser:
             raise self.fail(f"tensor '{tensor.name}' has {len(data)} bytes for shape {tensor.shape}")
         return np.frombuffer(data.tobytes(), kind).reshape(tensor.shape)
 
-    def operator(self, index: int, o: Any, codes: list[int], tensors: int) -> Operator:
-        code = codes[o.OpcodeIndex()] if 0 <= o.OpcodeIndex() < len(codes) else None
-        if code is None:
+    def kind(self, code: Any) -> str:
+        """The name of an operator code: TensorFlow Lite's own, or CUSTOM with the name that the file gives."""
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        name = _OPERATORS.get(number, f"code {number}")
+        own = code.CustomCode() if name == "CUSTOM" else None
+        printable = "".join(c for c in own.decode("utf-8", "replace")[:60] if c.isprintable()) if own else ""
+        return f"{name} {printable}".strip()
+
+    def operator(self, index: int, o: Any, kinds: list[str], tensors: int) -> Operator:
+        if not 0 <= o.OpcodeIndex() < len(kinds):
             raise self.fail(f"operator {index} has no code")
-        kind = _OPERATORS.get(code, f"code {code}")
+        kind = kinds[o.OpcodeIndex()]
         inputs, outputs = self.ints(o.InputsAsNumpy()), self.ints(o.OutputsAsNumpy())
         self.check_indices(inputs, tensors, f"operator {index} {kind}", -1)
         self.check_indices(outputs, tensors, f"operator {index} {kind}")
@@ -275,7 +292,16 @@ _OPTIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
         ("FusedActivationFunction", "WeightsFormat", "KeepNumDims", "AsymmetricQuantizeInputs"),
     ),
     "ADD": (tflite.AddOptions, ("FusedActivationFunction",)),
+    "MUL": (tflite.MulOptions, ("FusedActivationFunction",)),
+    "CONCATENATION": (tflite.ConcatenationOptions, ("Axis", "FusedActivationFunction")),
+    "SUB": (tflite.SubOptions, ("FusedActivationFunction",)),
+    "UNPACK": (tflite.UnpackOptions, ("Num", "Axis")),
+    "LEAKY_RELU": (tflite.LeakyReluOptions, ("Alpha",)),
+    "RESIZE_NEAREST_NEIGHBOR": (tflite.ResizeNearestNeighborOptions, ("AlignCorners", "HalfPixelCenters")),
+    "SVDF": (tflite.SVDFOptions, ("Rank", "FusedActivationFunction")),
+    "MAX_POOL_2D": (tflite.Pool2DOptions, _POOL),
     "AVERAGE_POOL_2D": (tflite.Pool2DOptions, _POOL),
+    "REDUCE_MAX": (tflite.ReducerOptions, ("KeepDims",)),
     "MEAN": (tflite.ReducerOptions, ("KeepDims",)),
     "SOFTMAX": (tflite.SoftmaxOptions, ("Beta",)),
     "STRIDED_SLICE": (

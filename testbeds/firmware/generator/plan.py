@@ -9,8 +9,6 @@ from .model import Model
 from .source import round_up
 
 ALIGN = 32  # a cache line
-# Kernels that read each element before they write the one in its place.
-_IN_PLACE = ("ADD", "RELU", "RELU6", "QUANTIZE", "SOFTMAX")
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def plan(model: Model, layers: list[Layer], aliases: dict[int, int]) -> Plan:
         raise ValueError("a graph has at least one tensor")
     offsets = {t: at for block, at in best[1] for t in block.tensors}
     bound = max(
-        (sum(round_up(model.tensors[t].elements, ALIGN) for t in {*layer.inputs, layer.output}) for layer in layers),
+        (sum(round_up(model.tensors[t].bytes, ALIGN) for t in {*layer.inputs, layer.output}) for layer in layers),
         default=0,
     )
     return Plan(offsets, round_up(best[0], ALIGN), bound)
@@ -87,8 +85,10 @@ def _blocks(model: Model, layers: list[Layer], aliases: dict[int, int]) -> list[
             last[r] = i
     for t in model.outputs:
         last[root(t)] = len(layers)
+    for t in {t for layer in layers for t in layer.inputs if model.tensors[t].variable}:
+        first[t], last[t] = -1, len(layers)  # kept from run to run: nothing else may ever lie there
     for r in first:
-        size[r] = round_up(model.tensors[r].elements, ALIGN)
+        size[r] = round_up(model.tensors[r].bytes, ALIGN)
     merged: dict[int, int] = {}
 
     def holder(r: int) -> int:
@@ -97,10 +97,8 @@ def _blocks(model: Model, layers: list[Layer], aliases: dict[int, int]) -> list[
         return r
 
     for i, layer in enumerate(layers):
-        if layer.kind not in _IN_PLACE:
-            continue
         out = root(layer.output)
-        for t in layer.inputs:
+        for t in layer.in_place:
             source = holder(root(t))
             if last[source] == i and size[source] == size[out] and source != out:
                 merged[out] = source

@@ -17,9 +17,11 @@ def function(name: str, arguments: str, body: list[str]) -> list[str]:
 
 
 def add_constants(
-    scales: tuple[float, float, float], zeros: tuple[int, int, int], who: str
+    scales: tuple[float, float, float], zeros: tuple[int, int, int], who: str, sign: int = 1
 ) -> tuple[int, int, int, int]:
     """(m_a, m_b, constant, s) for y = clamp((a * m_a + b * m_b + constant) >> s): two products, one rounding, half up.
+
+    `sign`: -1 for a difference, whose m_b is negative.
 
     The multipliers stay below 2**21, so that 255 * (m_a + m_b) and the zero point fit 31 bits.
     """
@@ -30,7 +32,7 @@ def add_constants(
     shift = MAX_SHIFT
     while round(largest * 2.0**shift) >= 1 << 21:
         shift -= 1
-    ma, mb = int(np.floor(a / out * 2.0**shift + 0.5)), int(np.floor(b / out * 2.0**shift + 0.5))
+    ma, mb = int(np.floor(a / out * 2.0**shift + 0.5)), sign * int(np.floor(b / out * 2.0**shift + 0.5))
     constant = (zeros[2] << shift) + (1 << (shift - 1)) - zeros[0] * ma - zeros[1] * mb
     return ma, mb, constant, shift
 
@@ -66,10 +68,8 @@ def emit_pool(name: str, w: Window, zero: int, q: Requantizer, low: int, high: i
     return Emitted([*lines, *function(name, "const int8_t *in, int8_t *out", body)], 4 * q.multipliers.size + 68)
 
 
-def emit_slice(name: str, shape: tuple[int, ...], begin: list[int], step: list[int], count: list[int]) -> Emitted:
-    strides = [1] * 4
-    for i in (2, 1, 0):
-        strides[i] = strides[i + 1] * shape[i + 1]
+def emit_slice(name: str, strides: list[int], begin: list[int], step: list[int], count: list[int]) -> Emitted:
+    """`count` values along each of four axes; strides: elements of the input from one to the next of each axis."""
     rows = [strides, begin, step, count]
     inner = ", ".join("{" + ", ".join(c_int(v) for v in row) + "}" for row in rows)
     body = [f"static const slice_t s = {{{inner}}};", "strided_slice(in, out, &s);"]

@@ -19,11 +19,31 @@ _TABLES = {
     "ADD": "AddOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
     "SOFTMAX": "SoftmaxOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
+    "MUL": "MulOptions",
+    "SUB": "SubOptions",
+    "SPLIT": "SplitOptions",
+    "UNPACK": "UnpackOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "SVDF": "SVDFOptions",
+    "MAX_POOL_2D": "Pool2DOptions",
 }
 # Operator versions that take int8 with a scale a channel; 2 where not named.
-_VERSIONS = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "RESHAPE": 1, "QUANTIZE": 2}
+_VERSIONS = {
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "FULLY_CONNECTED": 4,
+    "RESHAPE": 1,
+    "HARD_SWISH": 1,
+    "RESIZE_NEAREST_NEIGHBOR": 3,
+    "SVDF": 3,
+    "SQUEEZE": 1,
+    "EXPAND_DIMS": 1,
+}
 
 
 def write_model(model: Model) -> bytes:
@@ -99,6 +119,8 @@ def _tensor(b: Any, t: Tensor, buffer: int) -> int:
     tflite.TensorAddType(b, _DTYPES[t.dtype])
     tflite.TensorAddBuffer(b, buffer)
     tflite.TensorAddName(b, name)
+    if t.variable:
+        tflite.TensorAddIsVariable(b, True)
     if quantization is not None:
         tflite.TensorAddQuantization(b, quantization)
     return int(tflite.TensorEnd(b))

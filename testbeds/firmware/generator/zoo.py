@@ -65,6 +65,24 @@ def _dense(inputs: int, outputs: int) -> Callable[[], Model]:
     return build
 
 
+def operators() -> Model:
+    """Operators without an inner product on 16x16x8 values, and an SVDF of 64 units on 512: one layer each."""
+    c = Composer((16, 16, 8), seed=5, scale=0.03, zero_point=4)
+    x = c.model.inputs[0]
+    made = [c.activation(x, kind) for kind in ("LOGISTIC", "TANH", "HARD_SWISH")]
+    made += [c.activation(x, "LEAKY_RELU", Alpha=0.1)]
+    made += [c.pair("MUL", x, made[1]), c.pair("MUL", x, c.constant((8,), 0.01, 3)), c.pair("ADD", x, c.mean(x))]
+    made += [c.pair("SUB", x, made[1]), c.pair("MUL", x, c.constant((), 0.01, 3))]
+    made += [c.pool("MAX_POOL_2D", x, 2), c.pool("MAX_POOL_2D", x, 3, 2, same=True)]
+    made += [c.same("REDUCE_MAX", [x, c.numbers(1, 2)], (1, 8), KeepDims=False)]
+    made += [c.concatenation([x, c.reshape(x, (1, 16, 16, 8))], 3)]
+    made += [c.resize(x, 32, 32), c.same("TILE", [x, c.numbers(1, 1, 2, 1)], (1, 16, 32, 8))]
+    made += [c.same("TRANSPOSE", [x, c.numbers(0, 3, 1, 2)], (1, 8, 16, 16))]
+    made += [c.same("SLICE", [x, c.numbers(0, 4, 4, 0), c.numbers(1, 8, 8, 8)], (1, 8, 8, 8))]
+    flat = c.reshape(made[-1], (1, 512))
+    return c.finish(*made, c.svdf(flat, 64, 1, 10))
+
+
 # name -> (network, most cycles a MAC with line fills that are accepted)
 KERNELS: dict[str, tuple[Callable[[], Model], float]] = {
     "conv 3x3x3 -> 16 @32x32": (_conv((32, 32, 3), 16, 3), 1.37),

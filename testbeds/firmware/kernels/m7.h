@@ -57,6 +57,21 @@
 #define PKHBT(y, a, b) __asm__ volatile("pkhbt %0, %1, %2" : "=r"(y) : "r"(a), "r"(b))
 #define PKHBT_LSL16(y, a, b) __asm__ volatile("pkhbt %0, %1, %2, lsl #16" : "=r"(y) : "r"(a), "r"(b))
 #define PKHTB_ASR16(y, a, b) __asm__ volatile("pkhtb %0, %1, %2, asr #16" : "=r"(y) : "r"(a), "r"(b))
+/* Results without a place in a schedule, which the compiler may move: the upper word of x * m, half up, and -128..127. */
+static inline int32_t m7_smmulr(int32_t x, int32_t m) {
+  int32_t y;
+  __asm__("smmulr %0, %1, %2" : "=r"(y) : "r"(x), "r"(m));
+  return y;
+}
+static inline int32_t m7_saturated8(int32_t x) {
+  int32_t y;
+  __asm__("ssat %0, #8, %1" : "=r"(y) : "r"(x) : "cc");
+  return y;
+}
+#define HIGH_ROUNDED(x, m) m7_smmulr(x, m)
+#define SATURATED8(x) m7_saturated8(x)
+/* y = the larger of y and x, byte by byte, signed. */
+#define MAX8(y, x) __asm__ volatile("ssub8 r12, %0, %1\n\tsel %0, %0, %1" : "+r"(y) : "r"(x) : "r12", "cc")
 /* Memory written through C is read through the loads above: nothing may be kept back. */
 #define KERNEL_BARRIER() __asm__ volatile("" ::: "memory")
 
@@ -74,6 +89,14 @@ static inline uint32_t m7_halves(int32_t low, int32_t high) {
 }
 static inline int32_t m7_mla(int32_t acc, int32_t x, int32_t w) {
   return (int32_t)((uint32_t)acc + (uint32_t)(x * w));
+}
+static inline uint32_t m7_max8(uint32_t y, uint32_t x) {
+  uint32_t out = 0;
+  for (int i = 0; i < 32; i += 8) {
+    const int8_t a = (int8_t)(y >> i), b = (int8_t)(x >> i);
+    out |= (uint32_t)(uint8_t)(a > b ? a : b) << i;
+  }
+  return out;
 }
 static inline int32_t m7_ssat8(int32_t v) { return v < -128 ? -128 : v > 127 ? 127 : v; }
 
@@ -106,6 +129,9 @@ static inline int32_t m7_ssat8(int32_t v) { return v < -128 ? -128 : v > 127 ? 1
 #define PKHBT(y, a, b) ((y) = ((a) & 0xFFFFu) | ((b) & 0xFFFF0000u))
 #define PKHBT_LSL16(y, a, b) ((y) = ((a) & 0xFFFFu) | ((b) << 16))
 #define PKHTB_ASR16(y, a, b) ((y) = ((a) & 0xFFFF0000u) | ((b) >> 16))
+#define MAX8(y, x) ((y) = m7_max8(y, x))
+#define HIGH_ROUNDED(x, m) ((int32_t)(((int64_t)(x) * (m) + ((int64_t)1 << 31)) >> 32))
+#define SATURATED8(x) m7_ssat8(x)
 #define KERNEL_BARRIER() ((void)0)
 
 #endif

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 from testbeds.firmware.generator.compose import Composer
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6")
+CURVES = ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU")
+OTHERS = ["mean", "pad", "slice", "add", "softmax", "activation", "reshape", "largest", "curve", "pair", "pair", "join"]
+OTHERS += ["turn", "part", "resize", "svdf"]
 
 
 @st.composite
@@ -24,7 +27,7 @@ def branch(draw):
         "per_channel": draw(st.booleans()),
         "multiplier": draw(st.sampled_from([1, 1, 1, 2, 5])),
         "gain": 2.0 ** draw(st.sampled_from([-12, -3, 0, 0, 0, 3, 7, 9, 12])),
-        "other": draw(st.sampled_from(["mean", "pad", "slice", "add", "softmax", "activation", "reshape"])),
+        "other": draw(st.sampled_from(OTHERS)),
         "numbers": draw(st.lists(st.integers(0, 3), min_size=8, max_size=8)),
     }
 
@@ -62,7 +65,8 @@ def add_branch(c, b):
         return c.dense(flat, b["channels"], b["activation"], b["per_channel"])
     if b["kind"] == "pool":
         size = min(kh, height, width)
-        return c.average_pool(x, size, b["stride"][0], same)
+        kind = ("AVERAGE_POOL_2D", "MAX_POOL_2D")[b["numbers"][0] % 2]
+        return c.pool(kind, x, size, b["stride"][0], same, b["activation"])
     return other(c, x, b)
 
 
@@ -82,7 +86,71 @@ def other(c, x, b):
         return c.softmax(x)
     if kind == "reshape":
         return c.activation(c.reshape(x, (1, height * width * channels)), "RELU6")
+    if kind in NEWER:
+        return NEWER[kind](c, x, n, b["activation"])
     return c.activation(x, ("RELU", "RELU6", "QUANTIZE")[n[0] % 3])
+
+
+def largest(c, x, n, activation):
+    _, _, channels = c.model.tensors[x].hwc()
+    return c.same("REDUCE_MAX", [x, c.numbers(1, 2)], (1, channels), KeepDims=False)
+
+
+def curve(c, x, n, activation):
+    return c.activation(x, CURVES[n[0]], **({"Alpha": 0.1 * n[1]} if n[0] == 3 else {}))
+
+
+def pair(c, x, n, activation):
+    """Whole, repeated along some axes, a constant, or a single number; on either side."""
+    height, width, channels = c.model.tensors[x].hwc()
+    shapes = [(1, height, width, channels), (channels,), (), (1, height, 1, channels), (1, 1, width, 1), (height, 1, 1)]
+    shape = shapes[(n[0] + 2 * n[1]) % len(shapes)]
+    other = c.constant(shape, 0.02, 9)
+    if n[2] == 0:
+        other = c.activation(x, "QUANTIZE")
+    elif n[2] == 1:
+        other = c.mean(x)
+    inputs = (x, other) if n[3] % 2 else (other, x)
+    return c.pair(("ADD", "SUB", "MUL", "MUL")[n[4]], *inputs, activation)
+
+
+def join(c, x, n, activation):
+    if n[0] % 2:
+        parts = 1 + n[1]
+        shape = c.model.tensors[x].shape
+        times = [1, 1, 1, 1]
+        times[n[2]] = parts
+        return c.same("TILE", [x, c.numbers(*times)], tuple(s * t for s, t in zip(shape, times, strict=True)))
+    whole = c.reshape(x, c.model.tensors[x].shape)
+    return c.concatenation([x, whole][: 1 + n[1]], 1 + n[2] % 3)
+
+
+def turn(c, x, n, activation):
+    order = [(0, 3, 1, 2), (0, 2, 1, 3), (0, 3, 2, 1), (0, 1, 3, 2)][n[0]]
+    shape = c.model.tensors[x].shape
+    return c.same("TRANSPOSE", [x, c.numbers(*order)], tuple(shape[i] for i in order))
+
+
+def part(c, x, n, activation):
+    shape = c.model.tensors[x].shape
+    begin = [0, *(k % s for k, s in zip(n, shape[1:], strict=False))]
+    size = [1, *(s - b for b, s in zip(begin[1:], shape[1:], strict=True))]
+    return c.same("SLICE", [x, c.numbers(*begin), c.numbers(*size)], tuple(size))
+
+
+def resize(c, x, n, activation):
+    height, width, _ = c.model.tensors[x].hwc()
+    options = {"AlignCorners": n[0] == 1, "HalfPixelCenters": n[0] == 2}
+    return c.resize(x, height + n[1], width * (1 + n[2]), **options)
+
+
+def svdf(c, x, n, activation):
+    height, width, channels = c.model.tensors[x].hwc()
+    flat = c.reshape(x, (1, height * width * channels))
+    return c.svdf(flat, 3 + n[0], 1 + n[1] % 2, 1 + 3 * n[2])
+
+
+NEWER = {f.__name__: f for f in (largest, curve, pair, join, turn, part, resize, svdf)}
 
 
 def noise(model, seed=0):

@@ -41,13 +41,18 @@ class HostGraph:
         self.library = ctypes.CDLL(str(library))
         header = (folder / "graph.h").read_text()
         self.defined = {k: int(v) for k, v in re.findall(r"#define (\w+) (\d+)", header)}
+        size = self.defined["GRAPH_ARENA_BYTES"]
+        self.memory = np.full(size + 2 * self.GUARD + 32, 0x5A, np.int8)
+        self.start = self.GUARD + (-(self.memory.ctypes.data + self.GUARD)) % 32
+        self.reset()
         self.outputs = (_Output * self.defined["GRAPH_OUTPUTS"]).in_dll(self.library, "graph_outputs")
 
+    def reset(self):
+        self.library.graph_reset(ctypes.c_void_p(self.memory.ctypes.data + self.start))
+
     def run(self, x):
-        """int8 input -> list of flat int8 outputs."""
-        size = self.defined["GRAPH_ARENA_BYTES"]
-        memory = np.full(size + 2 * self.GUARD + 32, 0x5A, np.int8)
-        start = self.GUARD + (-(memory.ctypes.data + self.GUARD)) % 32
+        """int8 input -> list of flat int8 outputs; a state goes on from the run before."""
+        memory, start, size = self.memory, self.start, self.defined["GRAPH_ARENA_BYTES"]
         arena = memory[start : start + size]
         at = self.defined["GRAPH_INPUT_OFFSET"]
         arena[at : at + x.size] = x.reshape(-1)

@@ -7,6 +7,8 @@ from math import floor
 
 import numpy as np
 
+from testbeds.firmware.generator import lookup
+
 
 def constants(factors, zero_point):
     """(multipliers, shift) for real factors: the largest shift up to 22 whose multipliers all stay below 2**31."""
@@ -61,11 +63,23 @@ class Oracle:
     def __init__(self, model):
         self.model = model
 
-    def run(self, x):
+    def run(self, x, states=None):
+        """Values of all tensors; `states` (tensor -> int16 values) are read and carried on."""
         values = {self.model.inputs[0]: np.asarray(x, np.int8)}
+        self.states = {} if states is None else states
         for op in self.model.operators:
-            values[op.outputs[0]] = self.step(op, values)
+            values |= dict(zip(op.outputs, self.steps(op, values), strict=True))
         return values
+
+    def steps(self, op, values):
+        """The outputs of one operator from the values of its inputs."""
+        if len(op.outputs) == 1:
+            return [self.step(op, values)]
+        t = self.model.tensors
+        x = values[op.inputs[-1]]
+        axis = int(t[op.inputs[0]].data.reshape(-1)[0]) if op.kind == "SPLIT" else op.options["Axis"]
+        parts = np.split(x, len(op.outputs), axis)
+        return [part.reshape(t[y].shape) for part, y in zip(parts, op.outputs, strict=True)]
 
     def step(self, op, values):
         """The output of one operator from the values of its inputs."""
@@ -186,3 +200,95 @@ class Oracle:
 
     def quantize(self, op, ins, ts, y):
         return self.scaled(ins, ts, y, "NONE")
+
+    def largest(self, x, kernel, stride, same, limits):
+        return np.clip(windows(x.astype(np.int64), *kernel, *stride, same, -128).max((2, 3)), *limits)
+
+    def max_pool_2d(self, op, ins, ts, y):
+        o = op.options
+        kernel, stride = (o["FilterHeight"], o["FilterWidth"]), (o["StrideH"], o["StrideW"])
+        return self.largest(ins[0][0], kernel, stride, o["Padding"] == 0, self.limits(op, y))
+
+    def reduce_max(self, op, ins, ts, y):
+        return ins[0].max(tuple(ins[1]))
+
+    def concatenation(self, op, ins, ts, y):
+        return np.concatenate(ins, op.options["Axis"])
+
+    def transpose(self, op, ins, ts, y):
+        return ins[0].transpose(ins[1])
+
+    def tile(self, op, ins, ts, y):
+        return np.tile(ins[0], ins[1])
+
+    def slice(self, op, ins, ts, y):
+        return ins[0][tuple(slice(b, b + n) for b, n in zip(*ins[1:], strict=True))]
+
+    def resize_nearest_neighbor(self, op, ins, ts, y):
+        def places(size, out):
+            corners, centres = op.options.get("AlignCorners"), op.options.get("HalfPixelCenters")
+            scale = (
+                np.float32(size - 1) / np.float32(out - 1)
+                if corners and out > 1
+                else np.float32(size) / np.float32(out)
+            )
+            at = [np.float32(np.float32(i + (0.5 if centres else 0)) * scale) for i in range(out)]
+            return [min(size - 1, int(floor(v + np.float32(0.5)) if corners else floor(v))) for v in at]
+
+        x = ins[0][0]
+        return x[places(x.shape[0], y.shape[1])][:, places(x.shape[1], y.shape[2])]
+
+    def sub(self, op, ins, ts, y):
+        a, b = ts[0].scale / y.scale, ts[1].scale / y.scale
+        shift = 22
+        while round(max(a, b) * 2.0**shift) >= 2**21:
+            shift -= 1
+        ma, mb = (floor(Fraction(v) * 2**shift + Fraction(1, 2)) for v in (a, b))
+        acc = (ins[0].astype(np.int64) - ts[0].zero_point) * ma - (ins[1].astype(np.int64) - ts[1].zero_point) * mb
+        return np.clip(((acc + (1 << (shift - 1))) >> shift) + y.zero_point, *self.limits(op, y))
+
+    def mul(self, op, ins, ts, y):
+        real = np.float32(ts[0].scale) * np.float32(ts[1].scale) / np.float32(y.scale)
+        acc = (ins[0].astype(np.int64) - ts[0].zero_point) * (ins[1].astype(np.int64) - ts[1].zero_point)
+        return np.clip(twice_rounded(acc, real) + y.zero_point, *self.limits(op, y))
+
+    def svdf(self, op, ins, ts, y):
+        """TensorFlow Lite's integer kernel, step by step."""
+        features, time = ins[1].astype(np.int64), ins[2].astype(np.int64)
+        state = self.states.setdefault(op.inputs[4], np.zeros(time.shape, np.int64))
+        acc = features @ (ins[0].reshape(-1).astype(np.int64) - ts[0].zero_point)
+        single = np.float32
+        first = single(ts[0].scale) * single(ts[1].scale) / single(ts[4].scale)
+        new = np.clip(twice_rounded(acc, first), -32768, 32767)
+        self.states[op.inputs[4]] = state = np.concatenate([state[:, 1:], new[:, None]], 1)
+        total = (state * time).sum(1).reshape(-1, op.options["Rank"]).sum(1) + ins[3]
+        total = (total + 2**31) % 2**32 - 2**31  # of 32 bits
+        second = single(ts[4].scale) * single(ts[2].scale) / single(y.scale)
+        return np.clip(twice_rounded(total, second) + y.zero_point, -128, 127)
+
+
+def curve(kind):
+    """By the generator's table, which test_tflite_reference.py holds against TensorFlow Lite, value by value."""
+
+    def of(self, op, ins, ts, y):
+        s = lookup.Scales(ts[0].scale, ts[0].zero_point, y.scale, y.zero_point)
+        more = {"leaky_relu": (op.options.get("Alpha", 0.0),), "hard_swish": ("oracle",)}.get(kind, ())
+        return getattr(lookup, kind)(s, *more)[ins[0].view(np.uint8)]
+
+    return of
+
+
+for kind in ("logistic", "tanh", "hard_swish", "leaky_relu"):
+    setattr(Oracle, kind, curve(kind))
+
+
+def twice_rounded(values, real):
+    """values * real as MultiplyByQuantizedMultiplier: to 31 bits half up, then half away from zero."""
+    fraction, exponent = np.frexp(np.float64(real))
+    m = floor(Fraction(float(fraction)) * 2**31 + Fraction(1, 2))
+    out = []
+    for v in np.asarray(values).reshape(-1):
+        high = floor(Fraction(int(v) * 2 ** max(0, int(exponent)) * m, 2**31) + Fraction(1, 2))
+        down = Fraction(high, 2 ** max(0, -int(exponent)))
+        out.append(floor(abs(down) + Fraction(1, 2)) * (1 if down >= 0 else -1))
+    return np.array(out, np.int64).reshape(np.shape(values))

@@ -18,9 +18,10 @@ from testbeds.firmware.generator.compose import Composer
 def check(model, variant="fast", images=2, flags=("-O0",)):
     with tempfile.TemporaryDirectory() as folder:
         graph = HostGraph(model, Path(folder), variant, flags)
+        states = {}
         for seed in range(images):
             x = noise(model, seed)
-            values = Oracle(model).run(x)
+            values = Oracle(model).run(x, states)
             for t, got in zip(model.outputs, graph.run(x), strict=True):
                 want = values[t].reshape(-1)
                 wrong = np.flatnonzero(want != got)

@@ -122,8 +122,29 @@ def refused(tmp_path, model, *words):
 
 def test_an_operator_without_a_kernel_is_named_with_its_tensor(tmp_path):
     c = Composer((4, 4, 4))
-    y = c.operator("TANH", [c.model.inputs[0]], (1, 4, 4, 4), 1 / 128, 0)
-    refused(tmp_path, c.finish(y), "operator 0 TANH", "'tanh_0'", "no kernel")
+    y = c.operator("ELU", [c.model.inputs[0]], (1, 4, 4, 4), 1 / 128, 0)
+    refused(tmp_path, c.finish(y), "operator 0 ELU", "'elu_0'", "no kernel", "LEAKY_RELU")
+
+
+def test_an_operator_with_a_state_is_named_and_told_what_would_help(tmp_path):
+    c = Composer((4, 4, 4))
+    state = c.tensor("hidden", (1, 8), 0.1)
+    c.model.tensors[state].variable = True
+    y = c.operator("UNIDIRECTIONAL_SEQUENCE_LSTM", [c.model.inputs[0], state], (1, 4, 4, 4), 1 / 128, 0)
+    refused(tmp_path, c.finish(y), "operator 0 UNIDIRECTIONAL_SEQUENCE_LSTM", "keeps a state", "unroll=True", "SVDF")
+
+
+def test_a_state_that_nothing_declares_is_still_damage(tmp_path):
+    c = Composer((4, 4, 4))
+    loose = c.tensor("loose", (1, 4, 4, 4), 0.1)
+    y = c.add(c.model.inputs[0], loose)
+    refused(tmp_path, c.finish(y), "reads 'loose' before it is written")
+
+
+def test_an_operator_of_its_own_is_named(tmp_path):
+    c = Composer((4, 4, 4))
+    y = c.operator("CUSTOM", [c.model.inputs[0]], (1, 4, 4, 4), 1 / 128, 0)
+    refused(tmp_path, c.finish(y), "operator 0 CUSTOM", "on the host")
 
 
 def test_another_activation_is_named(tmp_path):
