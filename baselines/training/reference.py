@@ -94,17 +94,17 @@ def starting_network(recipe: ReferenceRecipe, spec: NetworkSpec, samples: Any) -
     """
     from baselines.pretrained import lite0  # noqa: PLC0415
 
-    if recipe.start != "imagenet" and recipe.normalisation == "folded":
+    if recipe.pretrained != "imagenet" and recipe.normalisation == "folded":
         raise BenchError(
             "normalisation = folded needs statistics to start from",
-            cure="set start = imagenet, or normalisation = batch",
+            cure="set pretrained = imagenet, or normalisation = batch",
         )
-    if recipe.start == "random":
+    if recipe.pretrained == "none":
         return spec.build(folded=False)
     if recipe.network != "lite0" or recipe.widths != lite0.WIDTHS:
         raise BenchError(
-            "start = imagenet needs the published network",
-            cure=f'set network = "lite0" and widths = {list(lite0.WIDTHS)}, or start = random',
+            "pretrained = imagenet needs the published network",
+            cure=f'set network = "lite0" and widths = {list(lite0.WIDTHS)}, or pretrained = none',
         )
     model = spec.build(folded=False)
     weights = lite0.starting_weights(lite0.obtain(data_dir()), model, samples.first(lite0.STATISTICS_PICTURES))

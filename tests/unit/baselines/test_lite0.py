@@ -85,6 +85,6 @@ def _published(model: Any, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 def test_a_start_that_does_not_fit_is_one_line() -> None:
     spec = NetworkSpec("residual_picture", (32, 32, 3), 4, (4, 4, 4))
-    for more in ({"start": "imagenet"}, {"normalisation": "folded"}):
-        with pytest.raises(BenchError, match=r"normalisation = folded|start = imagenet"):
+    for more in ({"pretrained": "imagenet"}, {"normalisation": "folded"}):
+        with pytest.raises(BenchError, match=r"normalisation = folded|pretrained = imagenet"):
             starting_network(ReferenceRecipe(epochs=1, **more), spec, samples=None)
