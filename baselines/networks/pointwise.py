@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 
-class Pointwise(keras.layers.Conv2D):
+class Pointwise(keras.layers.Conv2D):  # type: ignore[misc]
     """A convolution of kernel 1 and stride 1, computed by a matrix product, with the same weights.
 
     On small maps oneDNN's gradient by the input of such a convolution is far off the product's speed: from 1,280

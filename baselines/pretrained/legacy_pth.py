@@ -28,7 +28,7 @@ _CURE = "fetch the file again"
 
 class _Storage(NamedTuple):
     key: str
-    count: int
+    values: int
 
 
 class _View(NamedTuple):
