@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from baselines.networks.pointwise import Pointwise
-from baselines.training.processor import multiplies_bfloat16
+from baselines.networks.processor import multiplies_bfloat16
 
 Tensor = Any  # a Keras tensor
 

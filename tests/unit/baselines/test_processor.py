@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines.training import processor
+from baselines.networks import processor
 
 CPUINFO = "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu avx2 {more}\n\nprocessor\t: 1\nflags\t: fpu\n"
 
