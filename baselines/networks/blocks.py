@@ -13,6 +13,9 @@ from typing import Any
 
 import keras
 
+from baselines.networks.pointwise import Pointwise
+from baselines.networks.processor import multiplies_bfloat16
+
 Tensor = Any  # a Keras tensor
 
 BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 0.99 would lag behind
@@ -20,7 +23,13 @@ BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 
 
 @contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Networks built inside compute in `name` (float32 or bfloat16); weights and classifiers are float32 always."""
+    """Networks built inside compute in `name`; weights and classifiers are float32 always.
+
+    Args:
+        name: float32, bfloat16, or auto: bfloat16 where the processor multiplies it itself.
+    """
+    if name == "auto":
+        name = "bfloat16" if multiplies_bfloat16() else "float32"
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if name == "bfloat16" else "float32")
     try:
@@ -70,6 +79,11 @@ class Blocks:
         )(x)
         return self._finish(x, name, act)
 
+    def pointwise(self, x: Tensor, filters: int, *, name: str, act: str | None = "relu6") -> Tensor:
+        """`conv` of kernel 1 as a matrix product: for what the server runs, as it converts to no device's kernel."""
+        x = Pointwise(filters, use_bias=self.folded, kernel_initializer="he_normal", name=f"{name}_conv")(x)
+        return self._finish(x, name, act)
+
     def residual(self, x: Tensor, *, name: str) -> Tensor:
         """x + conv(conv(x)), then ReLU is left to the convolutions inside (pre-added form)."""
         y = self.conv(x, x.shape[-1], name=f"{name}_a")
@@ -82,6 +96,14 @@ class Blocks:
         y = self.conv(x, width * expand, kernel=1, act="relu6", name=f"{name}_expand") if expand > 1 else x
         y = self.depthwise(y, stride=stride, name=f"{name}_mid")
         y = self.conv(y, filters, kernel=1, act=None, name=f"{name}_project")
+        return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 and width == filters else y
+
+    def mobile(self, x: Tensor, filters: int, *, expand: int, name: str, kernel: int = 3, stride: int = 1) -> Tensor:
+        """`inverted_residual` for the server: kernels of any size, 1x1 convolutions as matrix products."""
+        width = x.shape[-1]
+        y = self.pointwise(x, width * expand, name=f"{name}_expand") if expand > 1 else x
+        y = self.depthwise(y, kernel=kernel, stride=stride, name=f"{name}_mid")
+        y = self.pointwise(y, filters, act=None, name=f"{name}_project")
         return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 and width == filters else y
 
 

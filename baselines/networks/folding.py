@@ -77,6 +77,17 @@ def reorder_inputs(model: Any, order: npt.NDArray[np.int64]) -> None:
         model.get_layer(name).set_weights([kernel[:, :, order, :], bias[order] if name.endswith("_depth") else bias])
 
 
+def for_last_channels(model: Any, taker: Any) -> Weights:
+    """Folded weights of `model` for `taker`, the same network behind only the last ones of its input channels."""
+    depth = int(taker.input_shape[-1])
+    weights = fold(model)
+    for name in _first_layers(taker):
+        weights[f"{name}/kernel"] = weights[f"{name}/kernel"][:, :, -depth:, :]
+        if name.endswith("_depth"):
+            weights[f"{name}/bias"] = weights[f"{name}/bias"][-depth:]
+    return weights
+
+
 def unfold(twin: Any, folded: Any, inputs: Any) -> None:
     """Start the unfolded network `twin` as the function that `folded` is, with statistics taken on `inputs`.
 
@@ -87,11 +98,7 @@ def unfold(twin: Any, folded: Any, inputs: Any) -> None:
     import keras  # noqa: PLC0415 - the rest of this module is numpy
 
     depth = int(twin.input_shape[-1])
-    weights = fold(folded)
-    for name in _first_layers(twin):
-        weights[f"{name}/kernel"] = weights[f"{name}/kernel"][:, :, -depth:, :]
-        if name.endswith("_depth"):
-            weights[f"{name}/bias"] = weights[f"{name}/bias"][-depth:]
+    weights = for_last_channels(folded, twin)
     for layer in twin.layers:
         stem, _, kind = layer.name.rpartition("_")
         if kind == "dense":

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.networks import block_text, chain, decoder, mobilenet, residual
+from baselines.networks import block_text, chain, decoder, lite, mobilenet, residual
 from baselines.networks.folding import Weights, assign
 from harness.contracts.errors import BenchError
 from harness.contracts.files import replacing
@@ -23,6 +23,8 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "residual_picture": residual.picture_model,
     "mobilenet_body": mobilenet.body_model,
     "mobilenet_picture": mobilenet.picture_model,
+    "lite0_body": lite.body_model,
+    "lite0_picture": lite.picture_model,
     "chain": chain.chain_model,
     "deepcod": decoder.decoded_model,
 }

@@ -20,16 +20,24 @@ from harness.contracts.toml import Strict
 RECIPES = Path(__file__).parent
 PRESETS = RECIPES / "presets"
 
+# "auto" computes as "bfloat16" does wherever that pays: what was trained by the one is found by the other.
+_SAME: dict[Any, Any] = {("precision", "auto"): "bfloat16"}
+
 # Keys that came later, with the value that older trainings had: at that value they are left out of a recipe's hash,
 # so that what was trained before is still found.
 _LATER: dict[str, Any] = {
     "patience": 0,
     "nesterov": True,
     "input_size": 0,
+    "optimiser": "sgd",
+    "clip_norm": 0.0,  # of the reference network; AgileNN's own default is another, and so in every hash
+    "pretrained": "none",
+    "normalisation": "batch",
     "network": "residual",  # of the reference network
     "network.first": "conv",
     "network.first_channels": 0,
     "network.remote": "residual",
+    "network.remote_normalisation": "batch",
     "network.logit_norm": False,
     "importance.second_order": True,
     "losses.skewness_weight": 1.0,
@@ -37,6 +45,7 @@ _LATER: dict[str, Any] = {
     "codebook.quantise": True,
 }
 
+NetworkKind = Literal["residual", "mobilenet", "lite0"]  # modules of networks/
 Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
 
 
@@ -51,21 +60,27 @@ class Recipe(Strict):
     weight_decay: float = Field(default=5e-3, ge=0, le=1)
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     validation: int = Field(default=5000, ge=1)  # pictures held out of the training split
-    precision: Literal["float32", "bfloat16"] = (
-        "float32"  # bfloat16 is quicker where the processor has it (avx512_bf16)
-    )
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"  # auto: bfloat16 where the processor multiplies it
     max_train: int = Field(default=0, ge=0)  # use only so many training pictures (0 = all): for quick trials
     patience: int = Field(default=0, ge=0)  # stop after so many epochs without a better validation figure (0 = never)
     nesterov: bool = True
     input_size: int = Field(default=0, ge=0, le=256)  # scale pictures to this height and width (0 = as they are)
+    optimiser: Literal["sgd", "adam"] = "sgd"  # adam: betas 0.9 and 0.999, weight decay decoupled
+    clip_norm: float = Field(default=0.0, ge=0)  # of the whole gradient; 0 = never
 
 
 class ReferenceRecipe(Recipe):
-    """The reference network: judge of importance, teacher, and the server network of full offloading."""
+    """The reference network: judge of importance, teacher, and the server network of full offloading.
+
+    `pretrained` = "imagenet" starts a `lite0` from weights trained on ImageNet-1k (pretrained/lite0.py).
+    `normalisation` = "folded" takes batch statistics once, on training pictures, and trains convolutions with a bias.
+    """
 
     widths: Widths = (48, 96, 192)
     file: str = ""  # use this network file instead of training one
-    network: Literal["residual", "mobilenet"] = "residual"  # see networks/residual.py and networks/mobilenet.py
+    network: NetworkKind = "residual"
+    pretrained: Literal["none", "imagenet"] = "none"
+    normalisation: Literal["batch", "folded"] = "batch"
 
 
 class Distillation(Strict):
@@ -124,7 +139,8 @@ class Network(Strict):
     first_channels: int = Field(default=0, ge=0, le=512)  # of the first layer; 0 = as `channels`
     split: float = Field(default=0.2, ge=0, lt=1)
     local_widths: Widths = ()  # convolutions (stride 2 each) before the local pooling; () = pooling only, as published
-    remote: Literal["residual", "mobilenet"] = "residual"
+    remote: NetworkKind = "residual"
+    remote_normalisation: Literal["batch", "folded"] = "batch"  # folded: as the reference network's; needs its start
     remote_widths: Widths = (48, 96, 192)
     remote_start: Literal["reference", "random"] = "random"  # start the remote network from the reference body
     logit_norm: bool = False  # batch normalisation of local and remote logits, as in the public code
@@ -339,7 +355,8 @@ def _hashed(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
     for key, value in tree.items():
         if prefix + key in _LATER and value == _LATER[prefix + key]:
             continue
-        found[key] = (
-            _hashed(value, "" if key == "reference" else f"{prefix}{key}.") if isinstance(value, dict) else value
-        )
+        if isinstance(value, dict):
+            found[key] = _hashed(value, "" if key == "reference" else f"{prefix}{key}.")
+        else:
+            found[key] = _SAME.get((key, value), value) if isinstance(value, str) else value
     return found

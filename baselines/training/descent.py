@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from baselines.training import backend
 from baselines.training.loop import Job
+
+if TYPE_CHECKING:
+    from baselines.recipes.recipe import Recipe
 
 
 class Samples(Protocol):
@@ -35,6 +38,21 @@ def sgd(weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, ne
         optimiser.exclude_from_weight_decay(var_list=[v for v in variables if "kernel" not in v.name])
     optimiser.build(variables)
     return optimiser
+
+
+def adam(weight_decay: float, variables: list[Any], clip_norm: float = 0.0) -> Any:
+    """Adam with decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
+    optimiser = keras.optimizers.AdamW(1e-3, weight_decay=weight_decay, global_clipnorm=clip_norm or None)
+    optimiser.exclude_from_weight_decay(var_list=[v for v in variables if "kernel" not in v.name])
+    optimiser.build(variables)
+    return optimiser
+
+
+def optimiser_of(recipe: Recipe, variables: list[Any]) -> Any:
+    """The optimiser that a recipe asks for."""
+    if recipe.optimiser == "adam":
+        return adam(recipe.weight_decay, variables, recipe.clip_norm)
+    return sgd(recipe.weight_decay, variables, recipe.clip_norm, nesterov=recipe.nesterov)
 
 
 class DescentJob(Job):

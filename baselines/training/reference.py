@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from baselines.data import DataSet
-from baselines.networks.folding import fold
+from baselines.networks.folding import assign, fold
 from baselines.networks.store import NetworkSpec, load_network, save_network
 from baselines.recipes.recipe import ReferenceRecipe, recipe_hash
 from baselines.training.interface import Report
-from harness.contracts.paths import cache_dir
+from harness.contracts.errors import BenchError
+from harness.contracts.paths import cache_dir, data_dir
 
 
 class Reference(NamedTuple):
@@ -67,10 +68,8 @@ def _train(
     backend.set_seed(recipe.seed)
     samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
     with precision(recipe.precision):
-        model = spec.build(folded=False)
-    job = SupervisedJob(
-        model, samples, weight_decay=recipe.weight_decay, smoothing=recipe.smoothing, nesterov=recipe.nesterov
-    )
+        model = starting_network(recipe, spec, samples)
+    job = SupervisedJob(model, samples, recipe=recipe)
     run = Run(
         title="reference network",
         folder=folder,
@@ -85,3 +84,32 @@ def _train(
     figures = train(job, run, report, resume=resume)
     save_network(folder / "reference.npz", spec, fold(model))
     return figures
+
+
+def starting_network(recipe: ReferenceRecipe, spec: NetworkSpec, samples: Any) -> Any:
+    """The network as its training begins.
+
+    Raises:
+        BenchError: `start` or `normalisation` do not go with the network.
+    """
+    from baselines.pretrained import lite0  # noqa: PLC0415
+
+    if recipe.pretrained != "imagenet" and recipe.normalisation == "folded":
+        raise BenchError(
+            "normalisation = folded needs statistics to start from",
+            cure="set pretrained = imagenet, or normalisation = batch",
+        )
+    if recipe.pretrained == "none":
+        return spec.build(folded=False)
+    if recipe.network != "lite0" or recipe.widths != lite0.WIDTHS:
+        raise BenchError(
+            "pretrained = imagenet needs the published network",
+            cure=f'set network = "lite0" and widths = {list(lite0.WIDTHS)}, or pretrained = none',
+        )
+    model = spec.build(folded=False)
+    weights = lite0.starting_weights(lite0.obtain(data_dir()), model, samples.first(lite0.STATISTICS_PICTURES))
+    if recipe.normalisation == "batch":
+        return model
+    folded = spec.build(folded=True)
+    assign(folded, weights)
+    return folded

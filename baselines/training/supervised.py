@@ -12,7 +12,7 @@ from baselines.data import DataSet, Labels, resized, train_validation_split
 from baselines.recipes.recipe import Recipe
 from baselines.training import backend
 from baselines.training.augment import augment, to_unit
-from baselines.training.descent import DescentJob, sgd
+from baselines.training.descent import DescentJob, optimiser_of
 from baselines.training.loop import in_batches
 
 VALIDATION_SPLIT_SEED = 0  # one split for every training, so that choices made on one never see another's training
@@ -97,17 +97,15 @@ class SupervisedJob(DescentJob):
         model: Any,
         samples: Samples,
         *,
-        weight_decay: float,
-        smoothing: float = 0.0,
+        recipe: Recipe,
         teacher: Any = None,
         distil: float = 0.0,
         distil_temperature: float = 4.0,
-        nesterov: bool = True,
         teacher_logits: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        super().__init__(samples, sgd(weight_decay, model.trainable_variables, nesterov=nesterov))
+        super().__init__(samples, optimiser_of(recipe, model.trainable_variables))
         self.model = model
-        self._smoothing = smoothing
+        self._smoothing = recipe.smoothing
         self._teacher = teacher if distil > 0 else None
         self._fixed = teacher_logits if distil > 0 else None
         self._distil = distil

@@ -10,7 +10,7 @@ from keras import ops
 from baselines.recipes.recipe import AgileNNRecipe
 from baselines.training import backend
 from baselines.training.augment import to_unit
-from baselines.training.descent import DescentJob, sgd
+from baselines.training.descent import DescentJob, optimiser_of
 from baselines.training.loop import in_batches
 from baselines.training.supervised import Samples, accuracy, cross_entropy, distillation, hits
 
@@ -19,8 +19,7 @@ class WarmJob(DescentJob):
     """The extractor in front of the frozen reference network: cross-entropy and the reference network's own logits."""
 
     def __init__(self, extractor: Any, body: Any, teacher: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
-        optimiser = sgd(recipe.weight_decay, extractor.trainable_variables, recipe.clip_norm, nesterov=recipe.nesterov)
-        super().__init__(samples, optimiser)
+        super().__init__(samples, optimiser_of(recipe, extractor.trainable_variables))
         self._extractor, self._body, self._teacher = extractor, body, teacher
         self._distil = recipe.distillation
         self._forward = backend.compiled(lambda x: body(extractor(to_unit(x), training=False), training=False))
@@ -50,8 +49,7 @@ class LocalJob(DescentJob):
         features = device.get_layer("extract_mix_relu").output
         self._extractor = keras.Model(device.input, features)
         self._branch = keras.Model(features, device.output[1])
-        optimiser = sgd(recipe.weight_decay, self.trainable(), recipe.clip_norm, nesterov=recipe.nesterov)
-        super().__init__(samples, optimiser)
+        super().__init__(samples, optimiser_of(recipe, self.trainable()))
         self._forward = backend.compiled(lambda x: device(to_unit(x), training=False)[1])
 
     def trainable(self) -> list[Any]:

@@ -16,7 +16,7 @@ from baselines.schemes.agilenn.importance import ImportanceMeter, channel_import
 from baselines.schemes.agilenn.losses import disorder_loss, mean_over, skewness, skewness_loss, violations
 from baselines.training import backend
 from baselines.training.augment import to_unit
-from baselines.training.descent import DescentJob, sgd
+from baselines.training.descent import DescentJob, optimiser_of
 from baselines.training.loop import in_batches
 from baselines.training.supervised import Samples, accuracy, cross_entropy, distillation, hits
 
@@ -43,9 +43,7 @@ class JointJob(DescentJob):
         self.meter = ImportanceMeter.of(body, recipe.importance)
         self.codebook = keras.Variable(codebook.to_parameters(centroids), name="codebook")
         self.balance = keras.Variable(0.0, name="balance")  # w of alpha = sigmoid(w / T)
-        super().__init__(
-            samples, sgd(recipe.weight_decay, self.trainable(), recipe.clip_norm, nesterov=recipe.nesterov)
-        )
+        super().__init__(samples, optimiser_of(recipe, self.trainable()))
         # XLA fuses the quantiser's many passes over [..., centroids] into one: three times faster on two cores.
         self._quantise = backend.fused(codebook.quantise)
         self._forward = backend.compiled(self._infer)

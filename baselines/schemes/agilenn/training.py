@@ -79,6 +79,11 @@ def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
             f"input_size is {recipe.input_size}, reference.input_size {recipe.reference.input_size}",
             cure="set both alike",
         )
+    if recipe.network.remote_normalisation == "folded" and recipe.network.remote_start != "reference":
+        raise BenchError(
+            "network.remote_normalisation = folded needs statistics to start from",
+            cure="set network.remote_start = reference, or network.remote_normalisation = batch",
+        )
     if deployable and not recipe.codebook.quantise:
         raise BenchError(
             "a device can't send features that are not quantised",
@@ -113,7 +118,9 @@ def prepare(
     extractor = warm_extractor(device, body, reference, shown, warm_recipe, folder, report)
     centroids = arrange(device, extractor, body, shown, recipe, report, keep=channels, resume=resume)
     with precision(recipe.precision):
-        remote = remote_spec(recipe, data).build(folded=False, logit_norm=recipe.network.logit_norm)
+        remote = remote_spec(recipe, data).build(
+            folded=recipe.network.remote_normalisation == "folded", logit_norm=recipe.network.logit_norm
+        )
     if recipe.network.remote_start == "reference":
         start_remote(remote, body, extractor, shown, recipe)
     teacher = reference.model if recipe.distillation.weight > 0 else None

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from baselines.data import DataSet
-from baselines.networks.folding import unfold
+from baselines.networks.folding import assign, for_last_channels, unfold
 from baselines.recipes.recipe import AgileNNRecipe, recipe_hash
 from baselines.schemes.agilenn import codebook
 from baselines.schemes.agilenn.importance import ImportanceMeter, channel_importance
@@ -163,4 +163,7 @@ def start_remote(remote: Any, body: Any, extractor: Any, samples: Samples, recip
             cure="set network.remote_start = random",
         )
     inner = body if body.name == "body" else body.get_layer("body")
+    if n.remote_normalisation == "folded":
+        assign(remote, for_last_channels(inner, remote))
+        return
     unfold(remote, inner, extractor(to_unit(samples.first(START_SAMPLES)), training=False))

@@ -39,12 +39,10 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
     job = SupervisedJob(
         model,
         samples,
-        weight_decay=recipe.weight_decay,
-        smoothing=recipe.smoothing,
+        recipe=recipe,
         teacher=reference.model if distil.weight > 0 else None,
         distil=distil.weight,
         distil_temperature=distil.temperature,
-        nesterov=recipe.nesterov,
     )
     run = Run(
         title=scheme.title,

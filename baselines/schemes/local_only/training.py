@@ -101,11 +101,9 @@ def fit(
     job = SupervisedJob(
         model,
         samples,
-        weight_decay=recipe.weight_decay,
-        smoothing=recipe.smoothing,
+        recipe=recipe,
         distil=distil.weight,
         distil_temperature=distil.temperature,
-        nesterov=recipe.nesterov,
         **guide,
     )
     run = Run(

@@ -24,7 +24,7 @@ from baselines.schemes.partition.splits import split_folder
 from baselines.schemes.partition.start import START_SAMPLES, start_from
 from baselines.training import backend
 from baselines.training.augment import to_unit
-from baselines.training.descent import DescentJob, sgd
+from baselines.training.descent import DescentJob, optimiser_of
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, in_batches, train
@@ -40,7 +40,7 @@ class PartitionJob(DescentJob):
     """Cross-entropy of the whole network and of every exit; exits also learn from the whole network."""
 
     def __init__(self, model: Any, samples: Samples, recipe: PartitionRecipe) -> None:
-        super().__init__(samples, sgd(recipe.weight_decay, model.trainable_variables, nesterov=recipe.nesterov))
+        super().__init__(samples, optimiser_of(recipe, model.trainable_variables))
         self.model, self._recipe = model, recipe
         self._shown = recipe.splits.index(recipe.split)
         self._forward = backend.compiled(lambda x: ops.stack(model(to_unit(x), training=False), axis=1))
