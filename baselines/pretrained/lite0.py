@@ -96,7 +96,7 @@ def upscaled_kernel(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Along a line, scaled pixels 2i, 2i+1, 2i+2 are (.25, .75, 0), (0, .75, .25), (0, .25, .75) of pixels i-1, i, i+1.
     """
     lines = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25], [0.0, 0.25, 0.75]], dtype=np.float32)
-    return np.einsum("ay,bx,abio->yxio", lines, lines, kernel).astype(np.float32)
+    return np.asarray(np.einsum("ay,bx,abio->yxio", lines, lines, kernel), dtype=np.float32)
 
 
 def _copy(tensors: Tensors, model: Any) -> None:

@@ -63,7 +63,7 @@ class Border:
         if self.dtype == "float32":
             steps = np.float32(out) / np.float32(self.scale)
             away = np.sign(steps) * np.floor(np.abs(steps) + np.float32(0.5))  # half away from zero, as TFLite rounds
-            return np.clip(away + self.zero_point, -128, 127).astype(np.int8)
+            return np.asarray(np.clip(away + self.zero_point, -128, 127), dtype=np.int8)
         return out.astype(np.int8)
 
 

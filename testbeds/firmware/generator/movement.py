@@ -199,7 +199,7 @@ def nearest(size: int, out: int, corners: bool, centres: bool) -> np.ndarray:
     scale = one(size - 1) / one(out - 1) if corners and out > 1 else one(size) / one(out)
     places = (np.arange(out, dtype=np.float32) + one(0.5 if centres else 0)) * scale
     whole = np.floor(places + one(0.5)) if corners else np.floor(places)
-    return np.clip(whole, 0, size - 1).astype(np.int64)
+    return np.asarray(np.clip(whole, 0, size - 1), dtype=np.int64)
 
 
 def split(low: Lowering, op: Operator) -> None:
