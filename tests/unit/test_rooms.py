@@ -16,11 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # What harness/ uses of the toolchain (testbeds/firmware, its cycle counts) and of the data sets, recipes and exports of
 # baselines/. Schemes and testbeds themselves it finds by entry point; docs/architecture.md tells why these are named.
 TOOLCHAIN = {
-    "testbeds", "testbeds.firmware", "testbeds.firmware.fuzz.run", "testbeds.firmware.generator.graph",
-    "testbeds.firmware.generator.model", "testbeds.firmware.generator.writer", "testbeds.firmware.generator.zoo",
-    "testbeds.firmware.host.hostlib", "testbeds.firmware.host.schemelib", "testbeds.firmware.toolchain.build",
-    "testbeds.firmware.toolchain.describe", "testbeds.tools", "testbeds.virtual", "testbeds.virtual.codec_cycles",
-    "testbeds.virtual.layer_cycles",
+    "testbeds", "testbeds.firmware", "testbeds.firmware.fuzz.run", "testbeds.firmware.generator.borders",
+    "testbeds.firmware.generator.graph", "testbeds.firmware.generator.model", "testbeds.firmware.generator.writer",
+    "testbeds.firmware.generator.zoo", "testbeds.firmware.host.graphlib", "testbeds.firmware.host.hostlib",
+    "testbeds.firmware.host.schemelib", "testbeds.firmware.toolchain.build", "testbeds.firmware.toolchain.describe",
+    "testbeds.tools", "testbeds.virtual", "testbeds.virtual.codec_cycles", "testbeds.virtual.layer_cycles",
+    "testbeds.virtual.power_states",
 }  # fmt: skip
 EXPORTS = {
     "baselines.data", "baselines.data.registry", "baselines.data.resize", "baselines.export.artefact",

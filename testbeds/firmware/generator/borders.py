@@ -54,7 +54,7 @@ class Border:
 
     def from_file_input(self, values: np.ndarray) -> np.ndarray:
         """Values as the file's input takes them as the int8 values of the board's input."""
-        out = np.asarray(values).reshape(self.file_shape)
+        out: np.ndarray = np.asarray(values).reshape(self.file_shape)
         for _, permutation, _before in self.steps:
             out = out.transpose(permutation) if permutation is not None else out
         out = out.reshape(self.shape)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import lookup, simple
+from .checks import Checks
 from .gemmlowp import multiply, quantize_multiplier
 from .layer import Emitted
 from .model import Operator, Tensor
 from .quant import activation_range, requantizer
 from .source import c_array, c_int, indent
-
-if TYPE_CHECKING:
-    from .lower import Lowering
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class _Pair:
     high: int
 
 
-def summed(low: Lowering, op: Operator) -> None:
+def summed(low: Checks, op: Operator) -> None:
     """ADD and SUB."""
     a, b, y = _sources(low, op)
     least, most = low.fused(op, y)
@@ -54,7 +51,7 @@ def summed(low: Lowering, op: Operator) -> None:
     _emit(low, op, (a, b), y, pair)
 
 
-def product(low: Lowering, op: Operator) -> None:
+def product(low: Checks, op: Operator) -> None:
     """MUL, rounded twice as TensorFlow Lite does."""
     a, b, y = _sources(low, op)
     least, most = low.fused(op, y)
@@ -70,7 +67,7 @@ def product(low: Lowering, op: Operator) -> None:
     _emit(low, op, (a, b), y, pair)
 
 
-def _sources(low: Lowering, op: Operator) -> tuple[_Source, _Source, Tensor]:
+def _sources(low: Checks, op: Operator) -> tuple[_Source, _Source, Tensor]:
     if len(op.inputs) != 2:
         raise low.fail(op, "has too few tensors")
     found = []
@@ -85,7 +82,7 @@ def _sources(low: Lowering, op: Operator) -> tuple[_Source, _Source, Tensor]:
     return found[0], found[1], low.output(op, True)
 
 
-def _emit(low: Lowering, op: Operator, sources: tuple[_Source, _Source], y: Tensor, pair: _Pair) -> None:
+def _emit(low: Checks, op: Operator, sources: tuple[_Source, _Source], y: Tensor, pair: _Pair) -> None:
     """A table where one operand is a single constant, else loops over the two shapes."""
     a, b = sources
     if a.data is not None and a.data.size == 1 and b.tensor.elements == y.elements:
@@ -172,7 +169,7 @@ def _loops(name: str, counts: list[int], steps: list[list[int]], sources: tuple[
     return Emitted(lines, constant_bytes)
 
 
-def _table(low: Lowering, op: Operator, x: Tensor, y: Tensor, table: np.ndarray) -> None:
+def _table(low: Checks, op: Operator, x: Tensor, y: Tensor, table: np.ndarray) -> None:
     if x.elements != y.elements:
         raise low.fail(op, f"makes {y.shape} of {x.shape}")
     name = low.name(op)
@@ -185,7 +182,7 @@ def emit_lookup(name: str, table: np.ndarray, count: int) -> Emitted:
     return Emitted([*lines, *simple.function(name, "const int8_t *in, int8_t *out", body)], 256, 256)
 
 
-def curve(low: Lowering, op: Operator) -> None:
+def curve(low: Checks, op: Operator) -> None:
     """LOGISTIC, TANH, HARD_SWISH, LEAKY_RELU: by table."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     scales = lookup.Scales(x.scale, x.zero_point, y.scale, y.zero_point)
@@ -203,7 +200,7 @@ def curve(low: Lowering, op: Operator) -> None:
     _table(low, op, x, y, table)
 
 
-def softmax(low: Lowering, op: Operator) -> None:
+def softmax(low: Checks, op: Operator) -> None:
     """SOFTMAX over the last axis."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     beta = float(op.options.get("Beta", 0.0))
@@ -217,7 +214,7 @@ def softmax(low: Lowering, op: Operator) -> None:
     low.append(op, name, simple.emit_softmax(name, table, x.elements // n, n), 0, [x.index], in_place=[x.index])
 
 
-def scale(low: Lowering, op: Operator) -> None:
+def scale(low: Checks, op: Operator) -> None:
     """RELU, RELU6 and QUANTIZE: another scale, a range, or both."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     if x.elements != y.elements:
@@ -230,7 +227,7 @@ def scale(low: Lowering, op: Operator) -> None:
     low.append(op, name, emitted, 0, [x.index], in_place=[x.index])
 
 
-KINDS: dict[str, Callable[[Lowering, Operator], None]] = {
+KINDS: dict[str, Callable[[Checks, Operator], None]] = {
     "ADD": summed,
     "SUB": summed,
     "MUL": product,

@@ -192,13 +192,16 @@ def _source(model: Model, layers: list[Layer], placed: Plan, report: GraphReport
         '#include "svdf.h"',
         '#include "widen.h"',
         "",
-        "/* The kernels' workspace: tightly coupled memory where the board has it. */",
-        "#ifdef FW_DTCM",
-        '__attribute__((section(".dtcm_bss")))',
-        "#endif",
-        f"static _Alignas(32) uint32_t graph_scratch[{report.scratch_bytes // 4}];",
-        "",
     ]
+    if report.scratch_bytes:
+        lines += [
+            "/* The kernels' workspace: tightly coupled memory where the board has it. */",
+            "#ifdef FW_DTCM",
+            '__attribute__((section(".dtcm_bss")))',
+            "#endif",
+            f"static _Alignas(32) uint32_t graph_scratch[{report.scratch_bytes // 4}];",
+            "",
+        ]
     for layer in layers:
         lines += [*layer.emitted.lines, ""]
     lines.append(f"const graph_output_t graph_outputs[{len(model.outputs)}] = {{")

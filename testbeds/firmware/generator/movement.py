@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import simple
+from .checks import Checks
 from .layer import Emitted
 from .model import Operator, Tensor
 from .source import c_array
 
-if TYPE_CHECKING:
-    from .lower import Lowering
 
-
-def _keeps_scale(low: Lowering, op: Operator, x: Tensor, y: Tensor) -> None:
+def _keeps_scale(low: Checks, op: Operator, x: Tensor, y: Tensor) -> None:
     if (x.scale, x.zero_point) != (y.scale, y.zero_point):
         raise low.fail(op, "changes the scale", "quantise the model again")
 
 
-def pad(low: Lowering, op: Operator) -> None:
+def pad(low: Checks, op: Operator) -> None:
     """PAD with the zero point."""
     x, y = low.operand(op, 0, 2), low.output(op)
     index = op.inputs[1]
@@ -38,7 +35,7 @@ def pad(low: Lowering, op: Operator) -> None:
     low.append(op, name, simple.emit_pad(name, shape, full, x.zero_point), 0, [x.index])
 
 
-def strided_slice(low: Lowering, op: Operator) -> None:
+def strided_slice(low: Checks, op: Operator) -> None:
     """STRIDED_SLICE with constant bounds."""
     x, y = low.operand(op, 0, 4), low.output(op)
     begin, end, step = (low.constant(op, i, "int32").reshape(-1).tolist() for i in (1, 2, 3))
@@ -76,7 +73,7 @@ def strided_slice(low: Lowering, op: Operator) -> None:
     low.append(op, name, emitted, 0, [x.index])
 
 
-def plain_slice(low: Lowering, op: Operator) -> None:
+def plain_slice(low: Checks, op: Operator) -> None:
     """SLICE with constant begin and size."""
     x, y = low.operand(op, 0, 3), low.output(op)
     begin, size = (low.constant(op, i, "int32").reshape(-1).tolist() for i in (1, 2))
@@ -103,7 +100,7 @@ def _contiguous(shape: tuple[int, ...]) -> list[int]:
     return out
 
 
-def transpose(low: Lowering, op: Operator) -> None:
+def transpose(low: Checks, op: Operator) -> None:
     """TRANSPOSE: a walk over the input in the order of the output."""
     x, y = low.operand(op, 0, 2, True), low.output(op, True)
     order = low.constant(op, 1, "int32").reshape(-1).tolist()
@@ -120,7 +117,7 @@ def transpose(low: Lowering, op: Operator) -> None:
     low.append(op, name, emitted, 0, [x.index])
 
 
-def same_bytes(low: Lowering, op: Operator) -> None:
+def same_bytes(low: Checks, op: Operator) -> None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS: another shape of the same bytes."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     if x.elements != y.elements or (x.scale, x.zero_point) != (y.scale, y.zero_point):
@@ -128,7 +125,7 @@ def same_bytes(low: Lowering, op: Operator) -> None:
     low.aliases[y.index] = x.index
 
 
-def tile(low: Lowering, op: Operator) -> None:
+def tile(low: Checks, op: Operator) -> None:
     """TILE along one axis: a block of bytes several times, for each of what lies before that axis."""
     x, y = low.operand(op, 0, 2, True), low.output(op, True)
     times = low.constant(op, 1, "int32").reshape(-1).tolist()
@@ -149,7 +146,7 @@ def tile(low: Lowering, op: Operator) -> None:
     low.append(op, name, emitted, 0, [x.index])
 
 
-def concatenation(low: Lowering, op: Operator) -> None:
+def concatenation(low: Checks, op: Operator) -> None:
     """CONCATENATION of activations of one scale along any axis."""
     y = low.output(op, True)
     xs = [low.operand(op, i, 1, True) for i in range(len(op.inputs))]
@@ -171,7 +168,7 @@ def concatenation(low: Lowering, op: Operator) -> None:
     low.append(op, name, Emitted(simple.function(name, arguments, body), 0), 0, [x.index for x in xs])
 
 
-def resize(low: Lowering, op: Operator) -> None:
+def resize(low: Checks, op: Operator) -> None:
     """RESIZE_NEAREST_NEIGHBOR, the places worked out as TensorFlow Lite does (in single precision)."""
     x, y = low.operand(op, 0, 1), low.output(op)
     (height, width, channels), (out_height, out_width, out_channels) = x.hwc(), y.hwc()
@@ -202,7 +199,7 @@ def nearest(size: int, out: int, corners: bool, centres: bool) -> np.ndarray:
     return np.asarray(np.clip(whole, 0, size - 1), dtype=np.int64)
 
 
-def split(low: Lowering, op: Operator) -> None:
+def split(low: Checks, op: Operator) -> None:
     """SPLIT and UNPACK: an output for each part along an axis, each a layer of its own."""
     place = 1 if op.kind == "SPLIT" else 0
     x = low.operand(op, place, place + 1, True, len(op.outputs))
@@ -233,7 +230,7 @@ def _letters(number: int) -> str:
     return (_letters(number // 26 - 1) if number > 25 else "") + chr(ord("a") + number % 26)
 
 
-KINDS: dict[str, Callable[[Lowering, Operator], None]] = {
+KINDS: dict[str, Callable[[Checks, Operator], None]] = {
     "PAD": pad,
     "STRIDED_SLICE": strided_slice,
     "SLICE": plain_slice,

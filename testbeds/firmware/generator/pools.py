@@ -3,53 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import simple
+from .checks import Checks
 from .layer import Emitted
 from .model import Operator, Tensor
 from .quant import requantizer
 from .shapes import Window, window
 from .source import c_int
 
-if TYPE_CHECKING:
-    from .lower import Lowering
 
-
-def average_pool(low: Lowering, op: Operator) -> None:
+def average_pool(low: Checks, op: Operator) -> None:
     """AVERAGE_POOL_2D."""
     x, y = low.operand(op, 0, 1), low.output(op)
     _average(low, op, x, y, _window(low, op, x, y), *low.fused(op, y))
 
 
-def mean(low: Lowering, op: Operator) -> None:
+def mean(low: Checks, op: Operator) -> None:
     """MEAN over all places: one window."""
     x, y = low.operand(op, 0, 2), low.output(op)
     _average(low, op, x, y, _everywhere(low, op, x, y), -128, 127)
 
 
-def max_pool(low: Lowering, op: Operator) -> None:
+def max_pool(low: Checks, op: Operator) -> None:
     """MAX_POOL_2D."""
     x, y = low.operand(op, 0, 1), low.output(op)
     _largest(low, op, x, y, _window(low, op, x, y), *low.fused(op, y))
 
 
-def reduce_max(low: Lowering, op: Operator) -> None:
+def reduce_max(low: Checks, op: Operator) -> None:
     """REDUCE_MAX over all places: one window."""
     x, y = low.operand(op, 0, 2), low.output(op)
     _largest(low, op, x, y, _everywhere(low, op, x, y), -128, 127)
 
 
-def _window(low: Lowering, op: Operator, x: Tensor, y: Tensor) -> Window:
+def _window(low: Checks, op: Operator, x: Tensor, y: Tensor) -> Window:
     kernel = low.option(op, "FilterHeight"), low.option(op, "FilterWidth")
     win = window(x.hwc(), kernel, low.stride(op), low.same(op), low.model.where(op))
     low.check_shape(op, y, (win.out_height, win.out_width, win.channels))
     return win
 
 
-def _everywhere(low: Lowering, op: Operator, x: Tensor, y: Tensor) -> Window:
+def _everywhere(low: Checks, op: Operator, x: Tensor, y: Tensor) -> Window:
     axes = sorted({int(a) % len(x.shape) for a in low.constant(op, 1, "int32").reshape(-1)})
     if len(x.shape) < 3 or axes != list(range(1, len(x.shape) - 1)):
         raise low.fail(op, f"is over axes {axes} of shape {x.shape}", "take it over height and width")
@@ -59,7 +56,7 @@ def _everywhere(low: Lowering, op: Operator, x: Tensor, y: Tensor) -> Window:
     return window(x.hwc(), (height, width), (1, 1), False, low.model.where(op))
 
 
-def _average(low: Lowering, op: Operator, x: Tensor, y: Tensor, win: Window, least: int, most: int) -> None:
+def _average(low: Checks, op: Operator, x: Tensor, y: Tensor, win: Window, least: int, most: int) -> None:
     values = min(win.kh, win.height) * min(win.kw, win.width)
     if values > 1 << 14:
         raise low.fail(op, f"has a window of {values} values")
@@ -69,7 +66,7 @@ def _average(low: Lowering, op: Operator, x: Tensor, y: Tensor, win: Window, lea
     low.append(op, name, simple.emit_pool(name, win, x.zero_point, q, least, most), 0, [x.index])
 
 
-def _largest(low: Lowering, op: Operator, x: Tensor, y: Tensor, win: Window, least: int, most: int) -> None:
+def _largest(low: Checks, op: Operator, x: Tensor, y: Tensor, win: Window, least: int, most: int) -> None:
     if (x.scale, x.zero_point) != (y.scale, y.zero_point):
         raise low.fail(op, "changes the scale", "quantise the model again")
     name = low.name(op)
@@ -90,7 +87,7 @@ def _largest(low: Lowering, op: Operator, x: Tensor, y: Tensor, win: Window, lea
     low.append(op, name, emitted, 0, [x.index])
 
 
-KINDS: dict[str, Callable[[Lowering, Operator], None]] = {
+KINDS: dict[str, Callable[[Checks, Operator], None]] = {
     "AVERAGE_POOL_2D": average_pool,
     "MEAN": mean,
     "MAX_POOL_2D": max_pool,

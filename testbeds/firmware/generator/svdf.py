@@ -7,21 +7,18 @@ filters add up to one output. The memory lies in the arena, where nothing else m
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import simple
+from .checks import Checks
 from .gemmlowp import quantize_multiplier
 from .layer import Emitted
 from .model import Operator
 from .source import c_array, c_int, round_up
 
-if TYPE_CHECKING:
-    from .lower import Lowering
 
-
-def svdf(low: Lowering, op: Operator) -> None:
+def svdf(low: Checks, op: Operator) -> None:
     """SVDF with int8 features, int16 weights over time and an int16 state."""
     x, y = low.operand(op, 0, 5), low.output(op)
     features, time = low.constant(op, 1, "int8"), low.constant(op, 2, "int16")
@@ -70,4 +67,4 @@ def svdf(low: Lowering, op: Operator) -> None:
     low.append(op, name, Emitted(lines, constants), macs, [x.index, state.index])
 
 
-KINDS: dict[str, Callable[[Lowering, Operator], None]] = {"SVDF": svdf}
+KINDS: dict[str, Callable[[Checks, Operator], None]] = {"SVDF": svdf}
