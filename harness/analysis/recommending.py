@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from harness.analysis import stats
 from harness.analysis.cells import Cell, sources
 from harness.analysis.datum import RunData
+from harness.analysis.digits import told_apart
 from harness.contracts.errors import BenchError
 
 _SAME_RATE = 1e-3
+_MOST_LATE = 0.05  # share of the images that may miss the deadline
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,13 @@ def _reasons(o: Option, wanted: Wanted) -> list[str]:
     """Say why it does not fit at all."""
     said = []
     if o.accuracy < wanted.min_accuracy:
-        said.append(f"accuracy {o.accuracy:.1f} % is below {wanted.min_accuracy:g} %")
+        said.append(f"accuracy {told_apart(o.accuracy, wanted.min_accuracy)} % is below {wanted.min_accuracy:g} %")
     if wanted.deadline_ms is not None and o.latency_ms > wanted.deadline_ms:
-        said.append(f"latency {o.latency_ms:.1f} ms is over the deadline of {wanted.deadline_ms:g} ms")
-    elif o.late_share is not None and o.late_share > 0.05:
-        said.append(f"{100 * o.late_share:.0f} % of the images miss the deadline of {wanted.deadline_ms:g} ms")
+        latency = told_apart(o.latency_ms, wanted.deadline_ms)
+        said.append(f"latency {latency} ms is over the deadline of {wanted.deadline_ms:g} ms")
+    elif o.late_share is not None and o.late_share > _MOST_LATE:
+        share = told_apart(100 * o.late_share, 100 * _MOST_LATE, 0)
+        said.append(f"{share} % of the images miss the deadline of {wanted.deadline_ms:g} ms")
     if wanted.by_energy and o.energy_uj is None:
         said.append("its energy at this rate is not stored (sweep with --energy)")
     return said
@@ -159,18 +163,21 @@ def _reasons(o: Option, wanted: Wanted) -> list[str]:
 def _notes(o: Option, wanted: Wanted) -> list[str]:
     said = []
     if o.accuracy_low < wanted.min_accuracy:
-        said.append(f"its accuracy may be below {wanted.min_accuracy:g} % (95 % interval from {o.accuracy_low:.1f} %)")
+        low = told_apart(o.accuracy_low, wanted.min_accuracy)
+        said.append(f"its accuracy may be below {wanted.min_accuracy:g} % (95 % interval from {low} %)")
     if o.interpolated:
         said.append("latency taken between two measured rates")
     if o.late_share:
-        said.append(f"{100 * o.late_share:.0f} % of the images miss the deadline")
+        said.append(f"{told_apart(100 * o.late_share, 0, 0)} % of the images miss the deadline")
     return said
 
 
 def _behind(o: Option, best: Option, wanted: Wanted) -> str:
     if wanted.by_energy and o.energy_uj is not None and best.energy_uj is not None:
-        apart = f"{o.energy_uj / best.energy_uj:.2f} times the energy"
+        apart = f"{told_apart(o.energy_uj / best.energy_uj, 1, 2)} times the energy"
     else:
-        apart = f"{o.latency_ms - best.latency_ms:.1f} ms slower"
+        apart = f"{told_apart(o.latency_ms - best.latency_ms, 0)} ms slower"
     more = o.accuracy - best.accuracy
-    return f"{apart}, {abs(more):.1f} points {'more' if more >= 0 else 'less'} accurate"
+    if not more:
+        return f"{apart}, as accurate"
+    return f"{apart}, {told_apart(abs(more), 0)} points {'more' if more > 0 else 'less'} accurate"

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.analysis import stats
 from harness.analysis.differences import median_difference
+from harness.analysis.digits import significant
 
 _FEW = 8  # values under which nothing is said
 _DRIFT = 0.02  # share of the median, from the first half to the second
@@ -77,8 +78,8 @@ def _groups(values: Sequence[float]) -> str | None:
     if high - low < _SPREAD * low:
         return None
     return (
-        f"latencies fall into two groups, around {low:.3g} and {high:.3g} ms: something switches between two states "
-        "(clock scaling, Wi-Fi power saving, retransmissions, another process)"
+        f"latencies fall into two groups, around {significant(low)} and {significant(high)} ms: something switches "
+        "between two states (clock scaling, Wi-Fi power saving, retransmissions, another process)"
     )
 
 

@@ -16,9 +16,11 @@ from rich.table import Table
 
 from harness.analysis.comparison import claims, paper, runs
 from harness.analysis.datum import read_run
+from harness.analysis.digits import significant
 from harness.analysis.material import Material, gather
 from harness.contracts.errors import BenchError
 from harness.host import cli
+from harness.measure.axes import AXES
 from harness.runs.measurements import METRICS
 from harness.runs.store import Store, csv_text
 from harness.show import tables
@@ -110,12 +112,14 @@ def _runs(options: argparse.Namespace, out: Console) -> int:
     if not found:
         raise BenchError("the two runs share no point with measured samples", cure="compare runs with common points")
     header = ["metric", "scheme", "at", base.folder.name, other.folder.name, "difference [95 %]", "n", "verdict"]
+    show = AXES[base.axis].show if base.axis in AXES else lambda value: significant(value, 6)
     lines = []
     for x in found:
         d, unit = x.difference, METRICS[x.metric].unit
-        apart = f"{d.difference:+.3g} {unit}" + ("" if d.low is None else f" [{d.low:+.3g}, {d.high:+.3g}]")
+        apart, *ends = ("" if v is None else significant(v, signed=True) for v in (d.difference, d.low, d.high))
+        apart = f"{apart} {unit}" + (f" [{', '.join(ends)}]" if all(ends) else "")
         lines.append(
-            [x.metric, x.title, f"{x.value:g}", f"{d.base:,.2f}", f"{d.other:,.2f}", apart, str(d.n), _words(x)]
+            [x.metric, x.title, show(x.value), f"{d.base:,.2f}", f"{d.other:,.2f}", apart, str(d.n), _words(x)]
         )
     accuracy = runs.compare_accuracy(base, other)
     for a in accuracy:

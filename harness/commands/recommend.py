@@ -8,6 +8,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from harness.analysis.digits import told_apart
 from harness.analysis.material import gather
 from harness.analysis.recommending import Wanted, judge, options
 from harness.contracts import quantities
@@ -65,7 +66,8 @@ def main(argv: list[str]) -> int:
     for v in verdicts:
         o = v.option
         energy = "–" if o.energy_uj is None else f"{o.energy_uj / 1e3:.2f}"
-        row = [o.title, o.setting, f"{o.latency_ms:.1f}", f"{o.accuracy:.1f}", energy, "yes" if v.fits else "no"]
+        accuracy = told_apart(o.accuracy, args.min_accuracy)
+        row = [o.title, o.setting, f"{o.latency_ms:.1f}", accuracy, energy, "yes" if v.fits else "no"]
         table.add_row(*row, "; ".join(v.reasons))
     out = cli.console()
     best = verdicts[0]
@@ -73,7 +75,7 @@ def main(argv: list[str]) -> int:
         o = best.option
         out.print(
             f"Ship {o.title} ({o.setting}): {o.latency_ms:.1f} ms {o.source} at {cli.rate_text(args.rate)}, "
-            f"{o.accuracy:.1f} % on {args.dataset}, from {o.run}.",
+            f"{told_apart(o.accuracy, args.min_accuracy)} % on {args.dataset}, from {o.run}.",
             soft_wrap=True,
         )
     else:

@@ -222,7 +222,7 @@ def _finish(
     values = {value: axis.show(value) for value in sorted(ground.request.values)}
     note = outcome.time_note(found, ground.testbed)
     outcome.show(out, found, titles=ground.titles, values=values, accuracies=accuracies, note=note)
-    if axis.column == "rate_bps" and accuracies and any(cell.rows for cell in found):
+    if wants_side_by_side(options.axis, accuracies, found):
         written += _side_by_side(options.axis, store, found, accuracies, note=note, out=out)
     if options.energy:
         beside = papers.nearest("fig19", ground.request.dataset) if options.published else []
@@ -237,6 +237,16 @@ def _finish(
     if not any(cell.rows for cell in found):
         raise BenchError(f"no sample could be measured, see {store.folder / 'samples.csv'}", cure="mend what it says")
     return 0
+
+
+def wants_side_by_side(word: str, accuracies: Mapping[str, Accuracy], found: Sequence[Cell]) -> bool:
+    """Return whether schemes (or splits) are set side by side: over rates, with accuracies or where that was asked for.
+
+    Args:
+        word: the axis as it stood on the command line.
+    """
+    asked = word in ("table", "split")
+    return axes.AXES[word].column == "rate_bps" and bool(accuracies or asked) and any(cell.rows for cell in found)
 
 
 def _side_by_side(

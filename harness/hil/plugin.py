@@ -18,7 +18,7 @@ import pytest
 from harness.contracts.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from harness.hil.measuring import Hil
 
@@ -71,6 +71,19 @@ def pytest_report_header(config: pytest.Config) -> str:
     settings = {key: config.getoption(key) or _UNSET.get(key, "none") for key in _SETTINGS}
     shown = ", ".join(f"{key.replace('_', '-')} {value}" for key, value in settings.items())
     return f"agilenn bench: testbed {_testbed(config)}, {shown}, run in {_folder(config) or 'no folder'}"
+
+
+@pytest.fixture
+def hil_property(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
+    """Give a function that adds a figure to the test's properties (`--junitxml`).
+
+    As pytest's `record_property`, which warns of every test that uses it under pytest's own `junit_family`.
+    """
+
+    def add(name: str, value: object) -> None:
+        request.node.user_properties.append((name, value))
+
+    return add
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.digits import significant
 from harness.contracts.errors import BenchError
 from harness.contracts.link import Certificate
 from harness.doctor.examine import attached
@@ -126,7 +127,11 @@ def text(line: Line) -> str:
     """Return a line as people read it: `agilenn total_ms: 13.52 -> 14.80 ms, +9.5 % [+1.20, +1.36] (n 10): slower`."""
     metric, apart = METRICS[line.metric], line.difference
     share = "" if apart.share is None else f", {100 * apart.share:+.1f} %"
-    interval = "" if apart.low is None or apart.high is None else f" [{apart.low:+.3g}, {apart.high:+.3g}]"
+    interval = (
+        ""
+        if apart.low is None or apart.high is None
+        else f" [{significant(apart.low, signed=True)}, {significant(apart.high, signed=True)}]"
+    )
     verdict = {"higher": "worse", "lower": "better"}.get(line.verdict, line.verdict)
     if metric.unit == "ms":
         verdict = {"worse": "slower", "better": "faster"}.get(verdict, verdict)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -27,7 +27,14 @@ class Terminated(BaseException):
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses arguments; its mistakes are BenchErrors: one line, exit code 2."""
+    """Parses arguments; its mistakes are BenchErrors: one line, exit code 2.
+
+    Options are taken as they are written only: `--image` is a picture's number in one command, and would be short for
+    the number of pictures in another.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
         raise BenchError(message, cure=f"see {self.prog} --help")

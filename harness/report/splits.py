@@ -45,7 +45,7 @@ def table(
                 str(facts[scheme]["split"]),
                 "–" if first["macs"] is None else f"{first['macs'] / 1e6:.2f}",
                 f"{threshold:.2f}" if threshold <= 1 else "never",
-                f"{100 * first['exited_share']:.1f} %",
+                "–" if first["exited_share"] is None else f"{100 * first['exited_share']:.1f} %",
                 f"{100 * accuracy:.1f}" if accuracy is not None else "–",
                 f"{first['payload_bytes']:,.0f}" if first["payload_bytes"] is not None else "–",
                 *cells,

@@ -13,9 +13,9 @@ from harness.contracts.errors import BenchError
 
 def main(argv: list[str] | None = None) -> int:
     """Way in. Returns the exit code: 0 done, 2 an error that the user can cure, 3 the firmware faulted."""
-    parser = argparse.ArgumentParser(prog="python -m testbeds.virtual", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m testbeds.virtual", description=__doc__, allow_abbrev=False)
     ways = parser.add_subparsers(dest="way", required=True)
-    run = ways.add_parser("run", help="boot a firmware image (.elf, .bin, .hex)")
+    run = ways.add_parser("run", help="boot a firmware image (.elf, .bin, .hex)", allow_abbrev=False)
     run.add_argument("image", type=Path)
     run.add_argument("--pty", action="store_true", help="serve USART1 as a pty until Ctrl-C")
     run.add_argument("--mhz", type=float, metavar="F", help="warn at exit when the firmware ran at another clock")
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     run.add_argument("--no-fills", action="store_true", help="leave out the caches' line fills (faster, less exact)")
     run.add_argument("--seconds", type=float, default=10.0, help="virtual time to run at most without --pty")
     run.add_argument("--control-fd", type=int, help=argparse.SUPPRESS)
-    bench = ways.add_parser("bench", help="emulator speed on this machine")
+    bench = ways.add_parser("bench", help="emulator speed on this machine", allow_abbrev=False)
     bench.add_argument("--seconds", type=float, default=2.0, help="host time to spend on each figure, about")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)

@@ -5,6 +5,8 @@ pytest --testbed X -m accuracy
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from harness.artefacts import accuracy
@@ -15,7 +17,7 @@ pytestmark = [pytest.mark.hil, pytest.mark.accuracy]
 
 
 def test_the_board_answers_as_the_host_library_does(
-    hil: Hil, hil_scheme: str, record_property: pytest.RecordProperty
+    hil: Hil, hil_scheme: str, hil_property: Callable[[str, object], None]
 ) -> None:
     """Same local class and same payload: then the accuracy that the host library has is the board's."""
     artefact = hil.artefact(hil_scheme)
@@ -23,8 +25,8 @@ def test_the_board_answers_as_the_host_library_does(
     found = accuracy.cached(artefact, library, hil.data) or accuracy.measured_apart(artefact, library, hil.data)
     assert found.n == len(hil.data)
     assert 0 < found.right <= found.n
-    record_property("accuracy", found.share)
-    record_property("accuracy_n", found.n)
+    hil_property("accuracy", found.share)
+    hil_property("accuracy_n", found.n)
     host = hil.host(hil_scheme)
     for image in hil.images:
         seen = hil.see(hil_scheme, image)

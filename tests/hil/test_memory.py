@@ -5,6 +5,8 @@ pytest --testbed X -m memory
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from harness.hil.measuring import Hil
@@ -18,7 +20,7 @@ _TARGETS = ("stm32f746",)  # whose image is an ELF at the chip's own addresses
 
 
 def test_the_image_and_its_stack_fit_the_chip(
-    hil: Hil, hil_scheme: str, record_property: pytest.RecordProperty
+    hil: Hil, hil_scheme: str, hil_property: Callable[[str, object], None]
 ) -> None:
     if hil.description.target not in _TARGETS:
         pytest.skip(f"an image for {hil.description.target} has no addresses of its own")
@@ -27,21 +29,21 @@ def test_the_image_and_its_stack_fit_the_chip(
     flash, ram = hil.description.flash_bytes, hil.description.ram_bytes
     found = footprint(hil.firmware[hil_scheme], flash=(_FLASH, flash), ram=(_RAM, ram))
     stats = board.device.stats()
-    record_property("flash_bytes", found.flash_bytes)
-    record_property("ram_bytes", found.ram_bytes + stats.stack_used_bytes)
+    hil_property("flash_bytes", found.flash_bytes)
+    hil_property("ram_bytes", found.ram_bytes + stats.stack_used_bytes)
     assert 0 < found.flash_bytes <= min(flash, hil.description.limits.get("flash_bytes", flash))
     assert 0 < stats.stack_used_bytes < stats.stack_total_bytes
     assert found.ram_bytes + stats.stack_used_bytes <= min(ram, hil.description.limits.get("ram_bytes", ram))
 
 
 def test_static_ram_and_stack_as_the_device_tells_them_fit_the_chip(
-    hil: Hil, hil_scheme: str, record_property: pytest.RecordProperty
+    hil: Hil, hil_scheme: str, hil_property: Callable[[str, object], None]
 ) -> None:
     ram = hil.description.ram_bytes
     if not ram:
         pytest.skip(f"the memory of {hil.description.title} is not limited")
     stats = hil.see(hil_scheme, hil.images[0]).stats
-    record_property("told_ram_bytes", stats.static_ram_bytes + stats.stack_used_bytes)
+    hil_property("told_ram_bytes", stats.static_ram_bytes + stats.stack_used_bytes)
     assert 0 < stats.stack_used_bytes < stats.stack_total_bytes
     assert stats.static_ram_bytes > 0
     assert stats.static_ram_bytes + stats.stack_used_bytes <= min(ram, hil.description.limits.get("ram_bytes", ram))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.datum import Datum, at, pick
+from harness.analysis.digits import significant
 from harness.analysis.material import Material
 from harness.measure.axes import WIFI_BPS
 
@@ -60,7 +61,7 @@ def _latencies(material: Material, dataset: str, rate_bps: float = WIFI_BPS) -> 
 
 
 def _times(found: Sequence[tuple[str, float]]) -> str:
-    return ", ".join(f"{title} {value:.2g}x" for title, value in found)
+    return ", ".join(f"{title} {significant(value, 2)}x" for title, value in found)
 
 
 def _against_deepcod(material: Material, dataset: str) -> tuple[str, bool] | None:

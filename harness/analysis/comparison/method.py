@@ -87,7 +87,15 @@ class Quantity(Strict):
         """Return it as people read it: shares in percent."""
         if self.pick == "argmax":
             return f"{number:g}"
-        return f"{100 * number:.1f} %" if self.scheme or self.column in _SHARES else f"{number:,.0f}"
+        if self.scheme or self.column in _SHARES:
+            return f"{100 * number:.1f} %"
+        return f"{number:,.0f} B" if "_bytes" in self.column else f"{number:,.0f}"
+
+    def called(self, name: str) -> str:
+        """Return what people call it: its place on the axis where its name in the rule is only that, else the name."""
+        if name.startswith("at_") and self.value:
+            return f"at {self.axis} {self.value}:"
+        return name.replace("_", " ")
 
 
 class Claim(Strict):
@@ -162,7 +170,9 @@ def judge(claim: Claim, found: Mapping[str, Sequence[Row]], summaries: Mapping[s
     """Return what was found for a claim, and whether it holds."""
     looked_up = {name: q.look_up(found, summaries) for name, q in claim.quantities.items()}
     numbers = {name: number for name, number in looked_up.items() if number is not None}
-    ours = ", ".join(f"{name.replace('_', ' ')} {claim.quantities[name].show(n)}" for name, n in numbers.items())
+    ours = ", ".join(
+        f"{claim.quantities[name].called(name)} {claim.quantities[name].show(n)}" for name, n in numbers.items()
+    )
     if len(numbers) < len(looked_up):
         return Verdict(claim, ours, None)
     try:

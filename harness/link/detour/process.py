@@ -172,7 +172,7 @@ def _connecting(host: str, port: int) -> socket.socket:
 
 def main(argv: list[str]) -> int:
     """Bring the link up, say so, serve."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--kind", choices=("userspace", "proxy"), required=True)
     parser.add_argument("--listen", default="127.0.0.1")
     parser.add_argument("--verbose", action="store_true")

@@ -17,7 +17,8 @@ from testbeds.esp32.standin.board import COMMANDS, StandIn
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until stdin ends."""
-    parser = argparse.ArgumentParser(prog="python -m testbeds.esp32.standin", description=__doc__, epilog=COMMANDS,
+    parser = argparse.ArgumentParser(prog="python -m testbeds.esp32.standin", description=__doc__,
+                                     epilog=COMMANDS, allow_abbrev=False,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--json", action="store_true", help="for programs: everything as JSON lines")
     options = parser.parse_args(argv)

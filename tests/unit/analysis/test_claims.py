@@ -52,6 +52,14 @@ def test_best_of_an_axis_and_figures_of_weights() -> None:
     assert key.look_up({}, {"agilenn": {"test_int8": 3}}) is None
 
 
+def test_a_place_on_the_axis_is_named_as_one() -> None:
+    """`at_07` with 829 bytes was told as "at 07 829"."""
+    quantity = method.Quantity(axis="rho", value="0.7", column="payload_bytes_mean")
+    claim = CLAIM.model_copy(update={"rule": "at_07 > 0", "quantities": {"at_07": quantity}})
+    rho: dict[str, list[rows.Row]] = {"rho": [{"value": "0.7", "payload_bytes_mean": 829.2}]}
+    assert method.judge(claim, rho, {}).ours == "at rho 0.7: 829 B"
+
+
 @pytest.mark.parametrize(
     "rule", ["a", "a > b", "__import__('os') > 1", "a > 1 or a < 0", "a ** 2 > 1", "a > 'x'", "1 <", ""]
 )

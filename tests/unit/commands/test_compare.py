@@ -40,6 +40,15 @@ def test_slower_needs_significance_and_a_minimum_effect(
     assert verdict in capsys.readouterr().out
 
 
+def test_values_of_the_axis_and_differences_are_written_out(make_run: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """2 Mbit/s was told as "2e+06"."""
+    first, second = (make_run(name, {"agilenn": {2e6: values}}) for name, values in (("a", BASE), ("b", [2e4] * 7)))
+    assert way(["--metrics", "energy_uj", str(first), str(second)]) == 1
+    out = capsys.readouterr().out
+    assert "2 Mbit/s" in out and "+20,000,000 uJ" in out
+    assert "e+0" not in out
+
+
 def test_a_fall_of_accuracy_beyond_its_interval_is_worse(make_run: Make) -> None:
     first = run_of(make_run, "a", BASE, accuracy={"agilenn": 0.87})
     assert way([str(first), str(run_of(make_run, "b", BASE, accuracy={"agilenn": 0.865}))]) == 0

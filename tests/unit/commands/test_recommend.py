@@ -57,6 +57,17 @@ def test_images_that_miss_the_deadline_count(run: Path) -> None:
     assert best.reasons == ("20 % of the images miss the deadline of 30 ms",)
 
 
+def test_the_digits_that_decide_are_shown(make_run: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """84.96 % was told as "85.0 % is below 85 %"."""
+    close = make_run("close", {"agilenn": {6e6: [30.004] * 20}}, accuracy={"agilenn": 0.8496})
+    words = ["--runs", str(close), "--dataset", "cifar100", "--rate", "6M", "--min-accuracy", "85"]
+    assert way_in(recommend.main, [*words, "--deadline", "30ms"]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "accuracy 84.96 % is below 85 %" in told
+    assert "latency 30.004 ms is over the deadline of 30 ms" in told
+    assert "85.0" not in told
+
+
 def test_between_two_rates_the_latency_is_on_the_links_line(run: Path) -> None:
     asked = Wanted("virtual", "cifar100", 1e6, 85)
     best = judge(options([read_run(run)], asked), asked)[0]

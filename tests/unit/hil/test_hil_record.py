@@ -51,8 +51,8 @@ def hil(request):
         yield FromFile()
 """
 TEST = """
-def test_it(hil, hil_scheme, record_property):
-    record_property("flash_bytes", 123_456)
+def test_it(hil, hil_scheme, hil_property):
+    hil_property("flash_bytes", 123_456)
 """
 
 
@@ -80,6 +80,7 @@ def _session(folder: Path, total_ms: float, *argv: str, n: int = 8) -> subproces
 def test_a_saved_session_is_a_run_like_any_other(tmp_path: Path) -> None:
     done = _session(tmp_path, 10.0, "--save", "first", "--junitxml", "junit.xml")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in done.stdout.lower()
     run = Store.reopen(tmp_path / "results" / "saved" / "first")
     assert (run.facts().kind, run.facts().status) == ("hil", "finished")
     assert len(run.rows()) == len(pd.read_parquet(run.folder / "samples.parquet")) == 8

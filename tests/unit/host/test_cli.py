@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -39,6 +41,35 @@ def test_signals_unwind_the_stack(number: signal.Signals, code: int) -> None:
     assert cli.way_in(body, []) == code
     assert given_back == [True]
     assert signal.getsignal(number) is before
+
+
+def test_an_option_is_never_taken_for_a_longer_one() -> None:
+    """`--image 3` is picture 3 of one command, and was three pictures of another."""
+    parser = cli.Parser(prog="x")
+    parser.add_argument("--images", type=int)
+    parser.add_subparsers(dest="axis").add_parser("bandwidth").add_argument("--rates")
+    for words in (["--image=3", "bandwidth"], ["bandwidth", "--rate", "6M"]):
+        with pytest.raises(BenchError, match="unrecognized arguments"):
+            parser.parse_args(words)
+
+
+def test_every_parser_of_the_tree_takes_whole_options_only() -> None:
+    root = Path(__file__).resolve().parents[3]
+    plain = [
+        f"{path.relative_to(root)}:{node.lineno}"
+        for folder in ("harness", "testbeds", "baselines")
+        for path in (root / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and (ast.unparse(node.func).endswith("ArgumentParser") or _adds_a_plain_parser(node, folder))
+        and not any(word.arg == "allow_abbrev" for word in node.keywords)
+    ]
+    assert not plain
+
+
+def _adds_a_plain_parser(node: ast.Call, folder: str) -> bool:
+    """Those of harness/ come from `cli.Parser`, whose sub-commands are of its own class."""
+    return folder == "testbeds" and ast.unparse(node.func).endswith("add_parser")
 
 
 @pytest.mark.parametrize(("text", "value"), [("270k", 270e3), ("6M", 6e6), ("1G", 1e9), ("1000", 1e3), ("1.5M", 1.5e6)])

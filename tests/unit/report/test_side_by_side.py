@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from harness.analysis.cells import Accuracy, cells
 from harness.artefacts import artefacts
 from harness.artefacts.artefacts import Artefact
+from harness.commands.sweep import wants_side_by_side
 from harness.contracts.errors import BenchError
 from harness.contracts.scheme import Scheme
 from harness.host import registry
@@ -74,6 +77,23 @@ def test_tables_and_plot_are_written(lines: list[dict[str, Any]], tmp_path: Path
     assert {"schemes.csv", "schemes.md", "front.md", "best_split.md", "best_split.png"} <= names
     assert all((tmp_path / "run" / folder).is_dir() for folder in ("tables", "plots"))
     assert "Modelled." in (tmp_path / "run" / "tables" / "front.md").read_text()
+
+
+def test_without_accuracies_the_table_that_was_asked_for_is_shown_all_the_same() -> None:
+    """`sweep table --no-accuracy` measured everything and printed nothing of it."""
+    found = cells(rows_at(6e6, 8.5), "rate_bps", ["near", "far"])
+    assert [wants_side_by_side(word, {}, found) for word in ("table", "split", "bandwidth", "loss")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not wants_side_by_side("table", {}, [])
+    lines, text = side_by_side.rows(found, FACTS, {}), io.StringIO()
+    side_by_side.show(Console(file=text, width=200), lines, "Modelled.")
+    splits.show(Console(file=text, width=200), lines, FACTS, "Modelled.")
+    assert "Side by side at 6 Mbit/s" in text.getvalue() and "Near" in text.getvalue()
+    assert "*" not in "".join(map("".join, side_by_side.front(lines)[1]))  # no front without accuracies
 
 
 def test_the_best_split_is_starred_at_each_rate(lines: list[dict[str, Any]]) -> None:
