@@ -153,7 +153,7 @@ def test_edge(argv: list[str], words: str, monkeypatch: pytest.MonkeyPatch, caps
     assert words in _line(capsys, edge, *argv)
 
 
-@pytest.mark.parametrize("module", ["harness.sweep", "harness.run", "harness.edge", "harness.artefacts.accuracy"])
+@pytest.mark.parametrize("module", ["harness.sweep", "harness.run", "harness.edge", "harness.accuracy"])
 def test_help_is_quick_and_needs_no_tensorflow(module: str) -> None:
     code = (
         "import runpy, sys\n"
