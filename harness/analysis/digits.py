@@ -1,4 +1,4 @@
-"""How many digits a number is shown with: as many as decide, and never an exponent."""
+"""Decides how many digits a number is shown with: as many as decide, and never an exponent."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: cycles with line fills, by cause; bytes of its own code and constants in flash."""
+    """Holds one layer: cycles with line fills, by cause; bytes of its own code and constants in flash."""
 
     index: int
     operator: str
@@ -53,7 +53,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """What a model costs on a board.
+    """Holds what a model costs on a board.
 
     cycles: of one inference with caches empty at its start, line fills included. The layers' cycles were taken one
     after the other, with what the layer before left in the caches. ram_bytes: activations, states and the kernels'

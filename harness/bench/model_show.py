@@ -114,7 +114,7 @@ def draw(report: ModelReport, out: Path) -> Path:
 
 
 def _rows(report: ModelReport) -> list[tuple[str, dict[str, int]]]:
-    """(label, cycles by cause) of the heaviest layers in their order, and of all others together."""
+    """Return (label, cycles by cause) of the heaviest layers in their order, and of all others together."""
     heavy = sorted(report.layers, key=lambda x: -x.cycles)[:MOST_BARS]
     shown = [layer for layer in report.layers if layer in heavy]
     rows = [(_name(layer), layer.causes) for layer in shown]

@@ -20,7 +20,7 @@ ABSENT = "neither ai-edge-litert nor tensorflow is installed: pip install ai-edg
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the board's output bytes compare with the reference interpreter's, over all outputs.
+    """Says how the board's output bytes compare with the reference interpreter's, over all outputs.
 
     largest: the largest difference, in steps of the output's scale. same_top: samples whose largest value (of the last
     output) is at the same place. interpreter: package and kernels that ran it.
@@ -74,7 +74,9 @@ def compare(
 
 
 def _interpreter(name: str, file: Path) -> tuple[Any, str]:
-    """An interpreter and which kernels it has: the reference's, or its usual ones where those lack an operator."""
+    """Return an interpreter and which kernels it has: the reference's, or its usual ones where those lack an
+    operator.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings(), silenced():
         warnings.simplefilter("ignore")  # TensorFlow's interpreter announces its successor

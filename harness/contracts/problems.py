@@ -1,4 +1,6 @@
-"""What is wrong in a configuration, in the bench's words: pydantic's findings as one line with the key and the cure."""
+"""Says what is wrong in a configuration, in the bench's words: pydantic's findings as one line with the key and the
+cure.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,7 @@ def first_problem(error: ValidationError, model: type[BaseModel] | None = None) 
 
 
 def key_of(error: ValidationError) -> str:
-    """The dotted key of the first finding; "" for what concerns the whole."""
+    """Return the dotted key of the first finding; "" for what concerns the whole."""
     return ".".join(str(part) for part in error.errors()[0]["loc"])
 
 
@@ -81,7 +83,7 @@ def _known(wrong: str, known: list[str]) -> str:
 
 
 def known_keys(model: type[BaseModel], section: tuple[int | str, ...]) -> Iterator[str]:
-    """The keys that a section of a model's file may have, in order."""
+    """Return the keys that a section of a model's file may have, in order."""
     found: list[Any] = [model]
     for part in section:
         found = [kind for one in found for kind in _inside(one, part)] or [k for k in found if _tagged(k, part)]
@@ -90,7 +92,7 @@ def known_keys(model: type[BaseModel], section: tuple[int | str, ...]) -> Iterat
 
 
 def _inside(kind: Any, part: int | str) -> Iterator[Any]:
-    """The types that stand under a key or index of a type."""
+    """Return the types that stand under a key or index of a type."""
     if _is_model(kind):
         for name, field in kind.model_fields.items():
             if part in (name, field.alias):
@@ -102,7 +104,7 @@ def _inside(kind: Any, part: int | str) -> Iterator[Any]:
 
 
 def _plain(kind: Any) -> Iterator[Any]:
-    """The types of a union, one by one, without their annotations."""
+    """Return the types of a union, one by one, without their annotations."""
     origin = get_origin(kind)
     if origin is Annotated:
         yield from _plain(get_args(kind)[0])

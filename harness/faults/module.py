@@ -14,7 +14,7 @@ from harness.sweep.runner import Watcher
 
 
 def reboots(short: bool) -> Outcome:
-    """The module restarts while it is brought up."""
+    """Restart the module while it is brought up."""
 
     def act(scene: Scene) -> None:
         left = ["AT+MQTTCONN", "AT+CWJAP", "AT+UART_CUR"]
@@ -35,7 +35,7 @@ def reboots(short: bool) -> Outcome:
 
 
 def busy(short: bool) -> Outcome:
-    """The module has something else to do."""
+    """Give the module something else to do."""
     seconds = 1.8 if short else 3.0
 
     def act(scene: Scene) -> None:
@@ -45,7 +45,7 @@ def busy(short: bool) -> Outcome:
 
 
 def clean(short: bool) -> Outcome:
-    """The module takes its time to let its MQTT client go."""
+    """Have the module take its time to let its MQTT client go."""
     seconds = 2.0 if short else 9.0
 
     def act(scene: Scene) -> None:
@@ -59,7 +59,7 @@ def clean(short: bool) -> Outcome:
 
 
 def wifi(short: bool) -> Outcome:
-    """The access point is away for a while."""
+    """Take the access point away for a while."""
     away_s = 1.0 if short else 5.0
 
     def act(scene: Scene) -> None:
@@ -81,8 +81,9 @@ def wifi(short: bool) -> Outcome:
 
 
 def raw_publish_cut(short: bool) -> Outcome:
-    """Every other message loses its end on the serial line, or the board is reset while it sends: to the module the
-    same."""
+    """Take the end of every other message away on the serial line, or reset the board while it sends: to the module
+    both are the same.
+    """
     cuts = [0, 1, 100, 207] if short else [0, 1, 2, *range(15, 208, 16), 205, 206, 207]
     with Scene() as scene:
         rows, end = scene.measure(2 * len(cuts) + 1, _Cuts(scene, cuts))

@@ -1,4 +1,4 @@
-"""What came of a fault."""
+"""Holds what came of a fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.faults.scene import Scene
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a fault. `wrong`: samples that say ok and are not; it has to be 0."""
+    """Holds what came of a fault. `wrong`: samples that say ok and are not; it has to be 0."""
 
     fault: str
     put_in: str
