@@ -11,7 +11,7 @@ from typing import Any
 from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells
 from harness.analysis.stats import share_interval
 from harness.contracts.errors import BenchError
-from harness.measure.axes import AXES
+from harness.measure.axes import AXES, Axis
 from harness.runs import published as papers
 from harness.runs.measurements import ENERGY_METRICS, METRICS
 from harness.runs.store import Store
@@ -19,8 +19,6 @@ from harness.runs.store import Store
 PUBLISHED = "published"
 NOWHERE = math.nan  # the x of a value that lies on no axis
 _BY_STAGE = ("local_ms", "encode_ms", "network_ms", "remote_ms", "combine_ms", "payload_bytes", "device_cycles")
-
-_LIKE = "cifar100"  # the published values to show beside a data set that the paper's figure lacks
 
 
 @dataclass(frozen=True)
@@ -137,14 +135,21 @@ def _of_schemes(
 _SAME = {"energy_mj": ("energy_uj", 1e3, "uJ"), "flash": ("flash_kb", 1.0, "KB"), "ram": ("ram_kb", 1.0, "KB")}
 
 
-def of_paper(figure: str, axis: str = "") -> list[Datum]:
-    """Return a published figure's values in this bench's metrics and units; none where the figure is not in the
-    tree.
+def beside(figure: str, dataset: str) -> list[Datum]:
+    """Return what a figure of the paper has beside a run (`harness.runs.published.beside`), in this bench's metrics and
+    units.
     """
-    if not papers.exists(figure):
-        return []
+    return _of_paper(papers.beside(figure, dataset), "")
+
+
+def along(axis: Axis, dataset: str) -> list[Datum]:
+    """Return the paper's latencies along an axis, as `beside`."""
+    return _of_paper(axis.published(dataset), axis.name)
+
+
+def _of_paper(values: Iterable[papers.Value], axis: str) -> list[Datum]:
     found = []
-    for v in papers.load(figure):
+    for v in values:
         metric, factor, unit = _SAME.get(v.metric, (v.metric, 1.0, v.unit))
         found.append(Datum(v.dataset, v.scheme, v.title, metric, unit, axis, v.x, v.value * factor, PUBLISHED))
     return found
@@ -162,10 +167,3 @@ def pick(data: Sequence[Datum], metric: str, *, scheme: str | None = None, datas
 def at(data: Sequence[Datum], x: float) -> list[Datum]:
     """Return the values at `x` of the axis (within 0.1 %)."""
     return [d for d in data if abs(d.x - x) <= 1e-3 * abs(x)]
-
-
-def beside(figure: str, dataset: str, axis: str = "") -> list[Datum]:
-    """Return the published values of a figure for a data set, else CIFAR-100's."""
-    found = of_paper(figure, axis)
-    own = [d for d in found if d.dataset == dataset]
-    return own or [d for d in found if d.dataset == _LIKE]

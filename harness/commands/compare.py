@@ -83,9 +83,7 @@ def show_published(material: Material, dataset: str, out: Console, folder: Path 
         ]
         for p in found
     ]
-    other = sorted({p.published_dataset for p in found} - {dataset})
-    caption = f"Paper: {other[0]} where it lacks {dataset}." if other else None
-    _table(out, f"{dataset}: ours beside the paper's", header, lines, caption)
+    _table(out, f"{dataset}: ours beside the paper's", header, lines, None)
     checked = claims.findings(material, dataset)
     claim_header = ["claim", "where", "published", "ours", "verdict"]
     claim_lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in checked]

@@ -225,7 +225,7 @@ def _finish(
     if wants_side_by_side(options.axis, accuracies, found):
         written += _side_by_side(options.axis, store, found, accuracies, note=note, out=out)
     if options.energy:
-        beside = papers.nearest("fig19", ground.request.dataset) if options.published else []
+        beside = papers.beside("fig19", ground.request.dataset) if options.published else []
         written += energy.write(store, axis, found, values=values, titles=ground.titles, published=beside, out=out)
     if procedure.deadline_ms is not None:
         for line in outcome.missed(found, axis, procedure.deadline_ms) or ["all samples meet the deadline"]:

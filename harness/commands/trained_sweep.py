@@ -64,12 +64,12 @@ def main(argv: list[str]) -> int:
 def _alpha(options: argparse.Namespace) -> Outcome:
     start_tensorflow(os.cpu_count() or 2)
     found = committed.alpha(committed.Weights(options.dataset, options.profile))
-    theirs = papers.nearest("fig18", options.dataset)
+    theirs = papers.beside("fig18", options.dataset)
     published = {(f"{v.x:g}", v.metric): v.value for v in theirs}
     columns = ("accuracy", "local_accuracy", "remote_accuracy")
     note = f"int8 device half, {found[0]['n_test']:,} test pictures"
     title = f"Weight of the local logits, {options.dataset}"
-    return Outcome(found, columns, title, "alpha", note, published, theirs[0].dataset)
+    return Outcome(found, columns, title, "alpha", note, published, options.dataset if theirs else "")
 
 
 def _exit(options: argparse.Namespace) -> Outcome:
@@ -187,7 +187,7 @@ def _trained(name: str, options: argparse.Namespace, said: Console) -> Outcome:
 def _fig17(dataset: str) -> tuple[Row, ...]:
     return tuple(
         {"value": f"paper, {v.title}", "accuracy": v.value / 100, "compression": v.x}
-        for v in papers.nearest("fig17", dataset)
+        for v in papers.beside("fig17", dataset)
     )
 
 

@@ -193,7 +193,7 @@ class Frequency(Axis):
 
     def published(self, dataset: str) -> list[Value]:
         """Return Fig 22."""
-        return papers.nearest("fig22", dataset)
+        return papers.beside("fig22", dataset)
 
     def applied(self, base: Setting, value: float) -> Setting:
         """Set the clock."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
 
 _FOLDER = Path(__file__).resolve().parents[2] / "results" / "published"
-_LIKE = "cifar100"  # pictures of 32 x 32, as CIFAR-10's
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,16 @@ def exists(figure: str, folder: Path = _FOLDER) -> bool:
     return (folder / f"{figure}.csv").is_file()
 
 
+def beside(figure: str, dataset: str, folder: Path = _FOLDER) -> list[Value]:
+    """Return what may stand beside a run: the figure's values of the run's own data set, none of another's.
+
+    This is the one rule for tables, plots, reports, comparisons and training sweeps. What another data set gave lies on
+    another axis: its accuracies, bytes and times are not those that ours could be held against.
+    """
+    return [v for v in load(figure, folder) if v.dataset == dataset] if exists(figure, folder) else []
+
+
 def bandwidth(dataset: str, folder: Path = _FOLDER) -> list[Value]:
-    """Return Fig 23's latency against the rate for a data set; for one that it lacks, Fig 16's totals at 6 Mbit/s."""
-    own = [v for v in load("fig23", folder) if v.dataset == dataset]
-    if own:
-        return own
-    return [v for v in load("fig16", folder) if v.dataset == dataset and v.metric == "total_ms"]
-
-
-def nearest(figure: str, dataset: str, folder: Path = _FOLDER) -> list[Value]:
-    """Return a figure's values for a data set; for one that it lacks, CIFAR-100's, whose titles then say so."""
-    found = load(figure, folder)
-    if own := [v for v in found if v.dataset == dataset]:
-        return own
-    return [replace(v, title=f"{v.title}, CIFAR-100") for v in found if v.dataset == _LIKE]
+    """Return Fig 23's latency against the rate, and Fig 16's totals at 6 Mbit/s where Fig 23 lacks the data set."""
+    own = beside("fig23", dataset, folder)
+    return own or [v for v in beside("fig16", dataset, folder) if v.metric == "total_ms"]

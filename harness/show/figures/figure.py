@@ -31,11 +31,6 @@ class Figure(ABC):
         """
 
 
-def said(values: Sequence[Datum], dataset: str) -> str:
-    other = sorted({d.dataset for d in values} - {dataset})
-    return f" Paper: {other[0]}." if other else ""
-
-
 def pick_scheme(data: Sequence[Datum], scheme: str) -> list[Datum]:
     """Return the values of one scheme."""
     return [d for d in data if d.scheme == scheme]

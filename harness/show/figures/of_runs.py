@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.datum import Datum, at, beside, pick
+from harness.analysis.datum import Datum, along, at, beside, pick
 from harness.analysis.material import Material
 from harness.analysis.pareto import Choice
 from harness.host import cli
 from harness.measure import axes as axes_
 from harness.measure.axes import WIFI_BPS
 from harness.show.figures import bars, draw, front, lines
-from harness.show.figures.figure import Figure, Missing, pick_scheme, said
+from harness.show.figures.figure import Figure, Missing, pick_scheme
 
 FRONT_RATES = (270e3, 2e6, 6e6)
 
@@ -34,7 +34,7 @@ class Breakdown(Figure):
         panels = [self._groups(ours, run.data)]
         if published:
             panels.append(self._groups(published, published))
-        note = run.note + " Accuracy of the whole test set." + said(published, dataset)
+        note = run.note + " Accuracy of the whole test set."
         heights = [len(groups) for groups in panels]
         shape: Any = {"nrows": len(panels), "height_ratios": heights, "squeeze": False}
         with draw.page(out, note=note, height=0.5 + 0.085 * sum(heights), **shape) as all_axes:
@@ -62,8 +62,8 @@ class Breakdown(Figure):
 class Latency(Figure):
     """Draws end-to-end latency along the axis of a run."""
 
-    def __init__(self, axis: str, paper: str = "", key: str = "") -> None:
-        self._axis, self._key = axes_.axis(axis), key
+    def __init__(self, axis: str, paper: str = "") -> None:
+        self._axis = axes_.axis(axis)
         self.name, self.title, self.paper = f"latency_vs_{axis}", f"Latency against {self._axis.title}", paper
         self.alt = f"Lines: end-to-end latency of each scheme against {self._axis.title}"
 
@@ -74,9 +74,9 @@ class Latency(Figure):
         if run is None:
             raise Missing(f"no {axis.name} run of {dataset}")
         ours = [d for d in pick(run.data, "total_ms") if d.axis == axis.name]
-        published = pick(beside(self._key, dataset, axis.name), "total_ms") if self._key else []
+        published = pick(along(axis, dataset), "total_ms")
         places = lines.places(ours)
-        with draw.page(out, note=run.note + said(published, dataset), height=1.15) as axes:
+        with draw.page(out, note=run.note, height=1.15) as axes:
             lines.lines(axes, ours)
             lines.lines(axes, published)
             log = axis.log_scale and places[0] > 0
@@ -114,7 +114,7 @@ class Energy(Figure):
         where = cli.clock_text(base_x) if run.axis == "frequency" else cli.rate_text(base_x)
         note = (
             f"Ours modelled or measured as the bars say, at {where}: {mj} mJ. The paper names neither "
-            f"instrument nor rail, so only ratios compare (docs/power.md).{said(published, dataset)}"
+            f"instrument nor rail, so only ratios compare (docs/power.md)."
         )
         with draw.page(out, note=note, height=1.1) as axes:
             bars.grouped(
@@ -151,7 +151,7 @@ class Memory(Figure):
         names = {"ram_kb": "RAM", "flash_kb": "flash"}
         note = (
             "Ours from the linker's sections: RAM is static data with the arena of the network, the stack not counted "
-            f"(pytest -m memory measures that). Board: 320 KB and 1024 KB.{said(published, dataset)}"
+            "(pytest -m memory measures that). Board: 320 KB and 1024 KB."
         )
         with draw.page(out, note=note, height=1.1) as axes:
             bars.grouped(axes, data, ["RAM", "flash"], lambda d: names[d.metric])

@@ -13,7 +13,7 @@ from harness.host import registry
 from harness.runs.trained_rows import AT_RUN_TIME
 from harness.show import style
 from harness.show.figures import bars, draw, grid, lines
-from harness.show.figures.figure import Figure, Missing, pick_scheme, said
+from harness.show.figures.figure import Figure, Missing, pick_scheme
 from harness.training.sweep.axes import AXES
 
 _CHANNELS = 24
@@ -36,8 +36,8 @@ class Trained(Figure):
         rows = [r for r in material.rows(self._axis, dataset) if r.number(self._x) is not None]
         if not rows:
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
-        published = pick_scheme(beside(self._key, dataset, self._axis), "agilenn") if self._key else []
-        with draw.page(out, note=training_note(rows) + said(published, dataset)) as axes:
+        published = pick_scheme(beside(self._key, dataset), "agilenn") if self._key else []
+        with draw.page(out, note=training_note(rows)) as axes:
             for title, own in _by_training(rows).items():
                 ours = as_data(own, "accuracy", metric="accuracy", factor=100.0, title=title, x_column=self._x)
                 lines.lines(axes, [replace(d, scheme=title) for d in ours] if AT_RUN_TIME in title else ours)
@@ -101,7 +101,7 @@ class Kinds(Figure):
             raise Missing(f"no rows of the {self._axis} sweep of {dataset}")
         names = dict(self._columns)
         values = list(dict.fromkeys(r.value for r in rows))
-        published, paper_of = AXES[self._axis].published(dataset, values)
+        published, _ = AXES[self._axis].published(dataset, values)
         data = []
         for column, _ in self._columns:
             for value in values:
@@ -110,14 +110,13 @@ class Kinds(Figure):
                     mean = sum(numbers) / len(numbers)
                     data.append(Datum(dataset, value, value, column, "%", self._axis, 0.0, mean, "measured"))
             data += [
-                Datum(paper_of, value, value, column, "%", self._axis, 0.0, number, PUBLISHED)
+                Datum(dataset, value, value, column, "%", self._axis, 0.0, number, PUBLISHED)
                 for (value, metric), number in published.items()
                 if metric == column
             ]
         if not data:
             raise Missing(f"the rows of the {self._axis} sweep of {dataset} lack their columns")
-        other = f" Paper: {paper_of}." if paper_of not in ("", dataset) else ""
-        with draw.page(out, note=training_note(rows) + other, height=1.1) as axes:
+        with draw.page(out, note=training_note(rows), height=1.1) as axes:
             places = [name for column, name in self._columns if any(d.metric == column for d in data)]
             bars.grouped(axes, data, places, lambda d: names[d.metric], digits=1)
             axes.set_ylabel("%")
@@ -141,7 +140,7 @@ class SplitGrid(Figure):
         published = beside("fig21", dataset)
         counts = sorted({r.number("k") or 0.0 for r in rows})
         rhos = sorted({r.number("rho") or 0.0 for r in rows}, reverse=True)
-        note = f"{training_note(rows)} In brackets: paper.{said(published, dataset)}"
+        note = training_note(rows) + (" In brackets: paper." if published else "")
         with draw.page(out, note=note, width=1.4, ncols=2) as both:
             for axes, column in zip(both, ("accuracy", "skewness"), strict=True):
                 values = {

@@ -57,18 +57,18 @@ class TrainedAxis:
         return Setting(shown, {**self.also, **self.variants.get(shown, {})}, self.presets.get(shown))
 
     def published(self, dataset: str, values: list[str]) -> tuple[Published, str]:
-        """Return the paper's figures by value and metric, and the data set that they are of ("" where there are
+        """Return the paper's figures by value and metric, and their data set, which is this one ("" where there are
         none).
         """
         if not self.figure:
             return {}, ""
-        rows = [row for row in papers.nearest(self.figure, dataset) if self.only in row.title]
+        rows = [row for row in papers.beside(self.figure, dataset) if self.only in row.title]
         found: Published = {}
         for value in values:
             for row in rows:
                 if self._is(row, value):
                     found[value, row.metric] = row.value
-        return found, rows[0].dataset if found else ""
+        return found, dataset if found else ""
 
     def _is(self, row: Value, value: str) -> bool:
         if self.at_x is not None and row.x != self.at_x:
