@@ -22,6 +22,7 @@ from harness.doctor import examine
 from harness.doctor.examine import Wanted
 from harness.doctor.report import Report
 from harness.host import cli
+from harness.host.progress import doing
 from harness.lab import lab, labfile
 from harness.measure import axes, pinned
 from harness.measure.axes import Axis
@@ -95,7 +96,8 @@ def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
 def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     said = cli.console(stderr=True)
     folder = _folder(options, axis)
-    ground = prepare.ground(_request(options, axis))
+    with doing(said, f"looking for schemes and testbed {options.testbed}"):
+        ground = prepare.ground(_request(options, axis))
     procedure = _procedure(options, ground)
     pinned_path = _pinned_path(options, ground)
     known = _known_times(options, pinned_path, ground)
@@ -103,9 +105,11 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     with ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
-        with said.status("images, firmware, edge server"):
+        with doing(said, "getting ready: pictures") as ready:
             data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
+            ready.step(f"getting ready: firmware of {len(ground.artefacts)} schemes is built (once, then cached)")
             firmware = prepare.firmware(ground)
+            ready.step("getting ready: the edge server loads TensorFlow and warms up")
             calibrated = up.calibrated()
         times = None
         if ground.pins_remote:

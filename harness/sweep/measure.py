@@ -17,6 +17,7 @@ from harness.analysis.cells import Accuracy
 from harness.artefacts import accuracy
 from harness.artefacts.images import Images
 from harness.contracts.errors import BenchError
+from harness.host.progress import doing
 from harness.measure.axes import Axis
 from harness.runs import certificates, journal
 from harness.runs.journal import Journal
@@ -157,8 +158,9 @@ def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accu
         library = prepare.library(artefact)
         measured = accuracy.cached(artefact, library, data)
         if measured is None:
-            with console.status(f"accuracy of {name} over the whole test set (once, then cached)"):
-                measured = accuracy.measured_apart(artefact, library, data)
+            what = f"accuracy of {name}, pictures through its halves (once, then cached)"
+            with doing(console, what, total=len(data)) as shown:
+                measured = accuracy.measured_apart(artefact, library, data, shown.at)
         found[name] = Accuracy(measured.right, measured.n, measured.exited)
     return found
 
