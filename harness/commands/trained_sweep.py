@@ -54,9 +54,11 @@ def main(argv: list[str]) -> int:
     elif options.dry_run:
         return _dry_run(name, options)
     elif name == "pareto":
-        found = _pareto(options, said)
+        with cli.going_on(cli.same_command("harness.sweep", argv)):
+            found = _pareto(options, said)
     else:
-        found = _trained(name, options, said)
+        with cli.going_on(cli.same_command("harness.sweep", argv)):  # points that are there are taken as they are
+            found = _trained(name, options, said)
     base = _base(options, plans.load(options.plan)) if hasattr(options, "plan") else None
     finish.write(name, options, found, base)
     return 0
