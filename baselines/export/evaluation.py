@@ -56,7 +56,8 @@ def accuracies(scheme: Scheme, folder: Path, pictures: npt.NDArray[np.uint8], la
     Where samples may exit early, `combined` is with the exit at the description's threshold, and `exited` their share.
     """
     description = load_description(folder)
-    pictures = resized(pictures, description.input_shape[0])
+    if description.scale_pictures:
+        pictures = resized(pictures, description.input_shape[0])
     graph = (folder / GRAPH).read_bytes() if description.graph else None
     symbols, local = device_half(description, graph, pictures)
     remote = scheme.server(folder).infer_batch(symbols) if symbols is not None else None

@@ -45,6 +45,10 @@ _LATER: dict[str, Any] = {
     "codebook.quantise": True,
 }
 
+# Keys that a scheme and its reference network must have alike: one key sets both. Held-out pictures that the other had
+# trained on would be no validation.
+_ONCE = ("validation", "input_size")
+
 NetworkKind = Literal["residual", "mobilenet", "lite0"]  # modules of networks/
 Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
 
@@ -246,11 +250,33 @@ def load_recipe(
         _lay_over(tree, by_dataset.get(dataset, {}))
     for key, text in (overrides or {}).items():
         _set(tree, key, text)
+    for key in _ONCE:
+        _share(tree, key, model, path)
     try:
         return model.model_validate(tree)
     except ValidationError as e:
         what, cure = first_problem(e, model)
         raise BenchError(f"{_blamed(key_of(e), path, overrides or {}, by_option or {})}: {what}", cure=cure) from e
+
+
+def _share(tree: dict[str, Any], key: str, model: type[Strict], path: Path) -> None:
+    """Give a scheme and its reference network one value of `key`, wherever it was given."""
+    reference = tree.get("reference")
+    if not isinstance(reference, dict) or "reference" not in model.model_fields:
+        return
+    if key in tree and key in reference and tree[key] != reference[key]:
+        raise BenchError(
+            f"recipe {path}: {key} is {tree[key]}, reference.{key} {reference[key]}, and both networks need the same",
+            cure=f"give {key} alone: the reference network follows it",
+        )
+    value = tree.get(key, reference.get(key))
+    if value is None:
+        return
+    reference[key] = value
+    if key in model.model_fields:
+        tree[key] = value
+    else:
+        tree.pop(key, None)  # full offloading has no other network than the reference's
 
 
 def _blamed(key: str, path: Path, overrides: dict[str, str], by_option: dict[str, str]) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
@@ -37,6 +39,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _VERSION = 1
+_CHUNK = 250  # pictures after which it is told how far it is; a whole number of a server model's batches
+_PROGRESS = re.compile(r"(\d{1,9}) of (\d{1,9})")  # a line of the process that measures
+
+Tell = Callable[[int, int], None]
+
+
+def _untold(done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -67,43 +77,66 @@ def cached(artefact: Artefact, library: Path, data: Images) -> Measured | None:
         return None  # not there, or half written by an older bench: measured anew
 
 
-def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
+def measured_apart(artefact: Artefact, library: Path, data: Images, tell: Tell = _untold) -> Measured:
     """Measure in a process of its own, which leaves the result in the cache.
+
+    Args:
+        tell: is told how many of how many pictures have gone through a half.
 
     Raises:
         BenchError: it failed, with its reason.
     """
     words = [str(artefact.folder), "--dataset", data.name, "--library", str(library), "--with-parent"]
-    with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder:
-        done = subprocess.run(
+    with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
             [sys.executable, "-m", "harness.accuracy", *words],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=said,
             text=True,
-            check=False,
             env=os.environ | {"PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
         )
+        try:
+            for line in process.stdout or ():
+                if progress := _PROGRESS.fullmatch(line.strip()):
+                    tell(int(progress[1]), int(progress[2]))
+            code = process.wait()
+        finally:
+            process.kill()  # no effect on one that has ended
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+        said.seek(0)
+        stderr = said.read()[-4000:].decode("utf-8", "replace")
     found = cached(artefact, library, data)
-    if done.returncode or found is None:
-        lines = done.stderr.strip().splitlines()
+    if code or found is None:
+        lines = stderr.strip().splitlines()
         own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
         why = (own or lines[-1:] or ["it said nothing"])[-1]
-        raise BenchError(
-            f"the accuracy of {artefact.description.label} could not be measured (code {done.returncode}): {why}"
-        )
+        raise BenchError(f"the accuracy of {artefact.description.label} could not be measured (code {code}): {why}")
     return found
 
 
-def measure(artefact: Artefact, library: Path, data: Images, workers: int | None = None) -> Measured:
-    """Measure and cache.
+def measure(
+    artefact: Artefact, library: Path, data: Images, workers: int | None = None, tell: Tell = _untold
+) -> Measured:
+    """Measure and cache; `tell` as `measured_apart` has it.
 
     Raises:
         BenchError: the artefact's server model can't be loaded.
     """
-    halves = device_halves(artefact, library, data.pictures, workers or os.cpu_count() or 1)
+    n = len(data.pictures)
+    total = 2 * n if artefact.offloads else n
+    halves = device_halves(
+        artefact, library, data.pictures, workers or os.cpu_count() or 1, lambda done: tell(done, total)
+    )
     remote = None
     if artefact.offloads:
         server = registry.scheme(artefact.description.scheme).server(artefact.folder)
-        remote = server.infer_batch(halves.symbols)
+        parts = []
+        for start in range(0, n, _CHUNK):
+            parts.append(server.infer_batch(halves.symbols[start : start + _CHUNK]))
+            tell(min(total, n + start + _CHUNK), total)
+        remote = np.concatenate(parts)
     found = _judge(artefact, library, halves, remote, data.labels)
     path = _cache_file(artefact, library, data)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,13 +146,27 @@ def measure(artefact: Artefact, library: Path, data: Images, workers: int | None
     return found
 
 
-def device_halves(artefact: Artefact, library: Path, pictures: npt.NDArray[np.uint8], workers: int) -> Batch:
-    """Run the C code's part over uint8 pictures, in processes: a library works in static buffers, as on the device."""
-    parts = np.array_split(pictures, min(workers, max(1, len(pictures) // 100)))
-    if len(parts) == 1:
-        return _device_part(library, parts[0])
-    with ProcessPoolExecutor(len(parts), get_context("spawn"), die_with_parent) as pool:
-        done = [future.result() for future in [pool.submit(_device_part, library, part) for part in parts]]
+def device_halves(
+    artefact: Artefact,
+    library: Path,
+    pictures: npt.NDArray[np.uint8],
+    workers: int,
+    tell: Callable[[int], None] = lambda done: None,
+) -> Batch:
+    """Run the C code's part over uint8 pictures, in processes: a library works in static buffers, as on the device.
+
+    Args:
+        tell: is told how many pictures are done.
+    """
+    workers = min(workers, max(1, len(pictures) // 100))
+    if workers == 1 and len(pictures) <= _CHUNK:
+        return _device_part(library, pictures)
+    parts = [pictures[start : start + _CHUNK] for start in range(0, len(pictures), _CHUNK)]
+    done: list[Batch] = []
+    with ProcessPoolExecutor(workers, get_context("spawn"), die_with_parent) as pool:
+        for batch in pool.map(_device_part, [library] * len(parts), parts):
+            done.append(batch)
+            tell(min(len(pictures), len(done) * _CHUNK))
     return Batch(*(np.concatenate([getattr(one, f.name) for one in done]) for f in fields(Batch)))
 
 

@@ -16,6 +16,7 @@ from harness.contracts.errors import BenchError
 from harness.doctor import examine
 from harness.doctor.examine import Wanted
 from harness.host import cli
+from harness.host.progress import doing
 from harness.lab import discovery, labfile
 
 
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
 def _examine(options: argparse.Namespace) -> int:
     setup = labfile.load()
     wanted = Wanted(options.flash, options.zero, options.known_load, options.quick)
-    with cli.console(stderr=True).status(f"examining {options.testbed}"):
+    with doing(cli.console(stderr=True), f"examining {options.testbed}"):
         report = examine.full(setup, options.testbed, wanted)
     cli.console().print(report.table())
     if options.json:

@@ -15,6 +15,7 @@ from harness.faults import catalogue
 from harness.faults.catalogue import FAULTS
 from harness.faults.outcome import Outcome
 from harness.host import cli
+from harness.host.progress import doing
 from harness.show import tables
 
 HEADER = ["fault", "what was done", "ok", "failed", "wrong", "what became of it", "what the user reads", "s"]
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> int:
     found = []
     said = cli.console(stderr=True)
     for name in options.only or FAULTS:
-        with said.status(name):
+        with doing(said, name):
             found.append(catalogue.put_in(name, short=options.short))
         said.print(f"{name}: {'good' if found[-1].good else 'BAD'}, {found[-1].seconds:g} s", style="dim")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

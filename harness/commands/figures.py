@@ -9,12 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.progress import track
-
 from harness.analysis.material import Material, gather
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import cli
+from harness.host.progress import doing
 from harness.runs.paths import TRAINED_ROWS
 from harness.show.figures.catalogue import FIGURES
 from harness.show.figures.figure import Missing
@@ -36,13 +35,16 @@ def draw_all(material: Material, out: Path, only: list[str] | None = None) -> tu
     written, missing = [], []
     wanted = [f for f in FIGURES if only is None or f.name in only]
     steps = [(figure, dataset) for dataset in material.datasets() for figure in wanted]
-    for figure, dataset in track(steps, "figures", console=cli.console(stderr=True), transient=True):
-        path = out / f"{figure.name}-{dataset}"
-        try:
-            figure.draw(material, dataset, path)
-            written.append(path.with_name(f"{path.name}.png"))
-        except Missing as e:
-            missing.append(f"{figure.name}: {e}")
+    with doing(cli.console(stderr=True), "figures", total=len(steps)) as shown:
+        for i, (figure, dataset) in enumerate(steps):
+            shown.step(f"figure {figure.name}, {dataset}")
+            path = out / f"{figure.name}-{dataset}"
+            try:
+                figure.draw(material, dataset, path)
+                written.append(path.with_name(f"{path.name}.png"))
+            except Missing as e:
+                missing.append(f"{figure.name}: {e}")
+            shown.at(i + 1)
     return written, missing
 
 
@@ -54,7 +56,8 @@ def main(argv: list[str]) -> int:
     for name in options.only or ():
         if name not in known:
             raise BenchError(f"unknown figure '{name}'", cure=f"choose from {', '.join(known)}")
-    material = gather(options.runs, rows=options.rows or TRAINED_ROWS, weights=weights_dir())
+    with doing(cli.console(stderr=True), "reading runs and trainings"):
+        material = gather(options.runs, rows=options.rows or TRAINED_ROWS, weights=weights_dir())
     written, missing = draw_all(material, options.out, options.only)
     out = cli.console()
     for line in missing:

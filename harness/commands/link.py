@@ -11,6 +11,7 @@ from rich.table import Table
 from harness.contracts.errors import BenchError
 from harness.contracts.link import Certificate
 from harness.host import cli
+from harness.host.progress import doing
 from harness.lab import labfile
 from harness.link import leftovers
 from harness.link.certificate import DEFAULT_BYTES
@@ -88,7 +89,7 @@ def _try(options: argparse.Namespace) -> int:
         raise BenchError("a link needs a rate", cure="give --rate")
     with closing(link):
         link.check(spec)
-        with cli.console(stderr=True).status("shaping and measuring"), link.applied(spec):
+        with doing(cli.console(stderr=True), "shaping and measuring"), link.applied(spec):
             own = list(options.sizes) == list(DEFAULT_BYTES)
             certificate = link.certificate if own else link.verify(options.sizes)
     if certificate is None:

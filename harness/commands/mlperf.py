@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.contracts.errors import BenchError
 from harness.host import cli
+from harness.host.progress import doing
 from harness.mlperf import access, dialect, networks, procedures
 from harness.mlperf.access import STANDIN, Access, Request
 from harness.mlperf.faults import Faults
@@ -252,12 +253,13 @@ class _Session:
 @contextmanager
 def _bar() -> Iterator[Callable[[str, int, int], None]]:
     """Show a progress bar on stderr while the block runs."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    with doing(cli.console(stderr=True), "inferences", total=1) as shown:
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=cli.console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+        def tell(what: str, done: int, of: int) -> None:
+            shown.step(what)
+            shown.at(done, of)
+
+        yield tell
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from harness.device.bringup import Board, State
 from harness.host import cli
+from harness.host.progress import doing
 from harness.lab import lab, labfile
 from harness.measure import pinned
 from harness.measure.axes import Bandwidth, Setting
@@ -50,21 +51,25 @@ def main(argv: list[str]) -> int:
     options = parser().parse_args(argv)
     cli.set_up_logging(options.verbose)
     said = cli.console(stderr=True)
-    ground = prepare.ground(_request(options))
+    with doing(said, f"looking for scheme {options.scheme} and testbed {options.testbed}"):
+        ground = prepare.ground(_request(options))
     artefact = ground.artefacts[options.scheme]
     path = options.remote_ms or pinned.default_path(Path("results"), options.dataset, options.profile)
     known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
     with (
         lab.opened([artefact], ground.request.lab) as up,
-        said.status("edge server, firmware and board are getting ready"),
+        doing(said, "getting ready: pictures") as ready,
     ):
         data = prepare.loaded_images(ground.request, [artefact.description])
         picture = data.picture(options.image)
+        ready.step("getting ready: firmware is built (once, then cached)")
         image = prepare.firmware(ground)[options.scheme]
+        ready.step("getting ready: the edge server loads TensorFlow and warms up")
         calibrated = up.calibrated()
         charge = None
         if ground.pins_remote:
             charge = pinned.completed(path, known, [artefact], calibrated).remote_ms(artefact)
+        ready.step("getting ready: the board boots and joins the network")
         with ground.make() as testbed, ExitStack() as held:
             board = held.enter_context(
                 closing(Board(testbed, artefact, image, up.network(0, testbed), cancelled=threading.Event()))
@@ -72,6 +77,7 @@ def main(argv: list[str]) -> int:
             label = int(data.labels[options.image])
             planned = _planned(options, ground)
             link = Setting(rate_bps=options.rate).link if options.rate else None
+            ready.step("one inference")
             if options.energy:
                 with ground.meter() as meter:
                     row = measure_with_energy(

@@ -22,14 +22,16 @@ from harness.doctor import examine
 from harness.doctor.examine import Wanted
 from harness.doctor.report import Report
 from harness.host import cli
+from harness.host.progress import doing
 from harness.lab import lab, labfile
 from harness.measure import axes, pinned
 from harness.measure.axes import Axis
 from harness.report import energy, outcome, side_by_side, splits
 from harness.runs import published as papers
 from harness.runs.certificates import Kept
+from harness.runs.sample import content_hash
 from harness.runs.store import Store
-from harness.sweep import facts, measure, prepare, repeat
+from harness.sweep import facts, measure, prepare, repeat, resume
 from harness.sweep import several_testbeds as several
 from harness.sweep.plan import choose_images, further_images, make
 from harness.sweep.runner import Bench
@@ -39,6 +41,7 @@ def main(argv: list[str]) -> int:
     """Check, prepare, measure, show."""
     if argv and argv[0] in trained.NAMES:
         return trained.main(argv)
+    argv = resume.whole_command(argv)
     if argv and not argv[0].startswith("-"):
         axes.axis(argv[0], others=trained.NAMES)  # a better line than argparse's
     options = command_line.parser(__doc__).parse_args(argv)
@@ -95,17 +98,20 @@ def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
 def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     said = cli.console(stderr=True)
     folder = _folder(options, axis)
-    ground = prepare.ground(_request(options, axis))
+    with doing(said, f"looking for schemes and testbed {options.testbed}"):
+        ground = prepare.ground(_request(options, axis))
     procedure = _procedure(options, ground)
     pinned_path = _pinned_path(options, ground)
     known = _known_times(options, pinned_path, ground)
     examined = _examined(options, ground) if options.doctor else None
-    with ExitStack() as held:
+    with cli.going_on(resume.command(folder)), ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
-        with said.status("images, firmware, edge server"):
+        with doing(said, "getting ready: pictures") as ready:
             data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
+            ready.step(f"getting ready: firmware of {len(ground.artefacts)} schemes is built (once, then cached)")
             firmware = prepare.firmware(ground)
+            ready.step("getting ready: the edge server loads TensorFlow and warms up")
             calibrated = up.calibrated()
         times = None
         if ground.pins_remote:
@@ -144,7 +150,8 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
         bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
-    return _finish(options, ground, store, data, said, procedure)
+    with cli.going_on(resume.command(folder)):
+        return _finish(options, ground, store, data, said, procedure)
 
 
 def _examined(options: argparse.Namespace, ground: prepare.Ground) -> Report:
@@ -181,6 +188,14 @@ def _pinned_path(options: argparse.Namespace, ground: prepare.Ground) -> Path:
 
 
 def _known_times(options: argparse.Namespace, path: Path, ground: prepare.Ground) -> pinned.Pinned:
+    if options.resume and ground.pins_remote:
+        charged = pinned.Pinned(remote=pinned.of_run(options.resume))
+        for artefact in charged.missing(list(ground.artefacts.values())):
+            raise BenchError(
+                f"{options.resume} was measured with other weights of {artefact.description.label}",
+                cure="restore them, or start a new run",
+            )
+        return charged
     known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
     if options.remote_ms and ground.pins_remote:
         for artefact in ground.artefacts.values():
@@ -189,10 +204,11 @@ def _known_times(options: argparse.Namespace, path: Path, ground: prepare.Ground
 
 
 def _pinned_facts(path: Path, times: pinned.Pinned | None, ground: prepare.Ground) -> dict[str, object] | None:
-    if times is None or not path.exists():
+    if times is None or not times.remote:
         return None
     remote = {name: times.remote_ms(a) for name, a in ground.artefacts.items() if a.offloads}
-    return {"file": str(path), "sha256": pinned.file_hash(path), "remote_ms": remote}
+    sha256 = pinned.file_hash(path) if path.exists() else content_hash(times.model_dump())
+    return {"file": str(path) if path.exists() else "", "sha256": sha256, "remote_ms": remote}
 
 
 def _finish(

@@ -59,7 +59,12 @@ def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")
     p.add_argument("--seed", type=cli.whole(0, _MOST_SEED, "--seed"), default=0, metavar="N")
     p.add_argument("--out", type=Path, metavar="DIR", help="default: results/runs/<time>-<axis>")
-    p.add_argument("--resume", type=Path, metavar="DIR", help="go on with a stopped run; other options as they were")
+    p.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="go on with a stopped run, whose manifest knows the rest: no axis and no option is needed",
+    )
     p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times of an earlier run")
     p.add_argument("--published", action="store_true", help="draw the paper's values too, dashed")
     p.add_argument("--energy", action="store_true", help="energy of every sample too (some 50 ms each)")

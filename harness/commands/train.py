@@ -18,7 +18,7 @@ from baselines.networks.quiet import backend_name, has_tensorflow
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import registry
-from harness.host.cli import Parser, add_common, console, names, set_up_logging, way_in, whole
+from harness.host.cli import Parser, add_common, console, going_on, names, same_command, set_up_logging, way_in, whole
 from harness.runs.store import Store
 from harness.show import curves
 from harness.training import seeds as spread
@@ -77,12 +77,14 @@ def body(argv: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported, or it talks on stderr
     screen = console()
     if not args.seeds:
-        _one(args.scheme, options, screen)
+        with going_on(same_command("harness.train", argv, "--resume")):
+            _one(args.scheme, options, screen)
         return 0 if options.export else _export_later(argv, screen, wanted=not args.no_export)
     above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / f"{args.scheme}-seeds"
-    folders = [
-        _one(args.scheme, replace(options, seed=seed, out=above / f"seed-{seed}"), screen) for seed in args.seeds
-    ]
+    with going_on(same_command("harness.train", argv, "--resume")):
+        folders = [
+            _one(args.scheme, replace(options, seed=seed, out=above / f"seed-{seed}"), screen) for seed in args.seeds
+        ]
     if not options.export:
         return _export_later(argv, screen, wanted=not args.no_export)
     _spread(above, folders, screen)

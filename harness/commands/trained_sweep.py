@@ -18,6 +18,7 @@ from baselines.networks.quiet import start_tensorflow
 from harness.artefacts import images
 from harness.commands import trained_sweep_options as options_of
 from harness.host import cli
+from harness.host.progress import doing
 from harness.report import training_tables as show
 from harness.report import trainings as finish
 from harness.report.trainings import Outcome
@@ -53,9 +54,11 @@ def main(argv: list[str]) -> int:
     elif options.dry_run:
         return _dry_run(name, options)
     elif name == "pareto":
-        found = _pareto(options, said)
+        with cli.going_on(cli.same_command("harness.sweep", argv)):
+            found = _pareto(options, said)
     else:
-        found = _trained(name, options, said)
+        with cli.going_on(cli.same_command("harness.sweep", argv)):  # points that are there are taken as they are
+            found = _trained(name, options, said)
     base = _base(options, plans.load(options.plan)) if hasattr(options, "plan") else None
     finish.write(name, options, found, base)
     return 0
@@ -170,7 +173,7 @@ def _trained(name: str, options: argparse.Namespace, said: Console) -> Outcome:
     if name == "compression":
         start_tensorflow(os.cpu_count() or 2)
         weights = committed.Weights(options.dataset, options.profile)
-        with said.status("coarser codebooks of the committed weights"):
+        with doing(said, "coarser codebooks of the committed weights"):
             found = committed.compression(weights)
         settings = [] if options.run_time_only else settings
     trained = _take(name, settings, base, options, said, data) if settings else []
@@ -198,7 +201,7 @@ def _pareto(options: argparse.Namespace, said: Console) -> Outcome:
     data = _data(base, settings)
     fitted = latency.fit(options.run or latency.newest(Path("results"), options.dataset))
     start_tensorflow(os.cpu_count() or 2)
-    with said.status("cycles of the candidates"):
+    with doing(said, "cycles of the candidates"):
         reference = pareto.cost(base, Setting("recipe", {}), data)
         costs = {s.value: pareto.cost(base, s, data) for s in settings}
     inside = [s for s in settings if costs[s.value].cycles <= options.cycles]

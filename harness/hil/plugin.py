@@ -64,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if name := config.getoption("--testbed"):
         _check(str(name))
     _check_store(config)
+    _collect_hil_alone(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -147,8 +148,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print where the run is, and the comparison."""
-    if lines := config.stash.get(_LINES, []):
+    """Print what was measured, where the run is, and the comparison."""
+    from harness.hil import measured  # noqa: PLC0415 - not needed by tests that measure nothing
+
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
+    found = ((one.nodeid, one.user_properties) for one in reports if getattr(one, "when", "") == "call")
+    lines = measured.lines((name, given) for name, given in found if given) if reports else []
+    if lines := [*lines, *config.stash.get(_LINES, [])]:
         terminalreporter.section("agilenn bench")
         for line in lines:
             terminalreporter.line(line)
@@ -171,6 +177,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except BenchError as e:
         raise pytest.UsageError(str(e)) from e
     metafunc.parametrize("hil_scheme", names, scope="session")
+
+
+def _collect_hil_alone(config: pytest.Config) -> None:
+    """Leave all tests but those that measure a testbed out of a session that names one and no path.
+
+    They need nothing that only developers install, and the others would take half a minute to be collected.
+    """
+    asked = any(config.getoption(name) for name in ("--testbed", "--save", "--compare"))
+    hil_tests = config.rootpath / "tests" / "hil"
+    if asked and config.args_source is not pytest.Config.ArgsSource.ARGS and hil_tests.is_dir():
+        config.args = [str(hil_tests)]
 
 
 def _check(name: str) -> None:

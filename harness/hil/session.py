@@ -22,7 +22,6 @@ from harness.lab.lab import Boards, Lab
 from harness.measure import pinned
 from harness.measure.axes import Axis, Bandwidth, Frequency, Setting
 from harness.runs.sample import content_hash
-from harness.runs.store import Store
 from harness.sweep import facts, prepare
 from harness.sweep.plan import MOST_IMAGES, choose_images, make
 
@@ -168,7 +167,7 @@ def _times(asked: Asked, ground: prepare.Ground, up: Lab) -> pinned.Pinned | Non
         return None
     path = pinned.default_path(Path("results"), asked.dataset, asked.profile)
     known = dict(pinned.read(path).remote) if path.exists() else {}
-    known |= _of_run(asked.compare)
+    known |= pinned.of_run(asked.compare) if asked.compare else {}
     for a in ground.artefacts.values():
         if a.offloads and a.weights not in known:
             remote_ms = min(_REMOTE_LIMIT_MS, round(calibrated[f"{a.u32:08x}"].service_us / 1e3, 3))
@@ -176,17 +175,3 @@ def _times(asked: Asked, ground: prepare.Ground, up: Lab) -> pinned.Pinned | Non
                 label=a.description.label, remote_ms=remote_ms, calibrated_at="this session"
             )
     return pinned.Pinned(remote=known)
-
-
-def _of_run(folder: Path | None) -> dict[str, pinned.Entry]:
-    """Return the remote times that a stored run was charged, by weights."""
-    told = Store(folder).facts() if folder else None
-    if told is None or told.pinned is None:
-        return {}
-    return {
-        told.schemes[name].weights: pinned.Entry(
-            label=told.schemes[name].title, remote_ms=remote_ms, calibrated_at=told.began_at
-        )
-        for name, remote_ms in told.pinned.remote_ms.items()
-        if remote_ms is not None and name in told.schemes
-    }

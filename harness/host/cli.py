@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -105,6 +107,21 @@ def way_in(body: Callable[[list[str]], int], argv: Sequence[str] | None = None) 
     finally:
         for s, handler in previous.items():
             signal.signal(s, handler)
+
+
+@contextlib.contextmanager
+def going_on(command: str) -> Iterator[None]:
+    """Say on stderr by which command to go on, when the block is interrupted (Ctrl-C, SIGTERM)."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        sys.stderr.write(f"to go on: {command}\n")
+        raise
+
+
+def same_command(module: str, argv: Sequence[str], *more: str) -> str:
+    """Return a command of the bench as it would be typed, with words that it lacks at its end."""
+    return shlex.join(["python", "-m", module, *argv, *(word for word in more if word not in argv)])
 
 
 def _unwind(number: int, frame: FrameType | None) -> NoReturn:

@@ -21,7 +21,7 @@ from harness.contracts.errors import BenchError
 from harness.contracts.problems import first_problem
 from harness.contracts.toml import Strict
 from harness.edge.launch import Calibrated
-from harness.runs.store import now_text
+from harness.runs.store import Store, now_text
 
 VERSION = 1
 
@@ -85,6 +85,20 @@ def read(path: Path) -> Pinned:
     if pinned.pinned_version != VERSION:
         raise BenchError(f"{path} has version {pinned.pinned_version}, this bench reads {VERSION}")
     return pinned
+
+
+def of_run(folder: Path) -> dict[str, Entry]:
+    """Return the remote times that a stored run was charged, by weights."""
+    told = Store(folder).facts()
+    if told.pinned is None:
+        return {}
+    return {
+        told.schemes[name].weights: Entry(
+            label=told.schemes[name].title, remote_ms=remote_ms, calibrated_at=told.began_at
+        )
+        for name, remote_ms in told.pinned.remote_ms.items()
+        if remote_ms is not None and name in told.schemes
+    }
 
 
 def completed(path: Path, pinned: Pinned, artefacts: Sequence[Artefact], by_u32: Mapping[str, Calibrated]) -> Pinned:

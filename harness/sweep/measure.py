@@ -17,6 +17,7 @@ from harness.analysis.cells import Accuracy
 from harness.artefacts import accuracy
 from harness.artefacts.images import Images
 from harness.contracts.errors import BenchError
+from harness.host.progress import doing
 from harness.measure.axes import Axis
 from harness.runs import certificates, journal
 from harness.runs.journal import Journal
@@ -24,13 +25,14 @@ from harness.runs.manifest import MANIFEST
 from harness.runs.manifest import checked as checked_manifest
 from harness.runs.sample import Planned, checked
 from harness.runs.store import PARQUET, Store, now_text
-from harness.sweep import prepare
+from harness.sweep import prepare, resume
 from harness.sweep.prepare import Ground
 from harness.sweep.repeat import Enough, Procedure
 from harness.sweep.runner import Bench, Job, Watcher, run
 
 log = logging.getLogger(__name__)
 
+_MOST_SAID = 60  # characters of a fact; what is longer is only named
 # What must be equal before a stopped run may be gone on with.
 _SAME = ("axis", "seed", "images", "dataset", "testbed", "link", "schemes", "order", "energy")
 
@@ -157,8 +159,9 @@ def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accu
         library = prepare.library(artefact)
         measured = accuracy.cached(artefact, library, data)
         if measured is None:
-            with console.status(f"accuracy of {name} over the whole test set (once, then cached)"):
-                measured = accuracy.measured_apart(artefact, library, data)
+            what = f"accuracy of {name}, pictures through its halves (once, then cached)"
+            with doing(console, what, total=len(data)) as shown:
+                measured = accuracy.measured_apart(artefact, library, data, shown.at)
         found[name] = Accuracy(measured.right, measured.n, measured.exited)
     return found
 
@@ -186,6 +189,12 @@ def check_resumable(folder: Path) -> None:
     store.rows()
 
 
+def _said(key: str, value: Any) -> str:
+    """Return a fact of a manifest in a few words."""
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{key} {text}" if len(text) <= _MOST_SAID else f"another {key}"
+
+
 def _gone_on_with(store: Store, manifest: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return the manifest with what an earlier start of the same run has told, and its rows by key."""
     if not (store.folder / MANIFEST).exists() and not (store.folder / journal.NAME).exists():
@@ -193,17 +202,23 @@ def _gone_on_with(store: Store, manifest: dict[str, Any]) -> tuple[dict[str, Any
     earlier = store.manifest()
     now = checked_manifest(json.loads(json.dumps(manifest)), str(store.folder / MANIFEST))
     if (earlier["pinned"] or {}).get("remote_ms") != (now["pinned"] or {}).get("remote_ms"):
-        raise BenchError(f"{store.folder} was measured with other pinned remote times", cure="give its --remote-ms")
+        raise BenchError(
+            f"{store.folder} was measured with other pinned remote times",
+            cure=f"go on with it as it was started: {resume.command(store.folder)}",
+        )
     for key in _SAME:
         if now[key] != earlier[key]:
             raise BenchError(
-                f"{store.folder} was measured with another '{key}'", cure="resume with the same options, or start anew"
+                f"{store.folder} was measured with {_said(key, earlier[key])}, now it would be with "
+                f"{_said(key, now[key])}",
+                cure=f"go on with it as it was started: {resume.command(store.folder)}",
             )
     if earlier["procedure"] and any(
         earlier["procedure"][k] != now["procedure"][k] for k in ("repeat_until", "max_samples")
     ):
         raise BenchError(
-            f"{store.folder} was measured with another --repeat-until or --max-samples", cure="give the same ones"
+            f"{store.folder} was measured with another --repeat-until or --max-samples",
+            cure=f"go on with it as it was started: {resume.command(store.folder)}",
         )
     told = {"began_at": earlier["began_at"], "resumed_at": [*earlier["resumed_at"], now["began_at"]]}
     return manifest | told | {"accuracy": earlier["accuracy"]}, store.rows_by_key()

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -34,8 +34,8 @@ from harness.lab import labfile
 from harness.measure.axes import Axis
 from harness.runs.store import Store, csv_text
 from harness.show import tables
+from harness.sweep.resume import SEVERAL, command, without
 
-NAME = "several.json"
 _LEAVE_S = 60.0
 
 
@@ -48,7 +48,7 @@ def sweep(options: argparse.Namespace, axis: Axis, argv: Sequence[str]) -> int:
     names = cli.names(options.testbed)
     for name in names:
         registry.check_name(registry.TESTBEDS, "testbed", name)
-    own = _without(argv, ("--testbed", "--out", "--resume"))
+    own = without(argv, ("--testbed", "--out", "--resume"))
     if options.dry_run:
         return max(_run_all({name: [*own, "--testbed", name] for name in names}))
     folder = _folder(options, axis)
@@ -57,10 +57,13 @@ def sweep(options: argparse.Namespace, axis: Axis, argv: Sequence[str]) -> int:
         there = folder / name
         where = ["--resume" if (there / "manifest.json").is_file() else "--out", str(there)]
         calls[name] = [*own, "--testbed", name, *where]
-    codes = _run_all(calls)
     store = Store(folder)
-    facts = {"axis": axis.name, "command": list(argv), "testbeds": dict(zip(names, codes, strict=True))}
-    store.write_text(NAME, json.dumps(facts, indent=2) + "\n")
+    facts: dict[str, Any] = {"axis": axis.name, "command": list(argv), "testbeds": dict.fromkeys(names)}
+    store.write_text(SEVERAL, json.dumps(facts, indent=2) + "\n")  # before anything can be stopped
+    with cli.going_on(command(folder)):
+        codes = _run_all(calls)
+    facts["testbeds"] = dict(zip(names, codes, strict=True))
+    store.write_text(SEVERAL, json.dumps(facts, indent=2) + "\n")
     rows = joined(folder, names, axis.name)
     if not rows:
         raise BenchError("no testbed could be measured", cure="see what each said above")
@@ -112,25 +115,12 @@ def _latency(row: Mapping[str, str] | None) -> str:
 def _folder(options: argparse.Namespace, axis: Axis) -> Path:
     if options.resume:
         resumed: Path = options.resume
-        if not (resumed / NAME).is_file() and not any(resumed.glob("*/manifest.json")):
+        if not (resumed / SEVERAL).is_file() and not any(resumed.glob("*/manifest.json")):
             raise BenchError(f"{resumed} holds no runs of several testbeds", cure="give the folder of such a sweep")
         return resumed
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     folder: Path = options.out or Path("results") / "runs" / f"{stamp}-{axis.name}"
     return Store.create(folder).folder
-
-
-def _without(argv: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Return `argv` less some options that take a value."""
-    out, skip = [], False
-    for word in argv:
-        if skip:
-            skip = False
-        elif word in options:
-            skip = True
-        elif not word.startswith(tuple(f"{option}=" for option in options)):
-            out.append(word)
-    return out
 
 
 def _run_all(calls: Mapping[str, Sequence[str]]) -> list[int]:

@@ -45,6 +45,7 @@ def test_signals_keep_finished_samples_and_leave_nothing(
     found, _, err = sweep.wait(60)
     assert found == 128 + number, err
     assert "Traceback" not in err
+    assert f"to go on: python -m harness.sweep --resume {run}" in err
     sweep.nothing_left()
     rows = _rows(run)
     assert 5 <= len(rows) < 4 * 31
@@ -68,7 +69,7 @@ def test_a_killed_sweep_is_gone_on_with_and_ends_as_if_nothing_had_happened(
     assert 4 <= len(_journal(run)) < 4 * 5
     before = {entry["key"] for entry in _journal(run)}
 
-    resumed = start(*options, "--resume", str(run))
+    resumed = start("harness.sweep", "--resume", str(run))  # the manifest knows the rest
     code, _, err = resumed.wait()
     assert code == 0, err
     keys = [entry["key"] for entry in _journal(run)]
@@ -82,7 +83,7 @@ def test_a_killed_sweep_is_gone_on_with_and_ends_as_if_nothing_had_happened(
     other_seed = start(*options, "--seed", "1", "--resume", str(run))
     code, _, err = other_seed.wait()
     assert code == 2
-    assert "was measured with another 'seed'" in err
+    assert "was measured with seed 0, now it would be with seed 1: go on with it as it was started: python -m" in err
 
 
 def test_a_broker_that_dies_before_the_first_sample(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from baselines.data import DataSet, load_dataset
+from baselines.data import DataSet
 from baselines.export.artefact import work_folder, write_artefact
 from baselines.export.context_tables import PICTURES, tables_for
 from baselines.export.evaluation import combine, summarise
@@ -22,6 +22,7 @@ from baselines.training import backend
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, train
+from baselines.training.pictures import training_data
 from baselines.training.reference import Reference, cached, obtain
 from baselines.training.supervised import Samples, accuracy
 from harness.contracts.errors import BenchError
@@ -44,7 +45,7 @@ class Alpha(NamedTuple):
 def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, report: Report) -> Path:
     """Reference network, warm start, channel selection, joint training, export; returns the artefact's folder."""
     check(recipe, deployable=True)
-    data = load_dataset(options.dataset, options.data_dir)
+    data = training_data(options, recipe)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)

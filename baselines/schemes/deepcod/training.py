@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from baselines.data import load_dataset
 from baselines.export.artefact import work_folder, write_artefact
 from baselines.export.context_tables import PICTURES, tables_for
 from baselines.export.evaluation import summarise
@@ -27,6 +26,7 @@ from baselines.training.descent import DescentJob
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, in_batches, train
+from baselines.training.pictures import training_data
 from baselines.training.reference import cached, obtain
 from baselines.training.supervised import Samples, accuracy, hits, picture_shape
 from harness.contracts.description import SERVER, DeviceDescription
@@ -114,7 +114,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         raise BenchError(
             "the enlarged encoder is there for its size and cycles only", cure="--epochs 0, or --set encoder=public"
         )
-    data = load_dataset(options.dataset, options.data_dir)
+    data = training_data(options, recipe, multiple_of=PATCH)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)

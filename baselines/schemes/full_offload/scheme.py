@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines.data import load_dataset
 from baselines.networks.quiet import start_training
 from baselines.recipes.recipe import FullOffloadRecipe, recipe_for
 from baselines.training.handover import hand_over
@@ -41,9 +40,10 @@ class FullOffload(Scheme):
         start_training(2)
         from baselines.export.artefact import versions, write_artefact, write_bytes, write_summary  # noqa: PLC0415 - TensorFlow
         from baselines.export.evaluation import summarise  # noqa: PLC0415
+        from baselines.training.pictures import training_data  # noqa: PLC0415
         from baselines.training.reference import obtain, picture_spec  # noqa: PLC0415
 
-        data = load_dataset(options.dataset, options.data_dir)
+        data = training_data(options, recipe.reference)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
         of = recipe.server_of.format(dataset=options.dataset)
         beside = Path(os.path.normpath(folder / of))  # the folder itself may not be there yet

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from baselines.data import load_dataset
 from baselines.export.artefact import work_folder, write_artefact, write_bytes
 from baselines.export.evaluation import device_half, summarise
 from baselines.export.exits import NEVER, choose_threshold, exits
@@ -17,6 +16,7 @@ from baselines.training import backend
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, train
+from baselines.training.pictures import training_data
 from baselines.training.reference import cached, obtain
 from baselines.training.supervised import Samples, SupervisedJob, accuracy, picture_shape
 from harness.contracts.description import SERVER, DeviceDescription
@@ -26,7 +26,7 @@ from harness.contracts.scheme import Scheme
 
 def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: TrainOptions, report: Report) -> Path:
     """Train the local network, choose the threshold on validation, write the artefact and return its folder."""
-    data = load_dataset(options.dataset, options.data_dir)
+    data = training_data(options, recipe)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)

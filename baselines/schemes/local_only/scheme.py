@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from baselines.data import load_dataset
 from baselines.networks.quiet import start_tensorflow, start_training
 from baselines.recipes.recipe import LocalOnlyRecipe, recipe_for
 from baselines.training.handover import hand_over
@@ -30,9 +29,10 @@ class LocalOnly(Scheme):
         from baselines.export.evaluation import summarise  # noqa: PLC0415
         from baselines.export.quantise import CALIBRATION_PICTURES, to_int8  # noqa: PLC0415
         from baselines.schemes.local_only.training import fit  # noqa: PLC0415
+        from baselines.training.pictures import training_data  # noqa: PLC0415
         from baselines.training.reference import cached  # noqa: PLC0415
 
-        data = load_dataset(options.dataset, options.data_dir)
+        data = training_data(options, recipe)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
         work = work_folder(self.name, recipe, data)
         fitted = fit(recipe, data, work, report, title=self.title, resume=options.resume)
@@ -68,8 +68,9 @@ class LocalOnly(Scheme):
         recipe = recipe_for(LocalOnlyRecipe, self.name, options)
         start_tensorflow(2)
         from baselines.schemes.local_only.search import LocalOnlySpace  # noqa: PLC0415 - imports TensorFlow
+        from baselines.training.pictures import training_data  # noqa: PLC0415
 
-        return LocalOnlySpace(recipe, load_dataset(options.dataset, options.data_dir), report)
+        return LocalOnlySpace(recipe, training_data(options, recipe), report)
 
     def server(self, artefact: Path) -> ServerModel:
         """There is none."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from baselines.data import load_dataset
 from baselines.export.artefact import work_folder, write_artefact, write_bytes, write_text
 from baselines.export.evaluation import device_half, summarise
 from baselines.export.exits import choose_threshold, exits
@@ -28,6 +27,7 @@ from baselines.training.descent import DescentJob, optimiser_of
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, in_batches, train
+from baselines.training.pictures import training_data
 from baselines.training.reference import cached, obtain
 from baselines.training.supervised import Samples, accuracy, cross_entropy, distillation, hits, picture_shape
 from harness.contracts import tomlout
@@ -81,7 +81,7 @@ class Exported:
 
 def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptions, report: Report) -> Path:
     """Train, export every split, and return the folder of the default one."""
-    data = load_dataset(options.dataset, options.data_dir)
+    data = training_data(options, recipe)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume) if recipe.start == "reference" else None

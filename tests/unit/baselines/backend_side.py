@@ -97,7 +97,8 @@ def gradients(folder: Path) -> None:
 
 def agilenn(folder: Path, cache: str, *, stop: bool = False, resume: bool = False, **more: str) -> Any:
     """Two joint epochs and one of the local branch, nothing exported; `stop` interrupts after the first."""
-    from baselines.schemes.agilenn import AgileNN, training  # noqa: PLC0415
+    from baselines.schemes.agilenn import AgileNN  # noqa: PLC0415
+    from baselines.training import pictures  # noqa: PLC0415
     from baselines.training.interface import Silent  # noqa: PLC0415
     from harness.training.options import TrainOptions  # noqa: PLC0415
 
@@ -110,7 +111,7 @@ def agilenn(folder: Path, cache: str, *, stop: bool = False, resume: bool = Fals
                 raise KeyboardInterrupt
 
     os.environ["AGILENN_CACHE_DIR"] = str(folder / cache)
-    training.load_dataset = lambda *_: synthetic()
+    pictures.load_dataset = lambda *_: synthetic()
     options = TrainOptions("cifar10", epochs=2, resume=resume, export=False, overrides=OVERRIDES | more)
     return AgileNN().train(options, Watch())
 
@@ -136,11 +137,11 @@ def resume(folder: Path) -> None:
 
 def way_in(folder: Path) -> None:
     """`harness.train agilenn` as a user has it; its exit code into `code`."""
-    from baselines.schemes.agilenn import training  # noqa: PLC0415
+    from baselines.training import pictures  # noqa: PLC0415
     from harness.commands import train  # noqa: PLC0415
 
     os.environ["AGILENN_CACHE_DIR"] = str(folder / "cache")
-    training.load_dataset = lambda *_: synthetic()
+    pictures.load_dataset = lambda *_: synthetic()
     words = [word for key, value in OVERRIDES.items() for word in ("--set", f"{key}={value}")]
     code = train.main(["agilenn", "--epochs", "1", "--out", str(folder / "out"), *words])
     (folder / "code").write_text(str(code))

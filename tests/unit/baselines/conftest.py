@@ -33,6 +33,5 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataSet]:
     data = synthetic()
     monkeypatch.setenv("AGILENN_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr("baselines.data.registry.load_dataset", lambda *_: data)
-    monkeypatch.setattr("baselines.schemes.local_only.scheme.load_dataset", lambda *_: data)
-    monkeypatch.setattr("baselines.schemes.full_offload.scheme.load_dataset", lambda *_: data)
+    monkeypatch.setattr("baselines.training.pictures.load_dataset", lambda *_: data)
     yield data

@@ -112,7 +112,6 @@ def test_trained_without_tensorflow_exported_with_it(
             raise AssertionError("trained again")
 
     monkeypatch.setattr(agilenn_training, "CALIBRATION_PICTURES", 16)
-    monkeypatch.setattr(agilenn_training, "load_dataset", lambda *_: tiny)
     monkeypatch.setenv("AGILENN_CACHE_DIR", str(tmp_path / "cache"))
     options = TrainOptions("cifar10", epochs=1, resume=True, out=tmp_path / "out", overrides=side.OVERRIDES)
     folder = AgileNN().train(options, Watch())

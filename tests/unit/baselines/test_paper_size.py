@@ -65,7 +65,6 @@ def test_an_epoch_on_a_slice_gives_an_image_that_fits_the_board(
     tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agilenn_training, "CALIBRATION_PICTURES", 16)
-    monkeypatch.setattr(agilenn_training, "load_dataset", lambda *_: tiny)
     options = TrainOptions("cifar10", "paper", epochs=1, out=tmp_path / "out", overrides=SLICE)
     folder = AgileNN().train(options, Silent())
     d = load_description(folder)
@@ -77,5 +76,5 @@ def test_an_epoch_on_a_slice_gives_an_image_that_fits_the_board(
 
 
 def test_sizes_must_go_together(tiny: DataSet) -> None:
-    with pytest.raises(BenchError, match=r"input_size is 96, reference\.input_size 0"):
+    with pytest.raises(BenchError, match=r"input_size is 96, reference\.input_size 0, and both"):
         AgileNN().train(TrainOptions("cifar10", "paper", overrides={"reference.input_size": "0"}), Silent())

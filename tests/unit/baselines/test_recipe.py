@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.recipes.recipe import RECIPES, AgileNNRecipe, as_tree, load_recipe, preset_names, recipe_hash
+from baselines.recipes.recipe import (
+    RECIPES,
+    AgileNNRecipe,
+    FullOffloadRecipe,
+    as_tree,
+    load_recipe,
+    preset_names,
+    recipe_hash,
+)
 from harness.commands import train
 from harness.contracts import tomlout
 from harness.contracts.errors import BenchError
@@ -147,3 +155,17 @@ Plain = st.one_of(
 )
 def test_written_toml_reads_back(tree: dict[str, object]) -> None:
     assert tomllib.loads(tomlout.dumps(tree)) == tree
+
+
+def test_the_validation_split_and_the_size_are_one_key_for_both_networks() -> None:
+    for key in ("validation", "reference.validation"):
+        found = load_recipe(AgileNNRecipe, "agilenn", "flowers", "compact", overrides={key: "60", "input_size": "64"})
+        assert (found.validation, found.reference.validation) == (60, 60)
+        assert (found.input_size, found.reference.input_size) == (64, 64)
+    sent = load_recipe(FullOffloadRecipe, "full_offload", "flowers", "compact", overrides={"validation": "60"})
+    assert sent.reference.validation == 60
+    with pytest.raises(BenchError, match=r"validation is 60, reference\.validation 70, .*: give validation alone"):
+        load_recipe(
+            AgileNNRecipe, "agilenn", "flowers", "compact", overrides={"validation": "60", "reference.validation": "70"}
+        )
+    assert recipe().reference.validation == 5000  # as ever, where nobody says anything

@@ -47,8 +47,7 @@ DEEPCOD = COMMON | {"channels": "4", "decoder": "[4, 4]"}
 @pytest.fixture(autouse=True)
 def _small_calibration(tiny: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("partition", "deepcod", "hierarchical"):
-        monkeypatch.setattr(f"baselines.{name}.training.CALIBRATION_PICTURES", 16)
-        monkeypatch.setattr(f"baselines.{name}.training.load_dataset", lambda *_: tiny)
+        monkeypatch.setattr(f"baselines.schemes.{name}.training.CALIBRATION_PICTURES", 16)
 
 
 def options(out: Path, overrides: dict[str, str], **more: Any) -> TrainOptions:

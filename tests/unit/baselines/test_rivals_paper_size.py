@@ -54,8 +54,7 @@ def test_the_device_half_fits_the_board(
     tiny: DataSet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(f"baselines.{scheme}.training.CALIBRATION_PICTURES", 16)
-    monkeypatch.setattr(f"baselines.{scheme}.training.load_dataset", lambda *_: tiny)
+    monkeypatch.setattr(f"baselines.schemes.{scheme}.training.CALIBRATION_PICTURES", 16)
     options = TrainOptions("cifar10", "paper", epochs=0, out=tmp_path / "out", overrides=SLICE | SMALL[scheme])
     folder = registry.scheme(scheme).train(options, Silent())
     d = load_description(folder)

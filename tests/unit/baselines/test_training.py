@@ -46,7 +46,6 @@ AGILE = TINY | {
 def _small_calibration(tiny: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("baselines.export.quantise.CALIBRATION_PICTURES", 16)
     monkeypatch.setattr(agilenn_training, "CALIBRATION_PICTURES", 16)
-    monkeypatch.setattr(agilenn_training, "load_dataset", lambda *_: tiny)
 
 
 def options(out: Path, overrides: dict[str, str], **more: Any) -> TrainOptions:
@@ -177,3 +176,16 @@ def test_checkpoint_of_other_shapes_is_refused(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "c.npz", [keras.Variable(np.zeros(3))], {"history": []})
     with pytest.raises(BenchError, match="another network"):
         checkpoint.load(tmp_path / "c.npz", [keras.Variable(np.zeros(4))])
+
+
+def test_pictures_that_are_not_square_come_through_to_the_artefact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (96, 17, 27, 3), dtype=np.uint8)
+    y = (np.arange(96) % 3).astype(np.uint8)
+    wide = DataSet("cifar10", x, y, x[:20], y[:20], ("a", "b", "c"), "wide")
+    monkeypatch.setattr("baselines.training.pictures.load_dataset", lambda *_: wide)
+    folder = AgileNN().train(options(tmp_path / "out", AGILE, epochs=0), Silent())
+    assert load_description(folder).input_shape == (17, 27, 3)
+    assert set(accuracies(AgileNN(), folder, wide.x_test, wide.y_test)) == {"local", "remote", "combined"}

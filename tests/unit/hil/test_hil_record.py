@@ -85,6 +85,8 @@ def test_a_saved_session_is_a_run_like_any_other(tmp_path: Path) -> None:
     assert (run.facts().kind, run.facts().status) == ("hil", "finished")
     assert len(run.rows()) == len(pd.read_parquet(run.folder / "samples.parquet")) == 8
     assert f"run: {run.folder}" in done.stdout
+    assert "agilenn: latency 10.04 ms, local network " in done.stdout
+    assert "n 8); flash 123,456 B" in done.stdout
     (case,) = ET.parse(tmp_path / "junit.xml").getroot().iter("testcase")
     told = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
     assert told["flash_bytes"] == "123456"  # its own, before ours

@@ -41,3 +41,19 @@ def test_an_unknown_scheme_ends_the_session(tmp_path: Path) -> None:
     done = _pytest(tmp_path, "--schemes", "magic")
     assert done.returncode != 0
     assert "unknown scheme 'magic'" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("given", "collected"), [((), "test_hil_one"), (("tests",), "test_other")])
+def test_a_session_that_names_a_testbed_collects_what_measures_it_alone(
+    given: tuple[str, ...], collected: str, tmp_path: Path
+) -> None:
+    """The others need packages that only developers have: their import would fail after `pip install -e .`."""
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\ntestpaths = ["tests"]\n')
+    for folder, text in (("hil", "def test_hil_one(): pass\n"), ("unit", "def test_other(): pass\n")):
+        (tmp_path / "tests" / folder).mkdir(parents=True)
+        (tmp_path / "tests" / folder / f"test_{folder}.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "-q", "--testbed", "virtual"]
+    done = subprocess.run([*command, *given], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert collected in done.stdout
+    assert ("test_other" in done.stdout) == bool(given)

@@ -223,7 +223,7 @@ def test_several_testbeds_share_a_broker_and_a_table(tmp_path: Path, capfd: pyte
     assert child == ["bandwidth", "--rates", "1M,6M", "--testbed", "native", "--out", str(out / "native")]
     said = "".join(capfd.readouterr())
     assert "virtual: measured" in said
-    assert sweep_main([*argv[:-1], "--resume", str(out)]) == 0
+    assert sweep_main(["--resume", str(out)]) == 0  # which knows the rest
     assert "--resume" in json.loads((out / "native" / "argv.json").read_text())
 
 
@@ -231,12 +231,12 @@ def test_several_testbeds_share_a_broker_and_a_table(tmp_path: Path, capfd: pyte
 def test_one_testbed_that_fails_leaves_the_others(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert sweep_main(["bandwidth", "--testbed", "native,esp32", "--out", str(out)]) == 2
-    assert json.loads((out / several.NAME).read_text())["testbeds"] == {"native": 0, "esp32": 2}
+    assert json.loads((out / several.SEVERAL).read_text())["testbeds"] == {"native": 0, "esp32": 2}
     assert "esp32: error: testbed esp32" in "".join(capfd.readouterr())
     assert "esp32" not in (out / "tables" / "bandwidth.csv").read_text()
     with pytest.raises(BenchError, match="unknown testbed 'moon'"):
         sweep_main(["bandwidth", "--testbed", "native,moon", "--out", str(tmp_path / "x")])
-    with pytest.raises(BenchError, match="no runs of several"):
+    with pytest.raises(BenchError, match="holds no run"):
         sweep_main(["bandwidth", "--testbed", "native,esp32", "--resume", str(tmp_path)])
 
 
