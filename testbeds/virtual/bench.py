@@ -56,6 +56,7 @@ class VirtualBench(Strict):
     flash_bytes: int = Field(ge=1)
     console_baud: int = Field(ge=300, le=6_750_000)
     module_baud: int = Field(ge=9600, le=5_000_000)
+    module_flow_control: bool
     time_source: Literal["modelled"]
     remarks: str = ""
     module: ModuleBench

@@ -15,6 +15,7 @@ from harness.contracts.link import Link, LinkSpec
 from harness.contracts.probe import PowerTimeline
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed, TestbedDescription
 from harness.contracts.toml import read_toml
+from testbeds.benchfile import heeds_flow
 from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
 from testbeds.virtual.bench import VirtualBench
 from testbeds.virtual.client import Emulator
@@ -122,6 +123,7 @@ class VirtualTestbed(Testbed):
             console_baud=bench.console_baud,
             module_baud=bench.module_baud,
             time_source=bench.time_source,
+            module_flow_control=heeds_flow(bench.module_flow_control, bench.module_baud),
             remarks=bench.remarks,
             limits=dict(bench.limits),
             extra={"module": bench.module.model_dump(), "retransmission": bench.retransmission.model_dump()},
