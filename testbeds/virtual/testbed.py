@@ -109,8 +109,10 @@ class VirtualTestbed(Testbed):
 
     name = "virtual"
 
-    def __init__(self, *, fills: bool = True) -> None:
+    def __init__(self, *, fills: bool = True, write_bytes: int | None = None) -> None:
         bench = read_toml(BENCH, VirtualBench)
+        if write_bytes is not None:  # of the module's MQTT client, in place of the bench file's
+            bench = bench.model_copy(update={"module": bench.module.model_copy(update={"write_bytes": write_bytes})})
         self._bench = bench
         self._options = () if fills else ("--no-fills",)
         self.description = TestbedDescription(
@@ -162,6 +164,7 @@ class VirtualTestbed(Testbed):
         self._emulator = Emulator(image, self._options, self._bench.watchdog.command_s)
         self._image = image
         self._emulator.ask("watchdog_s", value=self._bench.watchdog.reply_s)
+        self._emulator.ask("module", write_bytes=self._bench.module.write_bytes)
         if self.link.spec is not None:
             self.link.apply(self.link.spec)
 

@@ -6,7 +6,7 @@ import heapq
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from testbeds.espat.host import ModuleHost, ModuleTiming
@@ -171,7 +171,8 @@ class VirtualModule(ModuleHost):
         """Publish for real now; in virtual time the packet starts at `at`, and the edge's answer is waited for."""
         self.service(at)
         started = time.monotonic()
-        passage = self.link.send("up", publish_bytes(topic, len(payload)), at)
+        size, write = publish_bytes(topic, len(payload)), self.module.timing.write_bytes
+        passage = self.link.send_in_writes("up", size, at, write)
         if passage.lost:
             self._note("up", topic, payload, passage)
             return self._given_up(passage)
@@ -306,8 +307,10 @@ class VirtualModule(ModuleHost):
     def trouble(self, faults: dict[str, Any]) -> None:
         """For tests: `raw` bytes of a publish are awaited, it is busy for `busy_ms`, it has `lost` its connection, its
         driver takes nothing from the receiver for `stall_us` from the next payload on, it talks at another `rate`; and
-        which of its pins are wired."""
+        which of its pins are wired. And for a comparison: the `write_bytes` of its MQTT client."""
         now = self._time.now_t
+        if "write_bytes" in faults:
+            self.module.timing = replace(self.module.timing, write_bytes=int(faults["write_bytes"]))
         if "raw" in faults:
             self.module.feed(f'AT+MQTTPUBRAW=0,"t",{int(faults["raw"])},0,0\r\n'.encode(), now)
         if "busy_ms" in faults:
