@@ -37,6 +37,7 @@ class HostGraph:
         library = folder / "graph.so"
         warnings = ("-std=c11", "-Wall", "-Wextra", "-Werror")
         zig = [sys.executable, "-m", "ziglang", "cc", *flags, *warnings, "-fno-sanitize=undefined"]
+        zig += ["-fsanitize=alignment", "-fsanitize-trap=alignment"]  # words are promised to lie at word addresses
         subprocess.run([*zig, "-shared", "-fPIC", "-o", str(library), str(folder / "graph.c")], check=True)
         self.library = ctypes.CDLL(str(library))
         header = (folder / "graph.h").read_text()
