@@ -26,6 +26,7 @@ class BenchFile(Strict):
     flash_bytes: int = Field(ge=0)
     console_baud: int = Field(gt=0)
     module_baud: int = Field(ge=9600, le=5_000_000)
+    module_flow_control: bool = False  # the module's RTS is wired; used above 1 Mbaud
     time_source: Source
     power_save: PowerSave | None = None  # for a board that has a radio of its own; lab.toml may say otherwise
     remarks: str = ""
@@ -36,6 +37,11 @@ class BenchFile(Strict):
 def read_bench_file(path: Path) -> BenchFile:
     """Read and check a bench file. Raises BenchError naming file and key."""
     return read_toml(path, BenchFile)
+
+
+def heeds_flow(wired: bool, module_baud: int) -> bool:
+    """Tell whether the module's flow control is used: above 1 Mbaud its receiver's 128 bytes last for under 1 ms."""
+    return wired and module_baud > 1_000_000
 
 
 def describe(name: str, bench: BenchFile) -> TestbedDescription:
@@ -50,6 +56,7 @@ def describe(name: str, bench: BenchFile) -> TestbedDescription:
         console_baud=bench.console_baud,
         module_baud=bench.module_baud,
         time_source=bench.time_source,
+        module_flow_control=heeds_flow(bench.module_flow_control, bench.module_baud),
         remarks=bench.remarks,
         limits=dict(bench.limits),
         extra={"power_save": bench.power_save} if bench.power_save else {},

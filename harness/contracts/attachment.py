@@ -31,6 +31,7 @@ class Attachment(Strict):
     flasher: Literal["openocd", "pyocd"] | None = None
     flash_timeout_s: float = Field(default=90.0, gt=0, le=3600)
     module_baud: int | None = Field(default=None, ge=9600, le=5_000_000)
+    module_flow_control: bool | None = None  # the module's RTS is wired; left out: above 1 Mbaud
     power_save: PowerSave | None = None  # of a board that has a radio of its own
 
     @property

@@ -86,6 +86,28 @@ class TcpLine:
         self._in_order[way] = arrived
         return Passage(at, arrived, sum(sizes) + sum(again), len(again), gone)
 
+    def send_in_writes(self, way: Literal["up", "down"], message_bytes: int, at: int, write_bytes: int) -> Passage:
+        """Hand over a message that its sender writes in pieces of `write_bytes`, with Nagle's algorithm on (RFC 896).
+
+        The first piece goes at once, and of the rest what fills whole segments; what is left waits until all of that is
+        acknowledged. Acknowledgements are not held back here: where the peer delays them (RFC 1122: up to 500 ms,
+        Linux: 40 ms) it waits longer. `write_bytes` 0: one write.
+        """
+        rest = message_bytes - write_bytes
+        if write_bytes == 0 or rest <= 0 or self.spec is None:
+            return self.send(way, message_bytes, at)
+        tail = rest % self.spec.segment_bytes
+        parts = [self.send(way, size, at) for size in (write_bytes, rest - tail) if size]
+        if tail and not parts[-1].lost:
+            parts.append(self.send(way, tail, parts[-1].arrived + self._acknowledgement(way)))
+        return Passage(
+            at,
+            parts[-1].arrived,
+            sum(p.wire_bytes for p in parts),
+            sum(p.repeated for p in parts),
+            any(p.lost for p in parts),
+        )
+
     def state(self) -> dict[str, tuple[int, int]]:
         """Return, for a snapshot, until when each direction is taken."""
         return {way: (queue.free, self._in_order[way]) for way, queue in self._queues.items()}

@@ -65,6 +65,7 @@ class TestbedDescription:
     console_baud: int
     module_baud: int
     time_source: Source  # where local/encode/combine/network times come from
+    module_flow_control: bool = False  # the Wi-Fi module's RTS is wired to the device, which heeds it
     remarks: str = ""  # e.g. the stated error of a cycle model
     limits: dict[str, float] = field(default_factory=dict)  # hil test limits, units in the keys
     extra: dict[str, Any] = field(default_factory=dict)

@@ -197,6 +197,7 @@ class Board:
             config_tlvs(
                 self.network,
                 module_baud=self.testbed.description.module_baud,
+                module_flow=self.testbed.description.module_flow_control,
                 clock_hz=self.clock_hz,
                 # Virtual time costs nothing to wait for; on a bench a dead link should be noticed.
                 reply_timeout_ms=self.settings.reply_timeout_ms or (60_000 if self.testbed.pins_remote else 10_000),

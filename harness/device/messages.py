@@ -83,6 +83,7 @@ def config_tlvs(
     module_baud: int,
     clock_hz: int,
     reply_timeout_ms: int,
+    module_flow: bool = False,
     alpha: float | None = None,
     exit_threshold: float | None = None,
 ) -> bytes:
@@ -104,6 +105,8 @@ def config_tlvs(
         (10, network.client_id.encode()),
         (11, struct.pack("<I", reply_timeout_ms)),
     ]
+    if module_flow:
+        values.append((17, b"\1"))
     if alpha is not None:
         values.append((12, struct.pack("<f", alpha)))
     if exit_threshold is not None:

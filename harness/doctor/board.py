@@ -104,6 +104,7 @@ def _associate(device: Device, testbed: Testbed, lab: Lab, info: Info, *, reply_
         config_tlvs(
             network,
             module_baud=testbed.description.module_baud,
+            module_flow=testbed.description.module_flow_control,
             clock_hz=info.clock_hz,
             reply_timeout_ms=reply_timeout_ms,
             exit_threshold=BoardSettings().exit_threshold,
@@ -143,6 +144,7 @@ def device_clock(
             config_tlvs(
                 lab.network(0, testbed),
                 module_baud=testbed.description.module_baud,
+                module_flow=testbed.description.module_flow_control,
                 clock_hz=info.clock_hz,
                 reply_timeout_ms=wait_ms,
             )

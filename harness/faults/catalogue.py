@@ -230,6 +230,7 @@ def _settings(scene: Scene, bed: Any) -> bytes:
     return config_tlvs(
         scene.lab.network(0, bed),
         module_baud=bed.description.module_baud,
+        module_flow=bed.description.module_flow_control,
         clock_hz=bed.description.clock_hz,
         reply_timeout_ms=2000,
     )

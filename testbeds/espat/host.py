@@ -21,6 +21,9 @@ class ModuleTiming:
     clean_ms: float = 1000.0  # connected
     clean_lost_ms: float = 5000.0  # the connection was lost
     beacon_ms: float = 102.4  # an access point's usual interval; what a sleeping module waits for
+    # Bytes that its MQTT client hands to TCP at a time, Nagle's algorithm on; 0: a message in one write. esp-mqtt
+    # 5a9ba05: MQTT_BUFFER_SIZE is 1024 unless set, and neither it nor its transport sets TCP_NODELAY (docs/link.md).
+    write_bytes: int = 1024
     max_publish_bytes: int = 65_552  # AT's own default is smaller: an ESP32 build sets its MQTT buffers
 
 

@@ -48,6 +48,7 @@ class AtModule:
     def reset(self) -> None:
         """As after power-up and boot. What AT+SYSSTORE=1 kept in flash stays there."""
         self.baud = FACTORY_BAUD
+        self.flow = 0  # AT+UART_CUR's: bit 0 its RTS, bit 1 its CTS
         self.echo = True
         self.network: str | None = None  # the SSID it has joined
         self.mqtt = Mqtt.CLEAN
@@ -64,8 +65,8 @@ class AtModule:
         self._deaf_until = 0  # it is booting
 
     _KEPT = (
-        "baud", "echo", "network", "mqtt", "user", "subscribed", "stores", "sleep", "flash", "_too_long", "_raw_left",
-        "_raw_topic", "_busy_until", "_deaf_until",
+        "baud", "flow", "echo", "network", "mqtt", "user", "subscribed", "stores", "sleep", "flash", "_too_long",
+        "_raw_left", "_raw_topic", "_busy_until", "_deaf_until",
     )  # fmt: skip
 
     @property
@@ -235,10 +236,10 @@ class AtModule:
 
     def _uart(self, arguments: list[int | str], at: int) -> None:
         baud, bits, stop, parity, flow = _expect(arguments, (int,) * 5)
-        if not MIN_BAUD <= int(baud) <= MAX_BAUD or (bits, stop, parity, flow) != (8, 1, 0, 0):
-            raise BadArguments("only 8N1 without flow control, 80 to 5,000,000 baud")
+        if not MIN_BAUD <= int(baud) <= MAX_BAUD or (bits, stop, parity) != (8, 1, 0) or not 0 <= int(flow) <= 3:
+            raise BadArguments("only 8N1, 80 to 5,000,000 baud, flow control 0 to 3")
         end = self._say("OK", at)
-        self.baud = int(baud)
+        self.baud, self.flow = int(baud), int(flow)
         self._host.set_baud(self.baud, end)
 
     def _store_mode(self, arguments: list[int | str], at: int) -> None:

@@ -14,7 +14,7 @@ from harness.contracts.attachment import Attachment, UsbIdentity
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.testbed import SerialPort, Testbed
-from testbeds.benchfile import describe, read_bench_file
+from testbeds.benchfile import describe, heeds_flow, read_bench_file
 from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
 from testbeds.stm32f746.flasher import Flasher, choose
 from testbeds.tools import Tools
@@ -45,8 +45,10 @@ class Stm32F746Testbed(Testbed):
 
     def attach(self, attachment: Attachment) -> None:
         self.attachment = attachment
-        if attachment.module_baud:
-            self.description = replace(self.description, module_baud=attachment.module_baud)
+        baud, flow = attachment.module_baud or self.bench.module_baud, attachment.module_flow_control
+        if flow is None:
+            flow = heeds_flow(self.bench.module_flow_control, baud)
+        self.description = replace(self.description, module_baud=baud, module_flow_control=flow)
 
     @property
     def clocks_hz(self) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ class ModuleBench(Strict):
     clean_ms: float = Field(ge=0, le=60_000)
     clean_lost_ms: float = Field(ge=0, le=60_000)
     beacon_ms: float = Field(ge=0, le=10_000)
+    write_bytes: int = Field(ge=0, le=1 << 20)
     max_publish_bytes: int = Field(ge=1, le=1 << 20)
 
     def timing(self) -> ModuleTiming:
@@ -56,6 +57,7 @@ class VirtualBench(Strict):
     flash_bytes: int = Field(ge=1)
     console_baud: int = Field(ge=300, le=6_750_000)
     module_baud: int = Field(ge=9600, le=5_000_000)
+    module_flow_control: bool
     time_source: Literal["modelled"]
     remarks: str = ""
     module: ModuleBench

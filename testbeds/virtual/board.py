@@ -23,6 +23,7 @@ from testbeds.virtual.wifi import VirtualModule
 log = logging.getLogger(__name__)
 
 MARKER_PINS = (("I", 0), ("I", 3), ("I", 2))  # D5, D8, D7 of the Arduino connector: bits 0, 1, 2
+MODULE_EN, MODULE_RTS = ("G", 6), ("G", 7)  # D2, D4
 STAGES = {0b000: "idle", 0b001: "local", 0b011: "encode", 0b010: "network", 0b110: "combine", 0b111: "fault"}
 OWED_STEP_T = SECOND // 1000
 OWED_LIMIT_T = 120 * SECOND  # a guest that owes an answer and polls a clock gets this much virtual time to give up
@@ -58,10 +59,12 @@ class Board:
         self.link = VirtualLink(retransmission)
         usarts = self.machine.usarts
         self.wifi = VirtualModule(usarts[6], self.machine.time, self.link, timing or ModuleTiming(), self._wait_host)
+        self.wifi.rts = self._module_rts
         usarts[1].on_byte = self._console_byte
         self._console_isr = usarts[1].base + 0x1C
         self._control, self._handle, self._signals = control, handle, signals
         self.machine.on_marker = self._marker
+        self.machine.on_output = self._output
         self.markers: list[tuple[int, int]] = []  # (t, code)
         self.console_out = bytearray()  # kept only without a pty
         self.console_overruns_seen = 0
@@ -89,6 +92,19 @@ class Board:
         usart.deliver(frame, now, pace)
         self._owes_since = now
         self.parked = False
+
+    def _module_rts(self, level: bool | None) -> None:
+        """The module's RTS at D4; not driven, the pin's own pull-up decides."""
+        port, pin = MODULE_RTS
+        outside = self.machine.gpio[port].external
+        if level is None:
+            outside.pop(pin, None)
+        else:
+            outside[pin] = int(level)
+
+    def _output(self, port: str, levels: int) -> None:
+        if port == MODULE_EN[0]:
+            self.wifi.enable(bool(levels >> MODULE_EN[1] & 1))
 
     def _marker(self, t: int, code: int) -> None:
         self.markers.append((t, code))

@@ -64,6 +64,7 @@ class Chip(ABC):
         self._wired: dict[tuple[tuple[str, int, int], ...], bool] = {}  # kept until a GPIO or RCC register changes
         self._polled: set[Usart] = set()  # whose status registers C answers for
         self.on_marker: Callable[[int, int], None] = lambda _t, _code: None
+        self.on_output: Callable[[str, int], None] = lambda _port, _levels: None  # of any port
         self._marker_pins = marker_pins
         self.marker = 0
         self._strict_pins = strict_pins
@@ -171,10 +172,11 @@ class Chip(ABC):
             if device.clock_bit == clock_bit:
                 device.reset()
 
-    def _gpio_changed(self, _port: str, _odr: int) -> None:
+    def _gpio_changed(self, port: str, odr: int) -> None:
+        self.on_output(port, odr)
         code = 0
-        for k, (port, pin) in enumerate(self._marker_pins):
-            device = self.gpio[port]
+        for k, (letter, pin) in enumerate(self._marker_pins):
+            device = self.gpio[letter]
             code |= (device.read(0x14) or 0) >> pin << k & 1 << k
         if code != self.marker:
             self.marker = code

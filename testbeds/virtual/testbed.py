@@ -15,6 +15,7 @@ from harness.contracts.link import Link, LinkSpec
 from harness.contracts.probe import PowerTimeline
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed, TestbedDescription
 from harness.contracts.toml import read_toml
+from testbeds.benchfile import heeds_flow
 from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
 from testbeds.virtual.bench import VirtualBench
 from testbeds.virtual.client import Emulator
@@ -108,8 +109,10 @@ class VirtualTestbed(Testbed):
 
     name = "virtual"
 
-    def __init__(self, *, fills: bool = True) -> None:
+    def __init__(self, *, fills: bool = True, write_bytes: int | None = None) -> None:
         bench = read_toml(BENCH, VirtualBench)
+        if write_bytes is not None:  # of the module's MQTT client, in place of the bench file's
+            bench = bench.model_copy(update={"module": bench.module.model_copy(update={"write_bytes": write_bytes})})
         self._bench = bench
         self._options = () if fills else ("--no-fills",)
         self.description = TestbedDescription(
@@ -122,6 +125,7 @@ class VirtualTestbed(Testbed):
             console_baud=bench.console_baud,
             module_baud=bench.module_baud,
             time_source=bench.time_source,
+            module_flow_control=heeds_flow(bench.module_flow_control, bench.module_baud),
             remarks=bench.remarks,
             limits=dict(bench.limits),
             extra={"module": bench.module.model_dump(), "retransmission": bench.retransmission.model_dump()},
@@ -160,6 +164,7 @@ class VirtualTestbed(Testbed):
         self._emulator = Emulator(image, self._options, self._bench.watchdog.command_s)
         self._image = image
         self._emulator.ask("watchdog_s", value=self._bench.watchdog.reply_s)
+        self._emulator.ask("module", write_bytes=self._bench.module.write_bytes)
         if self.link.spec is not None:
             self.link.apply(self.link.spec)
 

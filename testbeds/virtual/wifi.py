@@ -6,14 +6,14 @@ import heapq
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from testbeds.espat.host import ModuleHost, ModuleTiming
 from testbeds.espat.module import FACTORY_BAUD, AtModule
 from testbeds.espat.mqtt import MqttClient, publish_bytes
 from testbeds.espat.uart import FRAME_BITS, Receiver
-from testbeds.timebase import MILLISECOND, SECOND
+from testbeds.timebase import MICROSECOND, MILLISECOND, SECOND
 from testbeds.virtual.answers import is_answer
 from testbeds.virtual.devices.usart import Usart
 from testbeds.virtual.link import Passage, VirtualLink
@@ -22,6 +22,8 @@ from testbeds.virtual.vtime import VirtualTime
 log = logging.getLogger(__name__)
 
 SOON_T = 2 * MILLISECOND  # the module's usual answers: the line keeps their order by itself
+FIFO_BYTES = 128  # of a UART of the ESP32 (ESP-IDF: SOC_UART_FIFO_LEN)
+RTS_BYTES = 120  # where ESP-AT has its RTS go up (esp-at b49e4b98, at_uart_cmd.c: uart_set_hw_flow_ctrl)
 BAUD_TOLERANCE = 0.04  # a receiver of 10-bit frames loses the stop bit beyond about 4 %
 
 
@@ -34,6 +36,7 @@ class WifiLog:
     serial_up_ms: float = 0.0  # time that the line was busy
     serial_down_ms: float = 0.0
     garbled: int = 0
+    overrun: int = 0  # bytes for which the module's receiver had no room
     messages: list[dict[str, Any]] = field(default_factory=list)
     failure: str = ""
 
@@ -57,6 +60,11 @@ class VirtualModule(ModuleHost):
         self._usart, self._time, self.link = usart, clock, link
         self._wait_host = wait_host
         self.module = AtModule(self, timing)
+        self.rts: Callable[[bool | None], None] = lambda _level: None  # the pin that says "wait"; None: not driven
+        self.rts_wired, self.en_wired, self._enabled = True, False, True
+        self._fifo = bytearray()  # what its driver has not taken from the receiver yet
+        self._stalled_until = 0
+        self._stall_t = 0  # how long the driver is held up when the next payload begins
         self.mqtt = MqttClient()
         self.remote_ms: float | None = None  # pinned service time; None: the host's own waiting time is charged
         self.watchdog_s = 20.0  # host time that a reply may take
@@ -75,13 +83,43 @@ class VirtualModule(ModuleHost):
     def _from_device(self, byte: int, start: int, end: int) -> None:
         if abs((end - start) / self._frame_t() - 1) > BAUD_TOLERANCE:
             self.log.garbled += 1
-            self.module.feed(self._receiver.take(byte, start, end), end)
+            self._hear(self._receiver.take(byte, start, end), end)
             return
         if self._receiver.open:
-            self.module.feed(self._receiver.idle(start), start)
+            self._hear(self._receiver.idle(start), start)
         self.log.serial_up_bytes += 1
         self.log.serial_up_ms += (end - start) / MILLISECOND
-        self.module.feed(bytes([byte]), end)
+        self._hear(bytes([byte]), end)
+
+    def _hear(self, data: bytes, at: int) -> None:
+        """Into the receiver's 128 bytes, and out of them unless the module's driver is held up."""
+        if self._stall_t and self.module.raw_bytes_awaited:
+            self._stalled_until, self._stall_t = at + self._stall_t, 0
+            self._time.at(self._stalled_until, self._drain)
+        if at < self._stalled_until:
+            room = FIFO_BYTES - len(self._fifo)
+            self.log.overrun += max(0, len(data) - room)
+            self._fifo += data[:room]
+        else:
+            self.module.feed(data, at)
+        self._show_rts()
+
+    def _drain(self, t: int) -> None:
+        if t >= self._stalled_until:
+            data = bytes(self._fifo)
+            self._fifo.clear()
+            self.module.feed(data, t)
+            self._show_rts()
+
+    def _show_rts(self) -> None:
+        driven = self.rts_wired and self.module.flow & 1
+        self.rts(len(self._fifo) >= RTS_BYTES if driven else None)
+
+    def enable(self, level: bool) -> None:
+        """The device's pin at the module's EN, where it is wired: high after low restarts it."""
+        if self.en_wired and level and not self._enabled:
+            self.module.reboot(self._time.now_t)
+        self._enabled = level
 
     def send(self, data: bytes, at: int) -> int:
         """ModuleHost: bytes to USART6 at the module's baud rate. The device hears them at its own."""
@@ -117,6 +155,7 @@ class VirtualModule(ModuleHost):
     def _switch_baud(self, _t: int) -> None:
         self._baud = self._next_baud
         self._receiver = Receiver(self._frame_t())
+        self._show_rts()
 
     # --- broker ---
     def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:
@@ -132,7 +171,8 @@ class VirtualModule(ModuleHost):
         """Publish for real now; in virtual time the packet starts at `at`, and the edge's answer is waited for."""
         self.service(at)
         started = time.monotonic()
-        passage = self.link.send("up", publish_bytes(topic, len(payload)), at)
+        size, write = publish_bytes(topic, len(payload)), self.module.timing.write_bytes
+        passage = self.link.send_in_writes("up", size, at, write)
         if passage.lost:
             self._note("up", topic, payload, passage)
             return self._given_up(passage)
@@ -243,6 +283,9 @@ class VirtualModule(ModuleHost):
         self._receiver = Receiver(self._frame_t())
         self._pending, self._later = list(state["pending"]), list(state["later"])
         self.link.restore(state["link"])
+        self._fifo.clear()
+        self._stalled_until = 0
+        self._show_rts()
         self.mqtt.service()
         self.mqtt.messages.clear()
         self.clear_log()
@@ -254,17 +297,30 @@ class VirtualModule(ModuleHost):
         self.link.reset()
         self._baud = self._next_baud = self.module.baud
         self._receiver = Receiver(self._frame_t())
+        self._fifo.clear()
+        self._stalled_until = 0
+        self._show_rts()
         self._pending.clear()
         self._later.clear()
         self.clear_log()
 
     def trouble(self, faults: dict[str, Any]) -> None:
-        """For tests: `raw` bytes of a publish are awaited, it is busy for `busy_ms`, it has `lost` its connection."""
+        """For tests: `raw` bytes of a publish are awaited, it is busy for `busy_ms`, it has `lost` its connection, its
+        driver takes nothing from the receiver for `stall_us` from the next payload on, it talks at another `rate`; and
+        which of its pins are wired. And for a comparison: the `write_bytes` of its MQTT client."""
         now = self._time.now_t
+        if "write_bytes" in faults:
+            self.module.timing = replace(self.module.timing, write_bytes=int(faults["write_bytes"]))
         if "raw" in faults:
             self.module.feed(f'AT+MQTTPUBRAW=0,"t",{int(faults["raw"])},0,0\r\n'.encode(), now)
         if "busy_ms" in faults:
             self.module.hold(now, now + round(float(faults["busy_ms"]) * MILLISECOND))
+        if "stall_us" in faults:
+            self._stall_t = round(float(faults["stall_us"]) * MICROSECOND)
+        if "rate" in faults:
+            self.module.feed(f"AT+UART_CUR={int(faults['rate'])},8,1,0,0\r\n".encode(), now)
+        self.rts_wired = bool(faults.get("rts_wired", self.rts_wired))
+        self.en_wired = bool(faults.get("en_wired", self.en_wired))
         if "lost" in faults:
             self.mqtt.close()
             self.module.lost(now)
@@ -276,6 +332,10 @@ class VirtualModule(ModuleHost):
         self.link.reset()
         self._pending.clear()  # what was on the air is lost
         self.module.shift(-before)
+        self.module.feed(bytes(self._fifo), 0)
+        self._fifo.clear()
+        self._stalled_until = 0
+        self._show_rts()
         self._later = [(max(0, at - before), order, data) for at, order, data in self._later]
         for at, _order, _data in self._later:
             self._time.at(at, self._speak)

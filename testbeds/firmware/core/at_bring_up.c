@@ -132,6 +132,7 @@ static bool found_at(uint32_t baud, bool feed)
  * setting raised it to, if that was changed meanwhile. It may be booting, busy, or deaf. */
 static bool find_module(uint32_t raised)
 {
+    (void)port_module_set_flow(false); /* a module at its factory settings does not drive its RTS */
     static const uint32_t others[] = {4000000u, 2000000u, 1000000u, 921600u};
     for (unsigned attempt = 0; attempt < 3; attempt++) {
         if (found_at(FACTORY_BAUD, false) || found_at(raised, attempt != 0)) {
@@ -153,16 +154,34 @@ static bool find_module(uint32_t raised)
     return (speaks(READY_MS) || answers_at(FACTORY_BAUD)) && settle();
 }
 
-static bool raise_baud(uint32_t baud)
+/* Flow control 1: the module's RTS tells when its receiver (128 bytes) is nearly full. Ours needs none: every byte is
+ * taken within its time (docs/protocol.md). */
+static bool raise_baud(const settings_t *s, const char **step)
 {
     at_command_t c = {.used = 0};
     at_add(&c, "AT+UART_CUR=");
-    at_add_number(&c, baud);
-    at_add(&c, ",8,1,0,0");
-    if (!asked(&c, AT_ANSWER_MS)) {
+    at_add_number(&c, s->module_baud);
+    at_add(&c, s->module_flow ? ",8,1,0,1" : ",8,1,0,0");
+    if (!asked(&c, AT_ANSWER_MS) || !at_set_baud(s->module_baud)) {
         return false;
     }
-    return at_set_baud(baud) && (asked_text("AT", TRY_MS) || asked_text("AT", AT_ANSWER_MS));
+    if (s->module_flow) {
+        *step = "AT+UART_CUR: this board has no pin for the module's RTS: module_flow_control = false";
+        if (!port_module_set_flow(true)) {
+            return false;
+        }
+        *step = "AT+UART_CUR: the module's RTS never lets us send: is it wired? Else module_flow_control = false";
+        deadline_t end = deadline_in_ms(TRY_MS);
+        while (!port_module_may_send()) {
+            if (deadline_passed(end)) {
+                last_answer = ASK_ERROR; /* it did answer: another round would end here again */
+                return false;
+            }
+            port_module_poll();
+        }
+        *step = "AT+UART_CUR: the module did not follow to this baud rate";
+    }
+    return asked_text("AT", TRY_MS) || asked_text("AT", AT_ANSWER_MS);
 }
 
 /* Is it in our network already? Joining again would cost seconds and the connection to the broker. */
@@ -226,7 +245,7 @@ static uint8_t try_once(const settings_t *s, const char **step)
         return CONNECT_NO_MODULE;
     }
     *step = "AT+UART_CUR: the module did not follow to this baud rate";
-    if (!raise_baud(s->module_baud)) {
+    if (!raise_baud(s, step)) {
         return CONNECT_BAUD;
     }
     *step = "AT+SYSSTORE=0: the module would keep the network's password in its flash";

@@ -64,7 +64,7 @@ static void shuffle(cursor_t *c, size_t count, unsigned bits, uint8_t *planes)
 static inline uint32_t four(const uint8_t *p)
 {
     uint32_t v;
-    memcpy(&v, p, 4);
+    __builtin_memcpy(&v, p, 4);
     return v;
 }
 

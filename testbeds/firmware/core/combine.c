@@ -46,7 +46,7 @@ static float exp_of_negative(float x)
     p = p * r + 1.0f;
     uint32_t bits = (uint32_t)(n + 127) << 23;
     float power;
-    memcpy(&power, &bits, sizeof power);
+    __builtin_memcpy(&power, &bits, sizeof power);
     return p * power;
 }
 

@@ -22,9 +22,9 @@ void local_run(void)
     size_t i = 0;
     for (; i + 4 <= SCHEME_IMAGE_BYTES; i += 4) {
         uint32_t pixels;
-        memcpy(&pixels, local_image + i, 4);
+        __builtin_memcpy(&pixels, local_image + i, 4); /* never a call: kernels/m7.h */
         pixels ^= 0x80808080u;
-        memcpy(input + i, &pixels, 4);
+        __builtin_memcpy(input + i, &pixels, 4);
     }
     for (; i < SCHEME_IMAGE_BYTES; i++) {
         input[i] = (int8_t)((int)local_image[i] - 128);

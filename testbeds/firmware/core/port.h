@@ -30,6 +30,8 @@ int port_module_read(void);
 void port_module_write(const uint8_t *bytes, size_t count); /* takes in what arrives meanwhile */
 void port_module_poll(void); /* takes a waiting byte in; to be called at least once a byte time */
 bool port_module_set_baud(uint32_t baud);
+bool port_module_set_flow(bool on); /* heed the module's RTS while writing; false: this port has no such pin */
+bool port_module_may_send(void);    /* does the module's RTS let us write? Always true where it is not heeded */
 uint32_t port_module_overruns(void);
 void port_module_restart(void); /* pulls the module's EN line low for a moment; nothing where a port has none */
 

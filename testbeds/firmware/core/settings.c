@@ -22,7 +22,8 @@ enum {
     TAG_EXIT_THRESHOLD,
     TAG_QUALITY,
     TAG_CA,
-    TAG_POWER_SAVE
+    TAG_POWER_SAVE,
+    TAG_MODULE_FLOW
 };
 
 void settings_default(settings_t *settings)
@@ -141,7 +142,14 @@ static const char *take(settings_t *s, uint32_t *clock_hz, unsigned tag, const u
         }
         s->quality = (uint8_t)((s->quality & 0x80u) | value[0]);
         return NULL;
-#ifdef FW_OWN_RADIO
+#ifndef FW_OWN_RADIO
+    case TAG_MODULE_FLOW:
+        if (length != 1 || value[0] > 1) {
+            return "bad module flow control";
+        }
+        s->module_flow = value[0];
+        return NULL;
+#else
     case TAG_CA:
         return take_ca(s, value, length) ? NULL : "bad certificate part";
     case TAG_POWER_SAVE:

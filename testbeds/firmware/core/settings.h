@@ -18,6 +18,7 @@ typedef struct {
     char prefix[65];
     char client[49];
     uint32_t module_baud;
+    uint8_t module_flow; /* 1: the module's RTS is wired and heeded */
     uint32_t reply_timeout_ms;
     float alpha;
     float exit_threshold;

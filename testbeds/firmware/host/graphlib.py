@@ -49,8 +49,8 @@ class GraphLibrary:
         argv = [
             *compiler.argv,
             *compiler.target_flags("host"),
-            *flags,
             *warnings,
+            *flags,
             "-shared",
             "-o",
             "graph.so",

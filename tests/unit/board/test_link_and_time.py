@@ -46,6 +46,33 @@ def test_a_direction_is_a_queue_and_the_other_is_free() -> None:
 
 def test_unshaped_costs_nothing() -> None:
     assert VirtualLink().send("up", 1000, 7).arrived == 7
+    assert VirtualLink().send_in_writes("up", 5000, 7, 1024) == Passage(7, 7, 5000)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected_ms"),
+    [
+        (1024, 1.09 + 2),  # one write, one segment
+        (1025, 1.09 + 2 + 2.066 + 0.067 + 2),  # one byte more: it waits for the acknowledgement
+        (1024 + 1448, 1.09 + 1.514 + 2),  # what fills a segment does not wait
+        (1624, 1.09 + 2 + 2.066 + 0.666 + 2),
+        (1024 + 2 * 1448 + 100, 1.09 + 2 * 1.514 + 2 + 2.066 + 0.166 + 2),
+    ],
+)
+def test_a_message_in_writes_of_1024_bytes_under_nagles_algorithm(size: int, expected_ms: float) -> None:
+    """8 Mbit/s, so 1 us a byte; 2 ms each way; 66 B of headers a segment and an acknowledgement."""
+    link = VirtualLink()
+    link.apply(LinkSpec.symmetric(8e6, 2.0))
+    passage = link.send_in_writes("up", size, 0, 1024)
+    assert passage.arrived / MILLISECOND == pytest.approx(expected_ms, abs=1e-6)
+    assert passage.sent == 0 and passage.wire_bytes == size + 66 * (1 + -(-max(0, size - 1024) // 1448))
+
+
+def test_one_write_is_as_it_was() -> None:
+    link, other = VirtualLink(), VirtualLink()
+    for one in (link, other):
+        one.apply(LinkSpec.symmetric(1e6, 1.0))
+    assert link.send_in_writes("up", 9000, 0, 0) == other.send("up", 9000, 0)
 
 
 def shaped(seed: int = 0, **up: float) -> VirtualLink:

@@ -11,7 +11,9 @@ class HostGraph(GraphLibrary):
     """Fails where bytes before or behind the arena were written."""
 
     def __init__(self, model, folder, variant="fast", flags=("-O1",)):
-        super().__init__(model, folder, variant, flags)
+        # Words are promised to lie at word addresses.
+        aligned = ("-fsanitize=alignment", "-fsanitize-trap=alignment")
+        super().__init__(model, folder, variant, (*flags, *aligned))
 
     def run(self, x):
         out = super().run(x)

@@ -104,6 +104,8 @@ void port_module_write(const uint8_t *bytes, size_t count)
 
 void port_module_poll(void) {}
 void port_module_restart(void) {}
+bool port_module_set_flow(bool on) { return !on; }
+bool port_module_may_send(void) { return true; }
 
 bool port_module_set_baud(uint32_t baud)
 {

@@ -95,6 +95,8 @@ int port_module_read(void)
 void port_module_write(const uint8_t *bytes, size_t count) { send_all(&module, bytes, count); }
 void port_module_poll(void) {}
 void port_module_restart(void) {}
+bool port_module_set_flow(bool on) { return !on; }
+bool port_module_may_send(void) { return true; }
 bool port_module_set_baud(uint32_t baud) { return baud != 0; }
 uint32_t port_module_overruns(void) { return 0; }
 

@@ -42,6 +42,7 @@
 #define RCC_AHB1ENR_GPIOA (1u << 0)
 #define RCC_AHB1ENR_GPIOB (1u << 1)
 #define RCC_AHB1ENR_GPIOC (1u << 2)
+#define RCC_AHB1ENR_GPIOG (1u << 6)
 #define RCC_AHB1ENR_GPIOI (1u << 8)
 #define RCC_APB1ENR REG(0x40023840u)
 #define RCC_APB1ENR_TIM2 (1u << 0)
@@ -54,10 +55,13 @@
 #define GPIOA_BASE 0x40020000u
 #define GPIOB_BASE 0x40020400u
 #define GPIOC_BASE 0x40020800u
+#define GPIOG_BASE 0x40021800u
 #define GPIOI_BASE 0x40022000u
 #define GPIO_MODER(base) REG((base) + 0x00u)
+#define GPIO_OTYPER(base) REG((base) + 0x04u)
 #define GPIO_OSPEEDR(base) REG((base) + 0x08u)
 #define GPIO_PUPDR(base) REG((base) + 0x0cu)
+#define GPIO_IDR(base) REG((base) + 0x10u)
 #define GPIO_BSRR(base) REG((base) + 0x18u)
 #define GPIO_AFR(base, pin) REG((base) + ((pin) < 8u ? 0x20u : 0x24u))
 

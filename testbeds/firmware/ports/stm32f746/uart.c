@@ -15,6 +15,12 @@ static uint8_t ring[RING_BYTES];
 static uint32_t ring_in, ring_out; /* free-running */
 static uint32_t module_baud = 115200, module_overruns, console_overruns;
 
+#define MODULE_EN 6u  /* PG6, D2: open drain; a module has its own pull-up */
+#define MODULE_RTS 7u /* PG7, D4: low while the module takes bytes; pulled up, so that a missing wire is noticed */
+#define EN_LOW_US 10000u
+#define HELD_US 100000u /* a module that holds us back for so long is not coming back */
+static bool flow;
+
 static void alternate(uint32_t base, unsigned pin, unsigned function)
 {
     unsigned nibble = (pin & 7u) * 4u;
@@ -58,13 +64,17 @@ bool uart_clock_changed(void) { return set_baud(USART1_BASE, CONSOLE_BAUD) && se
 
 void uart_init(void)
 {
-    RCC_AHB1ENR |= RCC_AHB1ENR_GPIOA | RCC_AHB1ENR_GPIOB | RCC_AHB1ENR_GPIOC;
+    RCC_AHB1ENR |= RCC_AHB1ENR_GPIOA | RCC_AHB1ENR_GPIOB | RCC_AHB1ENR_GPIOC | RCC_AHB1ENR_GPIOG;
     RCC_APB2ENR |= RCC_APB2ENR_USART1 | RCC_APB2ENR_USART6;
     (void)RCC_APB2ENR;
     alternate(GPIOA_BASE, 9, 7);
     alternate(GPIOB_BASE, 7, 7);
     alternate(GPIOC_BASE, 6, 8);
     alternate(GPIOC_BASE, 7, 8);
+    GPIO_PUPDR(GPIOG_BASE) |= 1u << 2 * MODULE_RTS;
+    GPIO_BSRR(GPIOG_BASE) = 1u << MODULE_EN;
+    GPIO_OTYPER(GPIOG_BASE) |= 1u << MODULE_EN;
+    GPIO_MODER(GPIOG_BASE) |= 1u << 2 * MODULE_EN;
     (void)uart_clock_changed();
 }
 
@@ -110,6 +120,19 @@ int port_module_read(void)
     return -1;
 }
 
+/* Waits while the module holds us back. True: it does so for ever. */
+static bool held(void)
+{
+    uint32_t begin = port_time_us();
+    while (!port_module_may_send()) {
+        port_module_poll();
+        if (port_time_us() - begin > HELD_US) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void port_module_write(const uint8_t *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -118,6 +141,9 @@ void port_module_write(const uint8_t *bytes, size_t count)
             status = USART_ISR(USART6_BASE);
             take_in(status);
         } while ((status & USART_ISR_TXE) == 0);
+        if (!port_module_may_send() && held()) {
+            return; /* what is missing ends in a time-out, and CONNECT mends it */
+        }
         USART_TDR(USART6_BASE) = bytes[i];
     }
 }
@@ -134,7 +160,22 @@ bool port_module_set_baud(uint32_t baud)
     return true;
 }
 
-void port_module_restart(void) {}
+bool port_module_set_flow(bool on)
+{
+    flow = on;
+    return true;
+}
+
+bool port_module_may_send(void) { return !flow || (GPIO_IDR(GPIOG_BASE) >> MODULE_RTS & 1u) == 0; }
+
+void port_module_restart(void)
+{
+    GPIO_BSRR(GPIOG_BASE) = 1u << (MODULE_EN + 16u);
+    for (uint32_t begin = port_time_us(); port_time_us() - begin < EN_LOW_US;) {
+        port_module_poll();
+    }
+    GPIO_BSRR(GPIOG_BASE) = 1u << MODULE_EN;
+}
 
 uint32_t port_module_overruns(void) { return module_overruns; }
 
