@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .conv_pair import finish
+from .dense_pairs import PairLoop, packable, packed, segment
 from .layer import Emitted
 from .quant import Requantizer
 from .source import c_array, c_int, indent, round_up
@@ -35,12 +36,20 @@ class Dense:
         self.outputs, self.inputs = spec.weights.shape
         self.padded = round_up(self.inputs, 4)
         self.groups = [(c, min(4, self.outputs - c)) for c in range(0, self.outputs, 4)]
+        self.paired = packable(spec.weights)
+        if self.paired and self.groups[-1][1] == 3:
+            self.groups[-1:] = [(self.outputs - 3, 2), (self.outputs - 1, 1)]
 
     def constants(self) -> tuple[list[str], int]:
         spec = self.spec
         weights = np.zeros((self.outputs, self.padded), np.int8)
         weights[:, : self.inputs] = spec.weights
-        parts = [weights[c : c + n].reshape(n, -1, 4).transpose(1, 0, 2).reshape(-1) for c, n in self.groups]
+        parts = [
+            packed(weights[c : c + n])
+            if self.paired and n > 1
+            else weights[c : c + n].reshape(n, -1, 4).transpose(1, 0, 2).reshape(-1)
+            for c, n in self.groups
+        ]
         data = np.concatenate([*parts, np.zeros(32, np.int8)])
         bias = spec.bias.astype(np.int64) - spec.input_zero * spec.weights.astype(np.int64).sum(1)
         multipliers = np.broadcast_to(spec.requantizer.multipliers, (self.outputs,))
@@ -53,7 +62,7 @@ class Dense:
         sizes = sorted({n for _, n in self.groups}, reverse=True)
         code: list[str] = []
         for n in sizes:
-            code += [*self.group_function(n), ""]
+            code += [*(self.pair_function(n) if self.paired and n > 1 else self.group_function(n)), ""]
         whole, rest = divmod(self.inputs, 4)
         body = [
             f"widen_quads(scratch, (const uint8_t *)in, {whole});" if whole else "",
@@ -78,8 +87,10 @@ class Dense:
                 f"for (int c = 0; c < {fours}; c++, w += {4 * self.padded}, k += 32)",
                 f"  {self.name}_by4(scratch, w, k, out + 4 * c);",
             ]
-        if self.outputs % 4:
-            body.append(f"{self.name}_by{self.outputs % 4}(scratch, w, k, out + {4 * fours});")
+        for c, n in self.groups[fours:]:
+            body.append(f"{self.name}_by{n}(scratch, w, k, out + {c});")
+            if c + n < self.outputs:
+                body.append(f"w += {n * self.padded}, k += {8 * n};")
         if self.spec.rows > 1:
             body = [
                 f"for (int row = 0; row < {self.spec.rows}; row++, in += {self.inputs}, out += {self.outputs}) {{",
@@ -110,9 +121,27 @@ class Dense:
             lines += [f"for (int n = {steps}; n > 0; n--) {{", *indent(loop), "}"]
         for i in range(rest):
             lines += self.step(n, i, False, 0, last=i + 1 == rest)
+        return self.function(n, [*lines, *self.ending(n, accumulators)])
+
+    def pair_function(self, n: int) -> list[str]:
+        """2 or 4 outputs by dense_pairs.py: a0 and a1 are the first of each pair, l0 and l1 the second."""
+        loop = PairLoop(n)
+        pairs = range(n // 2)
+        weights = np.concatenate([self.spec.weights[c : c + size] for c, size in self.groups if size == n])
+        lines = [
+            f"uint32_t {loop.declared()};",
+            f"int32_t {', '.join(f'a{i} = 0, s{i}, l{i}, m{2 * i}, m{2 * i + 1}' for i in pairs)}, r, b;",
+            *(f"LDR(l{i}, k, {16 * i + 8}); s{i} = l{i};" for i in pairs),
+            *loop.lines(self.padded // 4, segment(weights)),
+            *(f"LDR(b, k, {16 * i}); a{i} += b;" for i in pairs),
+        ]
+        return self.function(n, [*lines, *self.ending(n, [f"{kind}{i}" for i in pairs for kind in "al"])])
+
+    def ending(self, n: int, accumulators: list[str]) -> list[str]:
+        """From accumulators to bytes."""
         spec = self.spec
         addend = c_int(spec.requantizer.addend)
-        lines += [f"LDR(m{i}, k, {8 * i + 4});" for i in range(n)]
+        lines = [f"LDR(m{i}, k, {8 * i + 4});" for i in range(n)]
         lines += [f"CONST_LOW(r, {addend});", f"CONST_HIGH(r, {addend});"]
         lines += finish(
             accumulators,
@@ -124,6 +153,9 @@ class Dense:
             spec.high,
             [],
         )
+        return lines
+
+    def function(self, n: int, lines: list[str]) -> list[str]:
         return [
             f"/* {n} output(s): x the widened input, w the weights, k biases and multipliers. */",
             f"static KERNEL void {self.name}_by{n}(const uint8_t *x, const uint8_t *w, const uint8_t *k,",

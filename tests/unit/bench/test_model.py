@@ -1,6 +1,8 @@
 """`python -m harness.model`: any int8 model with its time, causes, memory, energy and bytes."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from harness.contracts.errors import BenchError
 from testbeds.firmware.generator.compose import Composer
 from testbeds.firmware.generator.model import Operator
 from testbeds.firmware.generator.writer import write_model
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +130,14 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "x.tflite").write_bytes(b"no model")
     with pytest.raises(BenchError, match=r"is no \.tflite file"):
         main([str(tmp_path / "x.tflite")])
+
+
+def test_the_documented_example_is_what_its_command_prints(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    command = re.search(r"^python -m harness\.model (\S+)$", text, re.MULTILINE)[1]
+    assert main([str(ROOT / command), "--samples", "0"]) == 0
+    printed = {line.rstrip() for line in capsys.readouterr().out.splitlines()}
+    shown = text[text.index("board   ") : text.index(" ...")].splitlines()
+    shown = [line for line in shown if line and not line.startswith(("bytes ", "        ", " ──"))]
+    assert len(shown) >= 7 and set(shown) <= printed

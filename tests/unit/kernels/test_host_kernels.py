@@ -13,6 +13,7 @@ from oracle import Oracle
 
 from testbeds.firmware.generator import zoo
 from testbeds.firmware.generator.compose import Composer
+from testbeds.firmware.generator.dense_pairs import packable
 
 
 def check(model, variant="fast", images=2, flags=("-O0",)):
@@ -87,6 +88,38 @@ def test_scales_above_one_and_shift_zero_are_exact():
         c.gain = 2.0**exponent * 73 * 60 * 2 / 40
         made.append(c.conv(x, 3, 1, activation="NONE", per_channel=False))
     check(c.finish(*made))
+
+
+@pytest.mark.parametrize("inputs", [4, 31, 516, 1100, 2000])
+def test_dense_layers_at_the_limits_of_two_outputs_a_half(inputs):
+    """Weights of one sign and inputs at both ends: the sums that two outputs share are taken apart before they wrap."""
+    made = []
+    c = Composer((1, 1, inputs), seed=inputs, zero_point=-128)
+    flat = c.reshape(c.model.inputs[0], (1, inputs))
+    for outputs, fills in ((4, (127, -127)), (10, (-127, 127)), (3, (127, 127)), (7, (-127, -127)), (1, (127, 0))):
+        made.append(c.dense(flat, outputs, per_channel=True))
+        weights = next(t for t in reversed(c.model.tensors) if t.name == "weights")
+        weights.data = np.stack([np.full(inputs, fills[i % 2]) for i in range(outputs)]).astype(np.int8)
+        weights.scales = weights.scales / np.sqrt(inputs)  # so that the results do not all saturate
+    model = c.finish(*made)
+    with tempfile.TemporaryDirectory() as folder:
+        graph = HostGraph(model, Path(folder), flags=("-O0",))
+        for x in (np.full(inputs, -128, np.int8), np.full(inputs, 127, np.int8), noise(model)):
+            values = Oracle(model).run(x.reshape(1, 1, 1, inputs))
+            for t, got in zip(made, graph.run(x), strict=True):
+                np.testing.assert_array_equal(got, values[t].reshape(-1))
+
+
+def test_dense_layers_with_a_weight_of_minus_128():
+    """256 * -128 + a negative weight fits no half: such a layer is summed output by output."""
+    c = Composer((1, 1, 40), seed=2)
+    y = c.dense(c.reshape(c.model.inputs[0], (1, 40)), 10)
+    weights = next(t for t in c.model.tensors if t.name == "weights")
+    assert packable(weights.data)
+    weights.data[::2, 3] = -128
+    weights.data[1::2, 3] = -1
+    assert not packable(weights.data)
+    check(c.finish(y))
 
 
 def test_an_accumulator_at_its_limits():

@@ -27,20 +27,22 @@ def check_no_live_bytes_are_overwritten(model):
     owner = {}
 
     def fill(t):
-        for at in range(placed.offsets[t], placed.offsets[t] + model.tensors[t].elements):
+        for at in range(placed.offsets[t], placed.offsets[t] + model.tensors[t].bytes):
             owner[at] = root(t)
 
     def holds(t):
-        span = range(placed.offsets[t], placed.offsets[t] + model.tensors[t].elements)
+        span = range(placed.offsets[t], placed.offsets[t] + model.tensors[t].bytes)
         assert span.stop <= placed.arena_bytes
         assert all(owner[at] == root(t) for at in span), f"tensor {t} was overwritten"
 
-    fill(model.inputs[0])
+    states = {t for layer in layers for t in layer.inputs if model.tensors[t].variable}
+    for t in (model.inputs[0], *states):
+        fill(t)
     for layer in layers:
         for t in layer.inputs:
             holds(t)
         fill(layer.output)
-    for t in model.outputs:
+    for t in (*model.outputs, *states):
         holds(t)
     return placed
 
