@@ -22,6 +22,8 @@ from harness.analysis import stats
 from harness.artefacts import images
 from harness.broker import managed as broker
 from harness.broker import mqtt
+from harness.broker.listener import listening
+from harness.broker.managed import Broker
 from harness.contracts.description import DESCRIPTION, DeviceDescription, load_description
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
@@ -111,9 +113,9 @@ def measure(folders: Sequence[Path], calls: int, count: int) -> list[Serving]:
     asked = {folder: _payloads(folder, load_description(folder), count) for folder in folders}
     root = f"agile/{secrets.token_hex(4)}"
     out = []
-    with broker.running() as own, launch.running(folders, own.address, root) as edge:
+    with broker.running() as own, launch.running(folders, own.entered_by("edge"), root) as edge:
         edge.calibrated()
-        behind = {folder: _behind(own.address, root, data, calls) for folder, data in asked.items()}
+        behind = {folder: _behind(own, root, data, calls) for folder, data in asked.items()}
         edge.check()
     start_tensorflow(1)
     for folder in folders:
@@ -173,33 +175,35 @@ def _in_turn(
     return Times(tuple(bare)), Times(tuple(serve)), Times(tuple(overheads))
 
 
-def _behind(address: mqtt.BrokerAddress, root: str, payloads: Sequence[bytes], calls: int) -> tuple[Times, Times]:
+def _behind(own: Broker, root: str, payloads: Sequence[bytes], calls: int) -> tuple[Times, Times]:
     """Ask the edge's process as a device does: one request at a time over the broker."""
     heard: queue.Queue[tuple[str, bytes]] = queue.Queue()
     prefix = f"{root}/00"
-    client = mqtt.client(address, f"bench-{secrets.token_hex(4)}")
-    client.on_connect = lambda c, *_: c.subscribe([(f"{prefix}/down", 0), (f"{prefix}/service", 0)])
-    client.on_subscribe = lambda *_: heard.put(("ready", b""))
-    client.on_message = lambda _c, _u, message: heard.put((message.topic.rpartition("/")[2], bytes(message.payload)))
-    mqtt.connect(client, address)
-    client.loop_start()
+    device = mqtt.client(own.entered_by("board"), f"device-{secrets.token_hex(4)}")
+    mqtt.connect(device, own.entered_by("board"))
+    device.loop_start()
+    topics = [f"{prefix}/down", f"{prefix}/service"]
+
+    def hear(topic: str, data: bytes) -> None:
+        heard.put((topic.rpartition("/")[2], data))
+
     told, trips = [], []
     try:
-        _next(heard, "ready")
-        for i in range(WARM_UP + calls):
-            begin_ns = time.perf_counter_ns()
-            client.publish(f"{prefix}/up", payloads[i % len(payloads)])
-            header, _ = parse(_next(heard, "down"))
-            trip_us = (time.perf_counter_ns() - begin_ns) / 1e3
-            account = json.loads(_next(heard, "service"))
-            if header.kind != Status.OK:
-                raise BenchError(f"the edge refuses what the device sends ({Status(header.kind).name})")
-            if i >= WARM_UP:
-                told.append(float(account["service_us"]))
-                trips.append(trip_us)
+        with listening(own.address, "bench-services", topics, hear):
+            for i in range(WARM_UP + calls):
+                begin_ns = time.perf_counter_ns()
+                device.publish(f"{prefix}/up", payloads[i % len(payloads)])
+                header, _ = parse(_next(heard, "down"))
+                trip_us = (time.perf_counter_ns() - begin_ns) / 1e3
+                account = json.loads(_next(heard, "service"))
+                if header.kind != Status.OK:
+                    raise BenchError(f"the edge refuses what the device sends ({Status(header.kind).name})")
+                if i >= WARM_UP:
+                    told.append(float(account["service_us"]))
+                    trips.append(trip_us)
     finally:
-        client.disconnect()
-        client.loop_stop()
+        device.disconnect()
+        device.loop_stop()
     return Times(tuple(told)), Times(tuple(trips))
 
 

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from harness.broker import mqtt
+from harness.broker.managed import Broker
 from harness.broker.mqtt import BrokerAddress
-from harness.broker.section import BrokerSection, broker_url
+from harness.broker.roles import ROLES, Account, Role
+from harness.broker.section import AccountSection, BrokerSection, broker_url
 from harness.contracts.errors import BenchError
 
 log = logging.getLogger(__name__)
 
-SHARED, PASSWORD = "AGILENN_SHARED_BROKER", "AGILENN_MQTT_PASSWORD"
+SHARED, ACCOUNTS = "AGILENN_SHARED_BROKER", "AGILENN_SHARED_ACCOUNTS"
 _ANSWER_S = 10.0
 
 
 class GivenBroker:
     """Stands for a broker at an address of the lab file."""
 
-    def __init__(self, address: BrokerAddress) -> None:
+    def __init__(self, address: BrokerAddress, accounts: Mapping[Role, Account] | None = None) -> None:
         self.address = address
+        self._accounts = dict(accounts or {})  # of the roles that have one of their own
         self.title = f"the lab's own at {address}"
+
+    def entered_by(self, role: Role) -> BrokerAddress:
+        """Return the broker as `role` enters it; by the bench's own account where it has none of its own."""
+        return self.address.known_as(self._accounts[role]) if role in self._accounts else self.address
 
     def check(self) -> None:
         """Do nothing, as it may be restarted while a run goes on: samples fail meanwhile, and boards come back by
@@ -33,7 +41,7 @@ class GivenBroker:
         """
 
 
-def address(section: BrokerSection) -> BrokerAddress:
+def address(section: BrokerSection, role: Role = "bench") -> BrokerAddress:
     """Return where the given broker is and what opens it; the secret is read now.
 
     Raises:
@@ -42,8 +50,10 @@ def address(section: BrokerSection) -> BrokerAddress:
     if section.url is None:
         raise BenchError("no broker is given", cure="set [broker] url in lab.toml")
     url = broker_url(section.url)
-    password = section.password.read() if section.password else ""
-    found = BrokerAddress(url.host, url.port, section.user, password, url.tls, section.ca if url.tls else None)
+    own = {"bench": None, "edge": section.edge, "board": section.board}[role] or section.account
+    account = own.read() if own else Account("")
+    where = BrokerAddress(url.host, url.port, tls=url.tls, ca=section.ca if url.tls else None)
+    found = where.known_as(account)
     mqtt.check_open(found)
     return found
 
@@ -58,30 +68,33 @@ def running(section: BrokerSection) -> Iterator[GivenBroker]:
     found = address(section)
     try_connect(found)
     log.info("broker given: %s", found)
-    yield GivenBroker(found)
+    named: Mapping[Role, AccountSection | None] = {"edge": section.edge, "board": section.board}
+    yield GivenBroker(found, {role: own.read() for role, own in named.items() if own})
 
 
-def shared() -> BrokerAddress | None:
+def shared() -> GivenBroker | None:
     """Return the broker that a parent process runs for all its children; None when there is none."""
     if (text := os.environ.get(SHARED)) is None:
         return None
-    host, _, rest = text.partition(":")
-    port, _, user = rest.partition(" ")
-    return BrokerAddress(host, int(port), user, os.environ.get(PASSWORD, ""))
+    host, _, port = text.rpartition(":")
+    told: dict[Role, list[str]] = json.loads(os.environ.get(ACCOUNTS, "{}"))
+    accounts = {role: Account(*one) for role, one in told.items()}
+    return GivenBroker(BrokerAddress(host, int(port)).known_as(accounts["bench"]), accounts)
 
 
 @contextmanager
-def of_parent(found: BrokerAddress) -> Iterator[GivenBroker]:
-    """Give the parent's broker for the duration of the block. Raises BenchError when it is not there."""
-    try_connect(found)
-    made = GivenBroker(found)
-    made.title = "shared by several testbeds"
-    yield made
+def of_parent(found: GivenBroker) -> Iterator[GivenBroker]:
+    """Use that one for the duration of the block. Raises BenchError when it is not there."""
+    try_connect(found.address)
+    found.title = "shared by several testbeds"
+    yield found
 
 
-def environment(found: BrokerAddress) -> dict[str, str]:
+def environment(found: Broker | GivenBroker) -> dict[str, str]:
     """Return what children are given, so that `shared` finds it."""
-    return {SHARED: f"{found.host}:{found.port} {found.user}", PASSWORD: found.password}
+    entries = {role: found.entered_by(role) for role in ROLES}
+    accounts = {role: [one.user, one.password] for role, one in entries.items()}
+    return {SHARED: f"{found.address.host}:{found.address.port}", ACCOUNTS: json.dumps(accounts)}
 
 
 def try_connect(found: BrokerAddress) -> None:

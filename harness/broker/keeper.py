@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.broker.roles import Role, acl_text, may
 from harness.host.processes import die_with_parent
 
 
@@ -35,8 +36,7 @@ class Orders:
     program: str  # path of mosquitto, or "" for amqtt
     host: str
     port: int
-    user: str
-    password: str
+    accounts: dict[Role, list[str]]  # user and password of each role; empty: anybody may do anything
     folder: str  # private to us; removed here too, in case the parent can't
     outside: str = ""  # an address of this host beyond loopback to listen at too; mosquitto only
     outside_port: int = 0  # without TLS; 0: none
@@ -48,7 +48,8 @@ class Orders:
 def main() -> int:
     """Read orders, keep the broker until stdin closes or it ends by itself; its exit code is ours."""
     orders = Orders(**json.loads(sys.stdin.readline()))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: our parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # these reach the whole process group: our parent decides
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         return _mosquitto(orders, Path(orders.folder)) if orders.program else _amqtt(orders)
@@ -70,8 +71,8 @@ def mosquitto_config(orders: Orders, folder: Path) -> str:
     ]
     if os.geteuid() == 0:
         lines.append("user root")  # else it changes to user mosquitto, who can't read our private folder
-    if orders.password:
-        lines += ["allow_anonymous false", f"password_file {folder / 'passwords'}"]
+    if orders.accounts:
+        lines += ["allow_anonymous false", f"password_file {folder / 'passwords'}", f"acl_file {folder / 'rules'}"]
     else:
         lines.append("allow_anonymous true")
     lines.append(f"listener {orders.port} {orders.host}")
@@ -97,10 +98,13 @@ def password_line(user: str, password: str) -> str:
 def _mosquitto(orders: Orders, folder: Path) -> int:
     config = folder / "mosquitto.conf"
     config.write_text(mosquitto_config(orders, folder), encoding="utf-8")
-    if orders.password:
-        passwords = folder / "passwords"
-        passwords.touch(mode=0o600)
-        passwords.write_text(password_line(orders.user, orders.password), encoding="utf-8")
+    if orders.accounts:
+        lines = [password_line(user, password) for user, password in orders.accounts.values()]
+        rules = acl_text({role: user for role, (user, _) in orders.accounts.items()})
+        for name, text in (("passwords", "".join(lines)), ("rules", rules)):
+            path = folder / name
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
     broker = subprocess.Popen(
         [orders.program, "-c", str(config)],
         stdin=subprocess.DEVNULL,
@@ -122,26 +126,35 @@ def _mosquitto(orders: Orders, folder: Path) -> int:
 
 def _amqtt(orders: Orders) -> int:
     from amqtt.broker import Broker  # noqa: PLC0415 - slow to import, and not needed where mosquitto is
-    from amqtt.plugins.base import BaseAuthPlugin  # noqa: PLC0415
+    from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin  # noqa: PLC0415
 
     logging.getLogger("amqtt").setLevel(logging.ERROR)
     logging.getLogger("transitions").setLevel(logging.ERROR)
 
-    class OneUser(BaseAuthPlugin):  # type: ignore[misc]
-        """Lets in who knows the one user and password, kept in memory."""
+    roles = {user: role for role, (user, _) in orders.accounts.items()}
+
+    class Accounts(BaseAuthPlugin, BaseTopicPlugin):  # type: ignore[misc]
+        """Lets in who knows a user and its password, kept in memory, and holds each role to its rules."""
 
         async def authenticate(self, *, session: Any) -> bool:
-            if not orders.password:
+            if not orders.accounts:
                 return True
             given = f"{session.username}\n{session.password}".encode()
-            return secrets.compare_digest(given, f"{orders.user}\n{orders.password}".encode())
+            known = [f"{user}\n{password}".encode() for user, password in orders.accounts.values()]
+            return any([secrets.compare_digest(given, one) for one in known])
+
+        async def topic_filtering(self, *, session: Any = None, topic: Any = None, action: Any = None) -> bool:
+            if not orders.accounts:
+                return True
+            role = roles.get(getattr(session, "username", None) or "")
+            return role is not None and may(role, action.value, str(topic))
 
     # amqtt finds its plugins by dotted path, so the class has to be reachable through a module.
-    globals()["OneUser"] = OneUser
-    OneUser.__qualname__ = "OneUser"
+    globals()["Accounts"] = Accounts
+    Accounts.__qualname__ = "Accounts"
     settings = {
         "listeners": {"default": {"type": "tcp", "bind": f"{orders.host}:{orders.port}"}},
-        "plugins": {f"{__name__}.OneUser": {}},
+        "plugins": {f"{__name__}.Accounts": {}},
     }
 
     async def serve() -> None:

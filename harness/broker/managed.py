@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import IO, Any
 
 from harness.broker import mqtt
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import ROLES, USERS, Account, Role
 from harness.broker.section import BrokerSection
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
@@ -37,13 +38,25 @@ class Broker:
     """Holds a running broker; `close` stops it and waits."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], said: IO[bytes], folder: str, *, address: BrokerAddress, title: str
+        self,
+        process: subprocess.Popen[bytes],
+        said: IO[bytes],
+        folder: str,
+        *,
+        address: BrokerAddress,
+        accounts: Mapping[Role, Account],
+        title: str,
     ) -> None:
         self._process = process
         self._said = said
         self._folder = folder
         self.address = address
+        self._accounts = accounts
         self.title = title
+
+    def entered_by(self, role: Role) -> BrokerAddress:
+        """Return the broker as `role` enters it."""
+        return self.address.known_as(self._accounts[role])
 
     @property
     def pid(self) -> int:
@@ -129,11 +142,10 @@ def _outside(section: BrokerSection, program: str) -> dict[str, Any]:
 
 
 def _start(program: str, section: BrokerSection, outside: dict[str, Any], clock: Clock) -> Broker:
-    user = section.user or "bench"
-    password = section.password.read() if section.password else secrets.token_urlsafe(24)
+    accounts = _accounts(section)
     problem: BenchError | None = None
     for _ in range(_START_ATTEMPTS):
-        broker = _spawn(program, BrokerAddress("127.0.0.1", _free_port(), user, password), outside)
+        broker = _spawn(program, BrokerAddress("127.0.0.1", _free_port()), accounts, outside)
         try:
             _wait_until_up(broker, clock)
         except BenchError as e:
@@ -147,7 +159,20 @@ def _start(program: str, section: BrokerSection, outside: dict[str, Any], clock:
     raise problem or BenchError("the broker did not start")
 
 
-def _spawn(program: str, address: BrokerAddress, outside: dict[str, Any]) -> Broker:
+def _accounts(section: BrokerSection) -> dict[Role, Account]:
+    """Return an account for each role: the lab file's where it has one, else a random password."""
+    made = {role: Account(USERS[role], secrets.token_urlsafe(24)) for role in ROLES}
+    given = {"bench": section.account, "edge": section.edge, "board": section.board}
+    for role in ROLES:
+        if (own := given[role]) is not None:
+            told = own.read()
+            made[role] = Account(told.user, told.password or made[role].password)
+    if len({one.user for one in made.values()}) < len(made):
+        raise BenchError("two roles have one user at the broker", cure="give them others in [broker] of lab.toml")
+    return made
+
+
+def _spawn(program: str, where: BrokerAddress, accounts: Mapping[Role, Account], outside: dict[str, Any]) -> Broker:
     said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the Broker
     folder = tempfile.mkdtemp(prefix="agilenn-broker-")  # 0700
     process = subprocess.Popen(
@@ -157,15 +182,16 @@ def _spawn(program: str, address: BrokerAddress, outside: dict[str, Any]) -> Bro
         stderr=said,
         env={**os.environ, "PYTHONPATH": inherited_path()},
     )
-    orders: dict[str, Any] = {"program": program, "host": address.host, "port": address.port, **outside}
-    orders |= {"user": address.user, "password": address.password, "folder": folder}
+    orders: dict[str, Any] = {"program": program, "host": where.host, "port": where.port, **outside}
+    orders |= {"accounts": {role: [one.user, one.password] for role, one in accounts.items()}, "folder": folder}
     orders_pipe = process.stdin
     if orders_pipe is None:
         raise BenchError("the broker's process has no input")
     with contextlib.suppress(BrokenPipeError):  # died at once: _wait_until_up tells
         orders_pipe.write(json.dumps(orders).encode() + b"\n")
         orders_pipe.flush()
-    return Broker(process, said, folder, address=address, title=_title(program))
+    address = where.known_as(accounts["bench"])
+    return Broker(process, said, folder, address=address, accounts=accounts, title=_title(program))
 
 
 def _title(program: str) -> str:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from harness.broker.roles import Account
 from harness.contracts.errors import BenchError
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -28,6 +32,10 @@ class BrokerAddress:
     password: str = field(default="", repr=False)
     tls: bool = False
     ca: Path | None = None  # PEM of who may sign the broker's certificate; None: whom this host trusts
+
+    def known_as(self, account: Account) -> BrokerAddress:
+        """Return the same broker, entered by another account."""
+        return replace(self, user=account.user, password=account.password)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -55,13 +63,28 @@ def check_open(address: BrokerAddress) -> None:
         )
 
 
-def client(address: BrokerAddress, client_id: str) -> mqtt.Client:
+class Client(mqtt.Client):
+    """Is a paho client whose thread does not die silently: `ended` is what ended it, None while it lives."""
+
+    ended: BaseException | None = None
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> Any:
+        """Serve the connection as paho does; what it raises is kept and told in the log."""
+        try:
+            return super().loop_forever(timeout, retry_first_connection)
+        except BaseException as e:
+            self.ended = e
+            log.exception("the thread that serves a connection to the broker has ended")
+            return mqtt.MQTT_ERR_UNKNOWN
+
+
+def client(address: BrokerAddress, client_id: str) -> Client:
     """Make a client, not yet connected.
 
     Raises:
         BenchError: the certificates to check the broker by can't be read.
     """
-    made = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv311)
+    made = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv311)
     if address.user:
         made.username_pw_set(address.user, address.password or None)
     if address.tls:

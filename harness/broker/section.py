@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from harness.broker.roles import Account
 from harness.contracts.toml import Strict
 from harness.host.secret import LabPath, Secret
 
@@ -50,13 +51,26 @@ def _checked(text: str) -> str:
 Url = Annotated[str, AfterValidator(_checked)]
 
 
+class AccountSection(Strict):
+    """Holds `[broker.edge]` or `[broker.board]`: an account of one role, which the broker can hold to its rules."""
+
+    user: str = Field(min_length=1, max_length=64)
+    password: Secret | None = None
+
+    def read(self) -> Account:
+        """Read the password from where it is kept. Raises BenchError where it is not to be had."""
+        return Account(self.user, self.password.read() if self.password else "")
+
+
 class BrokerSection(Strict):
     """Holds `[broker]`: a given one by `url`, or how to open the bench's own mosquitto beyond loopback by `listen`."""
 
     url: Url | None = None
     device_url: Url | None = None  # as boards reach it, where that differs (name, address or no TLS)
-    user: str = Field(default="", max_length=64)
+    user: str = Field(default="", max_length=64)  # of the bench itself, and of each role without an account of its own
     password: Secret | None = None
+    edge: AccountSection | None = None
+    board: AccountSection | None = None
     ca: LabPath | None = None  # PEM; left out: the certificates that this host trusts
     listen: str | None = None  # address of this host; boards that speak TLS use tls_port
     port: int = Field(default=PLAIN_PORT, ge=1, le=65_535)
@@ -78,3 +92,8 @@ class BrokerSection(Strict):
         if self.password is not None and not self.user:
             raise ValueError("a password needs a user")
         return self
+
+    @property
+    def account(self) -> AccountSection | None:
+        """The bench's own account; None where none is named."""
+        return AccountSection(user=self.user, password=self.password) if self.user else None

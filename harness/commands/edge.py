@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import paho.mqtt.client as paho
-
 from harness.broker import given as given_broker
 from harness.broker import mqtt
+from harness.broker.listener import Listener
 from harness.broker.section import broker_url
 from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
-from harness.edge import elsewhere
+from harness.edge import elsewhere, tag
 from harness.edge.payload import HEADER_BYTES, MAX_BODY, Status, reply, sequence_of
 from harness.edge.server import EdgeServer, Served, load
 from harness.host import cli, processes, registry
@@ -63,6 +62,7 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     address = _address(options)
     mqtt.check_open(address)
+    key = _key(options)
     ended, calibrate = threading.Event(), threading.Event()
     if options.with_parent:
         processes.die_with_parent()
@@ -76,8 +76,16 @@ def main(argv: list[str]) -> int:
     name = None if options.with_parent else options.name or socket.gethostname()
     if name and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
         raise BenchError(f"--name '{name}' is no name", cure="use letters, digits, dot, dash")
-    _serve(server, ready, address, options.root, ended, name)
+    _serve(server, ready, address, options.root, ended, name, key)
     return 0
+
+
+def _key(options: argparse.Namespace) -> str | None:
+    """Return the key of the tags: from the bench that started this server, or from the lab file that both read."""
+    if options.with_parent:
+        return os.environ.pop(tag.KEY_VARIABLE, "") or None
+    secret = labfile.load().file.edge.key
+    return secret.read() if secret else None
 
 
 def _address(options: argparse.Namespace) -> mqtt.BrokerAddress:
@@ -85,7 +93,7 @@ def _address(options: argparse.Namespace) -> mqtt.BrokerAddress:
         section = labfile.load().file.broker
         if section.url is None:
             raise BenchError("no broker is given", cure="give --broker, or a --lab file with [broker] url")
-        return given_broker.address(section)
+        return given_broker.address(section, "edge")
     text = options.broker if "://" in options.broker else f"mqtt://{options.broker}"
     try:
         url = broker_url(text)
@@ -123,70 +131,67 @@ def _serve(
     root: str,
     ended: threading.Event,
     name: str | None,
+    key: str | None,
 ) -> None:
     waiting: queue.Queue[tuple[str, bytes]] = queue.Queue(_WAITING)
-    subscribed = threading.Event()
-    refused: list[str] = []
-    client = mqtt.client(address, f"edge-{secrets.token_hex(4)}")
 
-    def on_connect(_c: paho.Client, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
-        if why := mqtt.refusal(reason):
-            refused.append(why)
-            ended.set()
-        else:
-            client.subscribe(f"{root}/+/up", qos=0)
-            if name:
-                client.publish(elsewhere.topic(name), elsewhere.announcement(ready), qos=1, retain=True)
-
-    def on_message(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
-        prefix, data = message.topic.removesuffix("/up"), bytes(message.payload)
+    def hear(topic: str, data: bytes) -> None:
+        prefix = topic.removesuffix("/up")
         if len(data) > MAX_BODY + HEADER_BYTES:
             log.warning("dropped a message of %d bytes", len(data))
             return
         try:
             waiting.put_nowait((prefix, data))
         except queue.Full:
-            client.publish(f"{prefix}/down", reply(Status.BUSY, sequence_of(data), 0), qos=0)
+            ear.client.publish(f"{prefix}/down", reply(Status.BUSY, sequence_of(data), 0), qos=0)
 
+    def announce() -> None:
+        if name:
+            ear.client.publish(elsewhere.topic(name), elsewhere.announcement(ready), qos=1, retain=True)
+
+    ear = Listener(address, f"edge-{secrets.token_hex(4)}", [f"{root}/+/up"], hear, connected=announce)
     if name:
-        client.will_set(elsewhere.topic(name), b"", qos=1, retain=True)
-    client.on_connect = on_connect
-    client.on_message = on_message
-    client.on_subscribe = lambda *_: subscribed.set()
-    mqtt.connect(client, address)
-    client.loop_start()
+        ear.client.will_set(elsewhere.topic(name), b"", qos=1, retain=True)
+    ear.start()
     try:
-        while not subscribed.wait(0.05):
-            if ended.is_set():
+        while not ear.subscribed.wait(0.05):
+            if ended.is_set() or ear.refused:
                 break
-        if subscribed.is_set():
+            ear.check()
+        if ear.subscribed.is_set():
             sys.stdout.write(json.dumps({"ready": ready}) + "\n")
             sys.stdout.flush()
-        _answer(server, client, waiting, ended)
+            _answer(server, ear, waiting, ended, key)
     finally:
         if name:
             with contextlib.suppress(ValueError, RuntimeError):  # not connected: the will has told it
-                client.publish(elsewhere.topic(name), b"", qos=1, retain=True).wait_for_publish(2)
-        client.disconnect()
-        client.loop_stop()
-    if refused:
+                ear.client.publish(elsewhere.topic(name), b"", qos=1, retain=True).wait_for_publish(2)
+        ear.close()
+    if ear.refused:
         raise BenchError(
-            f"broker {address} refused the edge: {refused[0]}", cure=f"check user and ${PASSWORD_VARIABLE}"
+            f"broker {address} refused the edge: {ear.refused}", cure=f"check user and ${PASSWORD_VARIABLE}"
         )
 
 
 def _answer(
-    server: EdgeServer, client: paho.Client, waiting: queue.Queue[tuple[str, bytes]], ended: threading.Event
+    server: EdgeServer,
+    ear: Listener,
+    waiting: queue.Queue[tuple[str, bytes]],
+    ended: threading.Event,
+    key: str | None,
 ) -> None:
-    while not ended.is_set():
+    while not ended.is_set() and not ear.refused:
+        ear.check()
         try:
             prefix, data = waiting.get(timeout=0.1)
         except queue.Empty:
             continue
         answer = server.answer(data)
-        client.publish(f"{prefix}/down", answer.data, qos=0)
-        said = {"seq": answer.sequence, "service_us": answer.service_us, "status": int(answer.status)}
-        client.publish(f"{prefix}/service", json.dumps(said), qos=0)
+        ear.client.publish(f"{prefix}/down", answer.data, qos=0)
+        said: dict[str, Any] = {"seq": answer.sequence, "service_us": answer.service_us, "status": int(answer.status)}
+        if key:
+            said["tag"] = tag.of(key, prefix, answer.sequence, answer.service_us, answer.data)
+        ear.client.publish(f"{prefix}/service", json.dumps(said), qos=0)
 
 
 def _watch_parent(ended: threading.Event, calibrate: threading.Event) -> None:

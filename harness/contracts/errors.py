@@ -29,3 +29,9 @@ class SampleFailed(BenchError):
     """Says that one sample could not be measured; the run goes on, and the sample is kept with its error and null
     values.
     """
+
+
+class BenchFailed(SampleFailed):
+    """Says that a sample was lost to the bench (a process, a cable, the broker, a bad account) and not to its scheme or
+    link: it may be taken again.
+    """

@@ -111,12 +111,12 @@ def compare(
         with services.listening(own.address, _ROOT) as heard:
             for size in sizes_bytes:
                 artefact = _artefact(Path(folder), size)
-                with _echo(own.address, artefact):
-                    with _board(artefact, _network(own.address)) as board:
+                with _echo(own.entered_by("edge"), artefact):
+                    with _board(artefact, _network(own.entered_by("board"))) as board:
                         virtual = [_virtual_ms(board, heard, LinkSpec.symmetric(rate)) for rate in rates_bps]
                         own_ms = _virtual_ms(board, heard, None)
                         bare = [t - own_ms for t in _real_ms(board, heard, n)]
-                    with _board(artefact, _network(replace(own.address, host=host, port=port))) as board:
+                    with _board(artefact, _network(replace(own.entered_by("board"), host=host, port=port))) as board:
                         for rate_bps, virtual_ms in zip(rates_bps, virtual, strict=True):
                             with link.applied(LinkSpec.symmetric(rate_bps)):
                                 real = _real_ms(board, heard, n)

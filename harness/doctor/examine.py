@@ -72,6 +72,7 @@ def attached(store: Store, report: Report) -> dict[str, Any]:
 def _with_lab(setup: LabSetup, testbed: Testbed, wanted: Wanted, *, able: bool) -> list[Finding]:
     with lab.opened([], setup) as up:
         found = network.broker(up)
+        found += guarded("broker rules", lambda: network.rules(up))
         found += guarded("round trip", lambda: network.round_trips(up))
         if setup.file.edge.host:
             found += guarded("edge", lambda: _edge(setup, up))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import statistics
 import threading
@@ -12,7 +13,9 @@ import paho.mqtt.client as paho
 
 from harness.broker import mqtt
 from harness.broker.given import try_connect
+from harness.broker.listener import listening
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import ROLES
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
 from harness.doctor.report import Finding
@@ -22,6 +25,7 @@ SIZES_BYTES = (100, 1000, 10_000)
 _ROUNDS = 15
 _ROUND_S = 5.0
 _SLOW_MS = 20.0
+_ENDS = ("down", "service")
 
 
 def broker(lab: Lab) -> list[Finding]:
@@ -48,6 +52,50 @@ def broker(lab: Lab) -> list[Finding]:
         cure = "give the broker a certificate and write mqtts:// in [broker] url"
         out.append(Finding("broker TLS", "warn", "passwords go over the network in the clear", cure))
     return out
+
+
+def rules(lab: Lab) -> list[Finding]:
+    """Check that only the edge's account can answer: others try to publish where a made-up device would listen."""
+    entries = {role: lab.broker.entered_by(role) for role in ROLES}
+    if len({(entry.user, entry.password) for entry in entries.values()}) < len(entries):
+        cure = "give [broker.edge] and [broker.board] accounts of their own, and the broker the rules of docs/lab.md"
+        return [Finding("broker rules", "warn", "one account for several roles: a device could answer itself", cure)]
+    heard: dict[str, set[bytes]] = {end: set() for end in _ENDS}
+    changed = threading.Condition()
+
+    def hear(topic: str, data: bytes) -> None:
+        with changed:
+            heard[topic.rpartition("/")[2]].add(data)
+            changed.notify_all()
+
+    prefix = f"{lab.root}/98"
+    topics = [f"{prefix}/{end}" for end in _ENDS]
+    with listening(entries["bench"], f"bench-rules-{secrets.token_hex(3)}", topics, hear):
+        for role in ("board", "bench", "edge"):  # the edge last: when that has come, what others said has come too
+            _publish(entries[role], topics, role.encode())
+        with changed:
+            changed.wait_for(lambda: all(b"edge" in said for said in heard.values()), _ROUND_S)
+    cure = "give the broker the rules of docs/lab.md"
+    forged = sorted({f"{who.decode()} at {end}" for end, said in heard.items() for who in said - {b"edge"}})
+    if forged:
+        return [Finding("broker rules", "fail", f"others than the edge can answer: {', '.join(forged)}", cure)]
+    if any(not said for said in heard.values()):
+        return [Finding("broker rules", "fail", "the bench does not hear the edge's answers and accounts", cure)]
+    return [Finding("broker rules", "pass", "only the edge's account can answer")]
+
+
+def _publish(address: BrokerAddress, topics: Sequence[str], data: bytes) -> None:
+    """Publish to each, and wait until the broker has dealt with it."""
+    client = mqtt.client(address, f"bench-tries-{secrets.token_hex(3)}")
+    mqtt.connect(client, address)
+    client.loop_start()
+    try:
+        for topic in topics:
+            with contextlib.suppress(ValueError, RuntimeError):  # cut off: that is a refusal too
+                client.publish(topic, data, qos=1).wait_for_publish(_ROUND_S)
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def round_trips(lab: Lab, clock: Clock | None = None) -> list[Finding]:

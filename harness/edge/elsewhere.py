@@ -15,11 +15,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import paho.mqtt.client as paho
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.broker import mqtt
+from harness.broker import listener
+from harness.broker.listener import Listener
 from harness.broker.mqtt import BrokerAddress
 from harness.contracts.errors import BenchError
+from harness.contracts.problems import first_problem
 from harness.edge.launch import Calibrated
 
 log = logging.getLogger(__name__)
@@ -38,17 +40,32 @@ def announcement(ready: list[dict[str, Any]]) -> bytes:
     return json.dumps({"ready": ready}).encode()
 
 
+class _One(BaseModel):
+    """One remote half in an announcement."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scheme: str = Field(max_length=64)
+    weights: str = Field(pattern=r"^[0-9a-f]{8}$")
+    service_us: float = Field(gt=0, lt=1e9, allow_inf_nan=False)
+
+
+class _Announcement(BaseModel):
+    """What an edge server says when it comes."""
+
+    ready: list[_One] = Field(max_length=64)
+
+
 def read_announcement(data: bytes) -> list[Calibrated] | None:
     """Return what such a message says; None for one that is empty (gone) or no announcement."""
     if not data or len(data) > _MOST_BYTES:
         return None
     try:
-        said = json.loads(data)["ready"]
-        found = [Calibrated(str(one["scheme"]), str(one["weights"]), float(one["service_us"])) for one in said]
-    except (ValueError, KeyError, TypeError) as e:
-        log.info("no announcement of an edge: %s", e)
+        said = _Announcement.model_validate_json(data)
+    except ValidationError as e:
+        log.info("no announcement of an edge: %s", first_problem(e, _Announcement)[0])
         return None
-    return found if all(0 < one.service_us < 1e9 for one in found) else None
+    return [Calibrated(one.scheme, one.weights, one.service_us) for one in said.ready]
 
 
 class EdgeElsewhere:
@@ -62,6 +79,7 @@ class EdgeElsewhere:
         self._news = threading.Condition()
         self._served: list[Calibrated] | None = None
         self._seen = False
+        self.listener: Listener | None = None
 
     def hear(self, data: bytes) -> None:
         """Take in one message of its topic."""
@@ -94,6 +112,8 @@ class EdgeElsewhere:
 
     def check(self) -> None:
         """Check that it is still there, as far as the broker tells. Raises BenchError when it was and is not."""
+        if self.listener is not None:
+            self.listener.check()
         with self._news:
             if self._seen and self._served is None:
                 raise BenchError(
@@ -105,17 +125,6 @@ class EdgeElsewhere:
 def watching(address: BrokerAddress, name: str, wanted: Mapping[str, str]) -> Iterator[EdgeElsewhere]:
     """Watch the edge server `name` for the duration of the block. Raises BenchError where there is no broker."""
     edge = EdgeElsewhere(name, wanted)
-    client = mqtt.client(address, "bench-edge-watch")
-    client.on_connect = lambda c, *_: c.subscribe(topic(name), qos=0)
-
-    def on_message(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
-        edge.hear(bytes(message.payload))
-
-    client.on_message = on_message
-    mqtt.connect(client, address)
-    client.loop_start()
-    try:
+    heard = listener.listening(address, "bench-edge-watch", [topic(name)], lambda _topic, data: edge.hear(data))
+    with heard as edge.listener:
         yield edge
-    finally:
-        client.disconnect()
-        client.loop_stop()

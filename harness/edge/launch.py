@@ -18,6 +18,7 @@ from typing import IO
 
 from harness.broker.mqtt import BrokerAddress
 from harness.contracts.errors import BenchError
+from harness.edge import tag
 from harness.host.processes import inherited_path
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Edge:
 
 
 @contextmanager
-def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Iterator[Edge]:
+def running(artefacts: Sequence[Path], address: BrokerAddress, root: str, key: str = "") -> Iterator[Edge]:
     """Run an edge server for the duration of the block. It warms up meanwhile: ask `calibrated` before using it."""
     options = ["--with-parent", "--broker", str(address), "--user", address.user, "--root", root]
     options += ["--ca", str(address.ca)] if address.ca else []
@@ -85,7 +86,8 @@ def running(artefacts: Sequence[Path], address: BrokerAddress, root: str) -> Ite
             text=True,
             start_new_session=True,  # Ctrl-C is for the bench, which then closes our stdin
             env=os.environ
-            | {"AGILENN_MQTT_PASSWORD": address.password, "PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
+            | {"AGILENN_MQTT_PASSWORD": address.password, tag.KEY_VARIABLE: key}
+            | {"PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
         )
         try:
             yield Edge(process, said)

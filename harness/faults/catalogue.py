@@ -133,9 +133,12 @@ def probe_unplugged(short: bool) -> Outcome:
             testbed = StandInTestbed(scene.artefact, pins=False)
             image = scene.firmware
             board = Board(testbed, scene.artefact, image, up.network(0, testbed)).for_sample()
-            testbed.device.inferred = lambda prefix, sequence: up.services.hear(
-                f"{prefix}/service", b'{"seq": %d, "service_us": 100}' % sequence
-            )
+
+            def answered(prefix: str, sequence: int) -> None:
+                up.services.hear(f"{prefix}/down", b"an answer")
+                up.services.hear(f"{prefix}/service", b'{"seq": %d, "service_us": 100}' % sequence)
+
+            testbed.device.inferred = answered
             point = Point(SCHEME, "tiny", "compact", "stand_in", 6e6)
             rows = [
                 measure_with_energy(

@@ -6,18 +6,19 @@ python -m harness.faults.edge HOST:PORT USER ROOT DIR CLASSES DELAY_MS      (pas
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import paho.mqtt.client as paho
 
 from harness.broker import mqtt
+from harness.broker.listener import Listener
 from harness.contracts.description import load_description, weights_u32
+from harness.edge import tag
 from harness.edge.server import EdgeServer, Served
 from harness.host import processes
 
@@ -62,23 +63,22 @@ def main(argv: list[str]) -> int:
     model = FixedModel(description.image_bytes, int(classes), float(delay_ms))
     server = EdgeServer([Served(description, weights_u32(Path(folder)), model)], codec_library())
     address = mqtt.BrokerAddress(host, int(port), user, os.environ.get(PASSWORD_VARIABLE, ""))
-    client = mqtt.client(address, "edge-stand-in")
+    key = os.environ.get(tag.KEY_VARIABLE, "")
 
-    def on_message(_c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
-        prefix = message.topic.removesuffix("/up")
-        answer = server.answer(bytes(message.payload))
-        client.publish(f"{prefix}/down", answer.data)
-        client.publish(f"{prefix}/service", f'{{"seq": {answer.sequence}, "service_us": {answer.service_us}}}')
+    def hear(topic: str, data: bytes) -> None:
+        prefix = topic.removesuffix("/up")
+        answer = server.answer(data)
+        vouched = tag.of(key, prefix, answer.sequence, answer.service_us, answer.data)
+        ear.client.publish(f"{prefix}/down", answer.data)
+        account = {"seq": answer.sequence, "service_us": answer.service_us, "tag": vouched}
+        ear.client.publish(f"{prefix}/service", json.dumps(account))
 
-    def on_subscribe(*_: Any) -> None:
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-
-    client.on_connect = lambda c, *_: c.subscribe(f"{root}/+/up")
-    client.on_subscribe = on_subscribe
-    client.on_message = on_message
-    mqtt.connect(client, address)
-    client.loop_forever(retry_first_connection=True)
+    ear = Listener(address, "edge-stand-in", [f"{root}/+/up"], hear)
+    ear.start()
+    ear.wait()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    threading.Event().wait()  # until it is killed
     return 0
 
 

@@ -25,11 +25,12 @@ from harness.artefacts.images import Images
 from harness.broker import managed as broker
 from harness.broker.given import GivenBroker, try_connect
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import ROLES, USERS, Account
 from harness.broker.section import BrokerSection
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
 from harness.device.bringup import BoardSettings
-from harness.edge import services
+from harness.edge import services, tag
 from harness.faults.edge import PASSWORD_VARIABLE, logits
 from harness.faults.proxy import Proxy
 from harness.host import registry
@@ -64,7 +65,9 @@ class OwnBroker:
     def __init__(self) -> None:
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
-            self.address = BrokerAddress("127.0.0.1", s.getsockname()[1], "bench", secrets.token_urlsafe(12))
+            where = BrokerAddress("127.0.0.1", s.getsockname()[1])
+        self.accounts = {role: Account(USERS[role], secrets.token_urlsafe(12)) for role in ROLES}
+        self.address = where.known_as(self.accounts["bench"])
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -72,8 +75,8 @@ class OwnBroker:
         """Start it and wait until it lets us in."""
         a = self.address
         folder = self._folder = tempfile.mkdtemp(prefix="agilenn-broker-")
-        orders: dict[str, Any] = {"program": broker.find_mosquitto(), "host": a.host, "port": a.port, "user": a.user}
-        orders |= {"password": a.password, "folder": folder}
+        orders: dict[str, Any] = {"program": broker.find_mosquitto(), "host": a.host, "port": a.port, "folder": folder}
+        orders |= {"accounts": {role: [one.user, one.password] for role, one in self.accounts.items()}}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.broker.keeper"],
             stdin=subprocess.PIPE,
@@ -106,13 +109,14 @@ class OwnBroker:
 class OwnEdge:
     """Runs the stand-in edge as a process; `check` tells when it is gone, as the bench's own does."""
 
-    def __init__(self, address: BrokerAddress, root: str, folder: Path, delay_ms: float) -> None:
+    def __init__(self, address: BrokerAddress, root: str, folder: Path, delay_ms: float, key: str) -> None:
         words = [str(address), address.user, root, str(folder), str(CLASSES), str(delay_ms)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.faults.edge", *words],
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {PASSWORD_VARIABLE: address.password, "PYTHONPATH": inherited_path()},
+            env=os.environ
+            | {PASSWORD_VARIABLE: address.password, tag.KEY_VARIABLE: key, "PYTHONPATH": inherited_path()},
         )
         if self._process.stdout is None or self._process.stdout.readline() != "ready\n":
             self.kill()
@@ -179,11 +183,13 @@ class Scene:
         address = self.broker.address
         self.proxy = self._held.enter_context(Proxy((address.host, address.port)))
         root = f"agile/{secrets.token_hex(4)}"
-        heard = self._held.enter_context(services.listening(address, root))
-        self.edge = OwnEdge(address, root, scheme, self._delay_ms)
+        key = tag.new_key()
+        heard = self._held.enter_context(services.listening(address, root, key))
+        given = GivenBroker(address, self.broker.accounts)
+        self.edge = OwnEdge(given.entered_by("edge"), root, scheme, self._delay_ms, key)
         self._held.callback(self.edge.kill)
         section = BrokerSection(url=f"mqtt://{address}", device_url=f"mqtt://127.0.0.1:{self.proxy.port}")
-        self.lab = Lab(GivenBroker(address), self.edge, heard, root, LabSetup(LabFile(broker=section)))  # type: ignore[arg-type]
+        self.lab = Lab(given, self.edge, heard, root, LabSetup(LabFile(broker=section)))  # type: ignore[arg-type]
         rng = np.random.default_rng(0)
         pictures = rng.integers(0, 256, (64, _SIDE, _SIDE, 3), dtype=np.uint8)
         self.right = [int(np.argmax(logits(p.reshape(-1), CLASSES))) for p in pictures]

@@ -14,12 +14,11 @@ from harness.broker import given as given_broker
 from harness.broker import managed as broker
 from harness.broker.given import GivenBroker
 from harness.broker.managed import Broker
-from harness.broker.mqtt import BrokerAddress
 from harness.broker.section import BrokerSection
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
 from harness.device.bringup import Board, BoardSettings
-from harness.edge import elsewhere, launch, services
+from harness.edge import elsewhere, launch, services, tag
 from harness.edge.elsewhere import EdgeElsewhere
 from harness.edge.launch import Calibrated, Edge
 from harness.edge.services import Services
@@ -42,6 +41,7 @@ class Lab:
     def check(self) -> None:
         """Check that broker and edge are alive. Raises BenchError with the reason when one is not."""
         self.broker.check()
+        self.services.check()
         if self.edge:
             self.edge.check()
 
@@ -58,7 +58,7 @@ class Lab:
         if not 0 <= board < MOST_BOARDS:
             raise BenchError(f"a run has at most {MOST_BOARDS} boards", cure="use fewer --jobs")
         wifi = self.setup.wifi(testbed.name)
-        address = reach.for_device(self.broker.address, self.setup.file.broker, wifi, testbed)
+        address = reach.for_device(self.broker.entered_by("board"), self.setup.file.broker, wifi, testbed)
         run = self.root.rpartition("/")[2]
         host, port = testbed.link.door(address.host, address.port)
         if address.tls and (host, port) != (address.host, address.port):
@@ -93,8 +93,9 @@ def opened(artefacts: Sequence[Artefact], setup: LabSetup = EMPTY, *, mosquitto:
         own = held.enter_context(_broker(section, mosquitto))
         remote = [a for a in artefacts if a.offloads]
         try:
-            heard = held.enter_context(services.listening(own.address, root))
-            edge = held.enter_context(_edge(setup, remote, own.address, root)) if remote else None
+            key = _key(setup)
+            heard = held.enter_context(services.listening(own.address, root, key if remote else None))
+            edge = held.enter_context(_edge(setup, remote, own, root, key)) if remote else None
             yield Lab(own, edge, heard, root, setup)
         except BenchError:
             own.check()  # a dead broker explains a failed edge or board better than they do
@@ -109,12 +110,19 @@ def _broker(section: BrokerSection, mosquitto: str | None) -> AbstractContextMan
     return broker.running(program=mosquitto, section=section)
 
 
+def _key(setup: LabSetup) -> str | None:
+    """Return the key by which the edge vouches for its answers: a new one, or of an edge elsewhere the lab file's."""
+    if not setup.file.edge.host:
+        return tag.new_key()
+    return setup.file.edge.key.read() if setup.file.edge.key else None
+
+
 def _edge(
-    setup: LabSetup, remote: Sequence[Artefact], address: BrokerAddress, root: str
+    setup: LabSetup, remote: Sequence[Artefact], own: Broker | GivenBroker, root: str, key: str | None
 ) -> AbstractContextManager[Edge | EdgeElsewhere]:
     if name := setup.file.edge.host:
-        return elsewhere.watching(address, name, {f"{a.u32:08x}": a.description.scheme for a in remote})
-    return launch.running([a.folder for a in remote], address, root)
+        return elsewhere.watching(own.address, name, {f"{a.u32:08x}": a.description.scheme for a in remote})
+    return launch.running([a.folder for a in remote], own.entered_by("edge"), root, key or "")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class EdgeSection(Strict):
     """
 
     host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    key: Secret | None = None  # that an edge on another machine vouches for its answers by: the same there and here
 
 
 class WifiSection(Strict):

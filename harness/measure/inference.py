@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.clock import HostClock
 from harness.contracts.codecs import CODECS
 from harness.contracts.errors import SampleFailed
 from harness.contracts.link import LinkSpec
@@ -51,12 +52,15 @@ def measure(
     testbed = board.testbed
     sequence = planned.sequence
     retries = board.device.retries
-    services.forget(board.network.topic_prefix)
+    prefix, clock = board.network.topic_prefix, HostClock()
+    services.expect(prefix, sequence)
     try:
         board.before_sample(planned.seed, pinned_ms)
         with testbed.link.applied(link) if link else nullcontext():
             board.device.load(picture.tobytes())
+            begin_ms = clock.now_ms()
             result = board.device.infer(sequence)
+            took_ms = clock.now_ms() - begin_ms
             certificate = testbed.link.certificate if link else None
     except DeviceError as e:
         raise SampleFailed(str(e)) from e
@@ -66,7 +70,7 @@ def measure(
         raise SampleFailed(f"the device ended the inference with '{result.status}'{f' ({why})' if why else ''}")
     if result.cycles_wait == CYCLES_OVER:
         raise SampleFailed("the device waited longer than its cycle counter counts", cure="raise the rate")
-    wall_ms = services.wall_ms(board.network.topic_prefix, sequence) if result.payload_bytes else None
+    wall_ms = services.account_ms(prefix, took_ms) if result.payload_bytes else None
     remote_ms = _remote_ms(result, told, pinned_ms, wall_ms)
     values = _values(result, told, remote_ms, wall_ms)
     details = {"retries": board.device.retries - retries, "codec": _codec(result), "symbols": result.symbols}

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.artefacts.artefacts import Artefact
 from harness.artefacts.images import Images
-from harness.contracts.errors import BenchError, SampleFailed
+from harness.contracts.errors import BenchError, BenchFailed, SampleFailed
 from harness.contracts.link import Certificate, LinkSpec
 from harness.contracts.testbed import Testbed
 from harness.device.bringup import Board, State
@@ -26,7 +26,7 @@ from harness.lab.lab import BoardKind, Boards, Lab
 from harness.measure.inference import measure
 from harness.measure.inference_energy import measure_with_energy
 from harness.power.sampling import EnergyMeter
-from harness.runs.sample import Planned, failed
+from harness.runs.sample import Planned, checked, failed
 
 log = logging.getLogger(__name__)
 
@@ -177,10 +177,20 @@ def _take(bench: Bench, boards: Boards, meter: EnergyMeter | None, job: Job) -> 
             )
         if bench.certified and job.link is not None and (certificate := board.testbed.link.certificate):
             bench.certified(planned.point.point_id, certificate)
-        return row
+        return _possible(row)
     except SampleFailed as e:
         if isinstance(e.__cause__, Cancelled):
             raise
         log.warning("%s, image %d failed: %s", planned.point.scheme, planned.image, e)
         board.state = min(board.state, State.FLASHED)  # comes back through reset before its next sample
         return failed(planned, label, str(e))
+
+
+def _possible(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a sample. Raises BenchFailed for one with a value that no column takes: NaN, infinite, another
+    type.
+    """
+    try:
+        return checked(row)
+    except ValueError as e:
+        raise BenchFailed(f"the sample holds what can not be: {e}") from e

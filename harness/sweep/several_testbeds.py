@@ -129,7 +129,7 @@ def _run_all(calls: Mapping[str, Sequence[str]]) -> list[int]:
     with ExitStack() as held:
         environment = {}
         if section.url is None:
-            environment = given_broker.environment(held.enter_context(broker.running(section=section)).address)
+            environment = given_broker.environment(held.enter_context(broker.running(section=section)))
         started = {name: held.enter_context(_started(argv, environment)) for name, argv in calls.items()}
         threads = [threading.Thread(target=_tell, args=(said, n, p.stdout), daemon=True) for n, p in started.items()]
         for thread in threads:

@@ -61,7 +61,7 @@ class MqttClient:
             self._client.tls_set_context(context)
         self._client.connect_timeout = CONNECT_S
         self._client.on_socket_open = _no_delay
-        self._client.on_message = lambda _c, _u, m: self.messages.append((m.topic, bytes(m.payload)))
+        self._client.on_message = self._on_message
         self._client.on_subscribe = lambda _c, _u, mid, _codes, _p: self._acknowledged.add(mid)
         self._client.on_connect = self._on_connect
         try:
@@ -79,6 +79,12 @@ class MqttClient:
         if code.is_failure:
             log.warning("the broker refuses: %s", code)
             self._refused = True
+
+    def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            self.messages.append((message.topic, bytes(message.payload)))
+        except UnicodeDecodeError:  # no topic of ours, so no message for the device
+            log.warning("a message with a topic that is no UTF-8 is left out")
 
     def subscribe(self, topic: str) -> bool:
         if not self.connected:

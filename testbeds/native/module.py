@@ -109,6 +109,8 @@ class HostTimeModule(ModuleHost):
         except OSError as e:
             if not self._stop.is_set():
                 log.warning("the module stopped: %s", e)
+        except Exception:
+            log.exception("the Wi-Fi module's stand-in has ended; its firmware is told that the line is gone")
         finally:
             self._mqtt.close()
             self._unwire()

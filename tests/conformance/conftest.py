@@ -154,7 +154,7 @@ def _subject(bed: str, artefact: Artefact, given: LabSetup | None) -> Iterator[S
         network = up.network(0, testbed)
         if testbed.reaches_loopback:
             network = replace(network, wifi_password=PASSWORD)
-        edge = ScriptedEdge(up.broker.address, network)
+        edge = ScriptedEdge(up.broker.entered_by("edge"), network)
         image = build(artefact.folder, testbed.description.target, cc=cc, flags=flags, link_flags=flags)
         board = Board(testbed, artefact, image, network, BoardSettings())
         try:

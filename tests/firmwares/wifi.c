@@ -1,5 +1,5 @@
-/* A device with a Wi-Fi module: "P<port>;<user>;<password>" associates, "G<text>" publishes the text on t/up and waits for the answer on
- * t/down, then tells the cycles that took and the answer; "W" waits for an answer without a publish, 50 ms at most. */
+/* A device with a Wi-Fi module: "P<port>;<user>;<password>" associates, "G<text>" publishes the text on agile/t/0/up and waits for the answer on
+ * agile/t/0/down, then tells the cycles that took and the answer; "W" waits for an answer without a publish, 50 ms at most. */
 #include "f746.h"
 static char line[300];
 static unsigned length;
@@ -72,16 +72,16 @@ static int associate(char *port)
     say(user);
     if (!ask("\",\"", password, "\",0,0,\"\"", "OK\r\n", 200)) return 3;
     if (!ask("AT+MQTTCONN=0,\"127.0.0.1\",", port, ",0", "OK\r\n", 5000)) return 4;
-    return ask("AT+MQTTSUB=0,\"t/down\",0", "", "", "OK\r\n", 5000) ? 0 : 5;
+    return ask("AT+MQTTSUB=0,\"agile/t/0/down\",0", "", "", "OK\r\n", 5000) ? 0 : 5;
 }
 
 static void inference(const uint8_t *text, unsigned n)
 {
     uint32_t start = DWT_CYCCNT;
-    int fine = ask("AT+MQTTPUBRAW=0,\"t/up\",", number(n), ",0,0", ">\r\n", 200);
+    int fine = ask("AT+MQTTPUBRAW=0,\"agile/t/0/up\",", number(n), ",0,0", ">\r\n", 200);
     for (unsigned k = 0; fine && k < n; k++) put(USART6, text[k]);
     length = 0;
-    fine = fine && expect("\"t/down\",4,", 5000) && expect("\r\n", 100);
+    fine = fine && expect("\"agile/t/0/down\",4,", 5000) && expect("\r\n", 100);
     hex(fine ? DWT_CYCCNT - start : 0);
     put(USART1, (uint8_t)(fine ? line[length - 6] : '?'));
 }
@@ -99,7 +99,7 @@ void test(void)
         REG(GPIO('I') + 0x18) = 8;
         if (frame[0] == 'P') answer(number((unsigned)associate((char *)frame + 1)));
         if (frame[0] == 'G') inference(frame + 1, n - 2);
-        if (frame[0] == 'W') answer(expect("\"t/down\",", 50) ? "late" : "nothing");
+        if (frame[0] == 'W') answer(expect("\"agile/t/0/down\",", 50) ? "late" : "nothing");
         if (frame[0] == 'X') *(volatile uint32_t *)0x60000000u = 1;
         REG(GPIO('I') + 0x18) = 8 << 16;
         put(USART1, 0);

@@ -15,34 +15,34 @@ import pytest
 
 from harness.broker import managed as broker
 from harness.broker import mqtt
+from harness.broker.listener import Listener
+from harness.broker.managed import Broker
 from harness.contracts.description import load_description, weights_u32
 from harness.contracts.paths import weights_dir
-from harness.edge import launch, payload
+from harness.edge import launch, payload, tag
 from harness.edge.payload import Status
 from testbeds.firmware.host.hostlib import codec_library
 
 ROOT = "agile/0123abcd"
+KEY = "of this test"
 DEVICES = 8
 
 
 class Peer:
     """A device's module and the host's ear in one: publishes payloads, collects replies and accounts."""
 
-    def __init__(self, address: mqtt.BrokerAddress, name: str = "00") -> None:
+    def __init__(self, own: Broker, name: str = "00") -> None:
         self._prefix = f"{ROOT}/{name}"
         self.replies: list[bytes] = []
         self.accounts: list[dict[str, Any]] = []
         self._news = threading.Condition()
-        self._ready = threading.Event()
-        self._client = mqtt.client(address, f"peer-{name}")
-        self._client.on_connect = lambda c, *_: c.subscribe(
-            [(f"{self._prefix}/{end}", 0) for end in ("down", "service")]
-        )
-        self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = self._heard
-        mqtt.connect(self._client, address)
+        self._client = mqtt.client(own.entered_by("board"), f"peer-{name}")
+        mqtt.connect(self._client, own.entered_by("board"))
         self._client.loop_start()
-        assert self._ready.wait(10)
+        topics = [f"{self._prefix}/{end}" for end in ("down", "service")]
+        self._ear = Listener(own.address, f"ear-{name}", topics, self._heard)
+        self._ear.start()
+        self._ear.wait(10)
 
     def ask(self, data: bytes) -> payload.Header:
         """Send and wait for reply and account."""
@@ -55,13 +55,14 @@ class Peer:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._ear.close()
 
-    def _heard(self, _c: Any, _u: Any, message: Any) -> None:
+    def _heard(self, topic: str, data: bytes) -> None:
         with self._news:
-            if message.topic.endswith("/down"):
-                self.replies.append(message.payload)
+            if topic.endswith("/down"):
+                self.replies.append(data)
             else:
-                self.accounts.append(json.loads(message.payload))
+                self.accounts.append(json.loads(data))
             self._news.notify_all()
 
 
@@ -71,16 +72,16 @@ def artefact() -> Path:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[mqtt.BrokerAddress]:
-    with broker.running() as own:
-        yield own.address
+def own() -> Iterator[Broker]:
+    with broker.running() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def edge(address: mqtt.BrokerAddress, artefact: Path) -> Iterator[tuple[launch.Edge, Peer]]:
-    with launch.running([artefact], address, ROOT) as running:
+def edge(own: Broker, artefact: Path) -> Iterator[tuple[launch.Edge, Peer]]:
+    with launch.running([artefact], own.entered_by("edge"), ROOT, KEY) as running:
         running.calibrated()
-        peer = Peer(address)
+        peer = Peer(own)
         yield running, peer
         peer.close()
 
@@ -102,11 +103,13 @@ def test_a_picture_gets_logits_and_an_account(edge: tuple[launch.Edge, Peer], ar
     logits = np.frombuffer(payload.parse(peer.replies[-1])[1], "<f4")
     assert np.isfinite(logits).all()
     assert peer.accounts[-1]["seq"] == 321
-    assert peer.accounts[-1]["service_us"] > 0
+    account = peer.accounts[-1]
+    assert account["service_us"] > 0
+    assert tag.right(account["tag"], KEY, f"{ROOT}/00", 321, account["service_us"], peer.replies[-1])
 
 
 def test_eight_devices_at_once_each_get_the_answers_to_their_own_questions(
-    edge: tuple[launch.Edge, Peer], address: mqtt.BrokerAddress, artefact: Path
+    edge: tuple[launch.Edge, Peer], own: Broker, artefact: Path
 ) -> None:
     """Each picture is asked alone first; then eight devices ask, each other ones, among bytes that are no payload."""
     running, alone = edge
@@ -121,7 +124,7 @@ def test_eight_devices_at_once_each_get_the_answers_to_their_own_questions(
     start, wrong = threading.Barrier(DEVICES), []
 
     def device(number: int) -> None:
-        peer, noise = Peer(address, f"{0x10 + number:02x}"), np.random.default_rng(number)
+        peer, noise = Peer(own, f"{0x10 + number:02x}"), np.random.default_rng(number)
         try:
             start.wait(60)
             for turn in range(30):

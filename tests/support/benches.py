@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import Role
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
 from harness.device.bringup import BoardSettings
@@ -20,6 +21,9 @@ class StubBroker:
     address = BrokerAddress("127.0.0.1", 1883, "bench", "hush")
     title = "stub"
     dead = False
+
+    def entered_by(self, role: Role) -> BrokerAddress:
+        return self.address
 
     def check(self) -> None:
         if self.dead:

@@ -125,7 +125,7 @@ def make_bench(
                 super().flash(image)
                 self.device.artefact = order[image.stem]
                 self.device.inferred = lambda prefix, sequence: services.hear(
-                    f"{prefix}/service", b'{"seq": %d, "service_us": 1234, "status": 0}' % sequence
+                    f"{prefix}/service", b'{"seq": %d, "service_us": 12, "status": 0}' % sequence
                 )
                 prepare(self)
 

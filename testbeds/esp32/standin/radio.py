@@ -102,8 +102,12 @@ class Radio:
         except OSError as e:
             if not self._stop.is_set():
                 log.info("the radio's line to the chip broke: %s", e)
+        except Exception:
+            log.exception("the radio's stand-in has ended; its chip is told that the line is gone")
         finally:
             self._mqtt.close()
+            with contextlib.suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
 
     def _look_around(self) -> None:
         if self._joined and not self._point.up:

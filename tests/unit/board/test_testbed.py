@@ -27,7 +27,7 @@ CLOCK_HZ = 216_000_000
 
 
 class Edge:
-    """Answers every message on t/up with four bytes, after a pause in host time."""
+    """Answers every message on agile/t/0/up with four bytes, after a pause in host time."""
 
     def __init__(self, to: broker.Address) -> None:
         self.pause_s = 0.0
@@ -37,13 +37,13 @@ class Edge:
         if to.user:
             self.client.username_pw_set(to.user, to.password)
         self.client.connect(to.host, to.port)
-        self.client.subscribe("t/up")
+        self.client.subscribe("agile/t/0/up")
         self.client.loop_start()
 
     def _answer(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         time.sleep(self.pause_s)
         if not self.silent:
-            client.publish("t/down", bytes(message.payload[:1]) * 4)
+            client.publish("agile/t/0/down", bytes(message.payload[:1]) * 4)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -70,7 +70,7 @@ class Bench:
         self.port = port
 
     def associate(self, noise: bytes = b"?") -> None:
-        to = self.broker.address
+        to = self.broker.entered_by("board")
         ask(self.port, noise)
         assert ask(self.port, f"P{to.port};{to.user};{to.password}".encode()) == b"0"
         self.testbed.ready()
@@ -86,7 +86,7 @@ class Bench:
 def lab(firmware: Firmware) -> Iterator[Bench]:
     with broker.running() as own, VirtualTestbed() as testbed:
         testbed.flash(firmware("wifi"))
-        edge = Edge(own.address)
+        edge = Edge(own.entered_by("edge"))
         try:
             yield Bench(testbed, edge, own)
         finally:
@@ -140,16 +140,16 @@ def test_the_network_stage_adds_up(lab: Bench) -> None:
     with lab.testbed.link.applied(spec):
         cycles, _ = lab.sample(b"x" * 200, remote_ms=5.0)
     log = lab.testbed.sample_log()
-    up, down = publish_bytes("t/up", 200), publish_bytes("t/down", 4)
+    up, down = publish_bytes("agile/t/0/up", 200), publish_bytes("agile/t/0/down", 4)
     assert (log.mqtt_up_bytes, log.mqtt_down_bytes) == (up, down)
     assert (log.wire_up_bytes, log.wire_down_bytes) == (up + 66, down + 66)
     assert log.link_up_ms == pytest.approx((up + 66) * 8 / 270 + 1.0)
     assert log.link_down_ms == pytest.approx((down + 66) * 8 / 2000 + 4.0)
-    command = len('AT+MQTTPUBRAW=0,"t/up",200,0,0\r\n')
+    command = len('AT+MQTTPUBRAW=0,"agile/t/0/up",200,0,0\r\n')
     assert log.serial_up_bytes == command + 200
     assert log.serial_up_ms == pytest.approx((command + 200) * 10 / 4000)
     # "+MQTTPUB:OK" comes while the message is on its way: it delays nothing. The rest is one after the other.
-    after_the_air = len('+MQTTSUBRECV:0,"t/down",4,hhhh\r\n') * 10 / 4000
+    after_the_air = len('+MQTTSUBRECV:0,"agile/t/0/down",4,hhhh\r\n') * 10 / 4000
     prompt = len("\r\nOK\r\n\r\n>\r\n") * 10 / 4000
     parts = log.serial_up_ms + prompt + after_the_air + log.module_ms + log.link_up_ms + log.link_down_ms + 5.0
     assert cycles * 1e3 / CLOCK_HZ == pytest.approx(parts, abs=0.02)
@@ -179,7 +179,7 @@ def test_a_broker_that_dies_fails_the_sample_with_its_reason(firmware: Firmware)
     with VirtualTestbed() as testbed:
         testbed.flash(firmware("wifi"))
         with broker.running() as own:
-            edge = Edge(own.address)
+            edge = Edge(own.entered_by("edge"))
             lab = Bench(testbed, edge, own)
             lab.associate()
             edge.close()

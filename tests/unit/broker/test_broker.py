@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,10 @@ import pytest
 from harness.broker import managed as broker
 from harness.broker import mqtt
 from harness.broker.keeper import Orders, mosquitto_config, password_line
+from harness.broker.listener import Listener, listening
 from harness.broker.managed import Broker
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import ROLES, Role
 from harness.contracts.errors import BenchError
 
 KINDS = ["", pytest.param(broker.find_mosquitto() or "-", id="mosquitto")]
@@ -63,21 +68,81 @@ def test_it_lets_in_only_who_knows_the_password(running: Broker) -> None:
     assert _connects(address)
     assert not _connects(BrokerAddress(address.host, address.port, address.user, "guess"))
     assert not _connects(BrokerAddress(address.host, address.port))
+    entries = {role: running.entered_by(role) for role in ROLES}
+    assert all(_connects(entry) for entry in entries.values())
+    assert len({entry.password for entry in entries.values()}) == len(ROLES)
+    assert not _connects(replace(entries["board"], password=entries["edge"].password))
 
 
-def test_a_message_gets_through(running: Broker) -> None:
-    came = threading.Event()
-    heard: list[bytes] = []
-    client = mqtt.client(running.address, "tester")
-    client.on_connect = lambda c, *_: c.subscribe("a/+/up")
-    client.on_subscribe = lambda c, *_: c.publish("a/1/up", bytes(5000))
-    client.on_message = lambda _c, _u, message: (heard.append(message.payload), came.set())
-    mqtt.connect(client, running.address)
+def _said(running: Broker, role: Role, topic: str, data: bytes) -> None:
+    """Publish as `role`, and wait until the broker has dealt with it."""
+    client = mqtt.client(running.entered_by(role), f"tester-{role}")
+    mqtt.connect(client, running.entered_by(role))
     client.loop_start()
-    assert came.wait(10)
+    with contextlib.suppress(RuntimeError, ValueError):
+        client.publish(topic, data, qos=1).wait_for_publish(2)
     client.disconnect()
     client.loop_stop()
-    assert heard == [bytes(5000)]
+
+
+def test_a_question_and_its_answer_get_through(running: Broker) -> None:
+    heard: dict[str, list[tuple[str, bytes]]] = {"edge": [], "board": [], "bench": []}
+    came = threading.Condition()
+
+    def ear(role: Role, topics: list[str]) -> AbstractContextManager[Listener]:
+        def hear(topic: str, data: bytes) -> None:
+            with came:
+                heard[role].append((topic, data))
+                came.notify_all()
+
+        return listening(running.entered_by(role), f"tester-ear-{role}", topics, hear)
+
+    up, down = ("agile/0a/00/up", bytes(5000)), ("agile/0a/00/down", b"an answer")
+    with (
+        ear("edge", ["agile/0a/+/up"]),
+        ear("board", ["agile/0a/00/down"]),
+        ear("bench", ["agile/0a/+/service", "agile/0a/+/down"]),
+    ):
+        _said(running, "board", *up)
+        _said(running, "edge", *down)
+        with came:
+            assert came.wait_for(lambda: all(heard.values()), 10), heard
+    assert heard == {"edge": [up], "board": [down], "bench": [down]}
+
+
+@pytest.mark.parametrize("role", ["board", "bench"])
+@pytest.mark.parametrize("end", ["down", "service"])
+def test_only_the_edge_answers_and_accounts(running: Broker, role: Role, end: str) -> None:
+    heard: list[bytes] = []
+    last = threading.Event()
+
+    def hear(_topic: str, data: bytes) -> None:
+        heard.append(data)
+        if data == b"the edge's":
+            last.set()
+
+    with listening(running.address, "tester-ear", [f"agile/0a/+/{end}"], hear):
+        _said(running, role, f"agile/0a/00/{end}", b"forged")
+        _said(running, "edge", f"agile/0a/00/{end}", b"the edge's")
+        assert last.wait(10)
+    assert heard == [b"the edge's"]
+
+
+def test_only_a_device_asks(running: Broker) -> None:
+    heard: list[bytes] = []
+    last = threading.Event()
+
+    def hear(_topic: str, data: bytes) -> None:
+        heard.append(data)
+        if data == b"the board's":
+            last.set()
+
+    with listening(running.entered_by("edge"), "tester-ear", ["agile/0a/+/up"], hear):
+        for role in ("bench", "edge"):
+            _said(running, role, "agile/0a/00/up", b"forged")
+        _said(running, "board", "agile/0a/00/up", b"the board's")
+        assert last.wait(10)
+    assert heard == [b"the board's"]
 
 
 def test_its_death_is_told_with_its_last_words(running: Broker) -> None:
@@ -122,9 +187,10 @@ def test_it_dies_with_a_parent_that_is_killed() -> None:
 
 
 def test_the_configuration_asks_for_no_delay_and_a_password(tmp_path: Path) -> None:
-    text = mosquitto_config(Orders("mosquitto", "127.0.0.1", 1884, "u", "p", str(tmp_path)), tmp_path)
+    text = mosquitto_config(Orders("mosquitto", "127.0.0.1", 1884, {"edge": ["u", "p"]}, str(tmp_path)), tmp_path)
     assert "set_tcp_nodelay true\n" in text
     assert "allow_anonymous false\n" in text
+    assert f"acl_file {tmp_path / 'rules'}\n" in text
     assert "listener 1884 127.0.0.1\n" in text
     assert "secret" not in password_line("u", "secret")
 

@@ -128,8 +128,8 @@ def test_the_firmware_checks_the_broker_by_the_certificate_it_was_given(
                 door.port,
                 "agile/t/00",
                 "board-tls",
-                mqtt_user=own.address.user,
-                mqtt_password=own.address.password,
+                mqtt_user=own.entered_by("board").user,
+                mqtt_password=own.entered_by("board").password,
                 tls=True,
                 ca_pem=right.with_suffix(".ca").read_text(),
             )

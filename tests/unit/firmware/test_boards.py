@@ -52,10 +52,10 @@ def test_reset_starts_the_firmware_anew(native: NativeTestbed) -> None:
 
 def test_an_inference_over_a_real_broker(native: NativeTestbed) -> None:
     with broker.running() as own:
-        address = own.address
+        address, answers = own.entered_by("board"), own.entered_by("edge")
         ready = threading.Event()
         edge = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-        edge.username_pw_set(address.user, address.password)
+        edge.username_pw_set(answers.user, answers.password)
         edge.on_connect = lambda c, *_: c.subscribe(f"{PREFIX}/up")
         edge.on_subscribe = lambda *_: ready.set()
         edge.on_message = lambda c, _u, m: c.publish(f"{PREFIX}/down", logits_reply(m.payload, [0.0, 0.0, 900.0]))

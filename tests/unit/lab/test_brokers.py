@@ -15,9 +15,12 @@ from harness.broker import managed as broker
 from harness.broker import mqtt
 from harness.broker.managed import Broker
 from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import Account
 from harness.broker.section import BrokerSection, broker_url
 from harness.contracts.errors import BenchError
 from harness.device.stand_in import StandInTestbed
+from harness.doctor import network
+from harness.doctor.report import Finding
 from harness.edge import elsewhere
 from harness.edge.elsewhere import EdgeElsewhere
 from harness.lab import broker_address as reach
@@ -64,7 +67,7 @@ def _heard(sender: BrokerAddress, listener: BrokerAddress) -> list[bytes]:
     heard: list[bytes] = []
     came, listening = threading.Event(), threading.Event()
     one, other = mqtt.client(sender, "one"), mqtt.client(listener, "other")
-    other.on_connect = lambda c, *_: c.subscribe("a/1/up")
+    other.on_connect = lambda c, *_: c.subscribe("agile/a/1/up")
     other.on_subscribe = lambda *_: listening.set()
     other.on_message = lambda _c, _u, m: (heard.append(m.payload), came.set())
     try:
@@ -72,7 +75,7 @@ def _heard(sender: BrokerAddress, listener: BrokerAddress) -> list[bytes]:
             mqtt.connect(client, address)
             client.loop_start()
         assert listening.wait(10)
-        one.publish("a/1/up", bytes(3000))
+        one.publish("agile/a/1/up", bytes(3000))
         assert came.wait(10)
     finally:
         for client in (one, other):
@@ -86,8 +89,9 @@ def test_a_message_goes_from_tls_to_plain_and_back(running: Broker, section: Bro
         over_tls = lab_broker.address
         assert over_tls.tls
         plain = BrokerAddress("127.0.0.1", section.port, "lab", "hush")
-        assert _heard(over_tls, plain) == [bytes(3000)]
-        assert _heard(running.address, over_tls) == [bytes(3000)]
+        board = running.entered_by("board")
+        assert _heard(board, over_tls) == [bytes(3000)]
+        assert _heard(over_tls.known_as(Account(board.user, board.password)), plain) == [bytes(3000)]
         assert "hush" not in f"{lab_broker.title} {over_tls!r} {running.title}"
 
 
@@ -211,8 +215,8 @@ def test_a_lab_over_tls_serves_devices_with_and_without(
 
 
 def test_an_edge_elsewhere_is_found_by_its_announcement_and_missed_when_gone(running: Broker) -> None:
-    client = mqtt.client(running.address, "edge-gpu")
-    mqtt.connect(client, running.address)
+    client = mqtt.client(running.entered_by("edge"), "edge-gpu")
+    mqtt.connect(client, running.entered_by("edge"))
     client.loop_start()
     ready = [{"scheme": "far", "weights": "00c0ffee", "service_us": 1500.0}]
     client.publish(elsewhere.topic("gpu"), elsewhere.announcement(ready), qos=1, retain=True).wait_for_publish(5)
@@ -248,3 +252,27 @@ def test_an_edge_elsewhere_needs_a_broker_that_both_reach(local_artefact: Artefa
     setup = LabSetup(labfile.LabFile.model_validate({"edge": {"host": "gpu"}}))
     with pytest.raises(BenchError, match="give both one"), lab.opened([local_artefact], setup):
         pass
+
+
+def test_the_doctor_tries_who_can_answer(
+    running: Broker, section: BrokerSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With accounts and rules it passes; one account for all is warned of; accounts without rules fail."""
+
+    def rules(given_section: BrokerSection) -> Finding:
+        with lab.opened([], LabSetup(labfile.LabFile(broker=given_section))) as up:
+            (found,) = network.rules(up)
+        return found
+
+    with lab.opened([]) as own:
+        assert [f.status for f in network.rules(own)] == ["pass"]
+    accounts = {}
+    for role in ("edge", "board"):
+        entry = running.entered_by(role)
+        monkeypatch.setenv(f"LAB_TEST_{role.upper()}", entry.password)
+        accounts[role] = {"user": entry.user, "password": {"env": f"LAB_TEST_{role.upper()}"}}
+    assert rules(given(section, **accounts)).status == "pass"
+    alone = rules(given(section))
+    assert (alone.status, "one account for several roles" in alone.said) == ("warn", True)
+    swapped = rules(given(section, edge=accounts["board"], board=accounts["edge"]))
+    assert (swapped.status, "board at down" in swapped.said) == ("fail", True), swapped

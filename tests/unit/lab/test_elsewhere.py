@@ -13,7 +13,10 @@ import pytest
 
 from harness.artefacts.artefacts import Artefact
 from harness.broker import given as given_broker
+from harness.broker.given import GivenBroker
 from harness.broker.managed import find_mosquitto
+from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import ROLES, Account
 from harness.commands.sweep import main as sweep_main
 from harness.contracts.attachment import Attachment
 from harness.contracts.errors import BenchError
@@ -187,7 +190,10 @@ if name == "esp32":
 (out / "tables").mkdir(parents=True, exist_ok=True)
 (out / "manifest.json").write_text("{}")
 from harness.broker import given as given_broker
-given_broker.try_connect(given_broker.shared())
+from harness.broker.given import GivenBroker
+from harness.broker.mqtt import BrokerAddress
+from harness.broker.roles import ROLES, Account
+given_broker.try_connect(given_broker.shared().address)
 ms = 10.0 if name == "virtual" else 1.5
 head = "scheme,axis,value,n,failed,total_ms,total_ms_low,total_ms_high,time_source"
 rows = [f"near,bandwidth,{v},5,0,{ms},{ms - 0.5},{ms + 0.5},modelled" for v in (1e6, 6e6)]
@@ -248,6 +254,11 @@ def test_a_missing_value_is_a_dash() -> None:
 def test_no_shared_broker_unless_a_parent_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(given_broker.SHARED, raising=False)
     assert given_broker.shared() is None
-    monkeypatch.setenv(given_broker.SHARED, "127.0.0.1:5 u")
+    accounts = {role: Account(role, f"word-{role}") for role in ROLES}
+    parent = GivenBroker(BrokerAddress("127.0.0.1", 5).known_as(accounts["bench"]), accounts)
+    for name, value in given_broker.environment(parent).items():
+        monkeypatch.setenv(name, value)
     found = given_broker.shared()
-    assert found is not None and (found.host, found.port, found.user) == ("127.0.0.1", 5, "u")
+    assert found is not None
+    assert [found.entered_by(role) for role in ROLES] == [parent.entered_by(role) for role in ROLES]
+    assert len({found.entered_by(role).password for role in ROLES}) == len(ROLES)
