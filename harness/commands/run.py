@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from harness.device.boardlog import Logs
 from harness.device.bringup import Board, State
 from harness.host import cli
 from harness.lab import lab, labfile
@@ -67,7 +68,16 @@ def main(argv: list[str]) -> int:
             charge = pinned.completed(path, known, [artefact], calibrated).remote_ms(artefact)
         with ground.make() as testbed, ExitStack() as held:
             board = held.enter_context(
-                closing(Board(testbed, artefact, image, up.network(0, testbed), cancelled=threading.Event()))
+                closing(
+                    Board(
+                        testbed,
+                        artefact,
+                        image,
+                        up.network(0, testbed),
+                        cancelled=threading.Event(),
+                        kept=Logs().of(testbed),
+                    )
+                )
             ).to(State.READY)
             label = int(data.labels[options.image])
             planned = _planned(options, ground)

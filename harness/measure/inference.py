@@ -52,6 +52,7 @@ def measure(
     sequence = planned.sequence
     retries = board.device.retries
     services.forget(board.network.topic_prefix)
+    board.log.note("sample", f"{planned.key}: {planned.point.scheme}, image {planned.image}")
     try:
         board.before_sample(planned.seed, pinned_ms)
         with testbed.link.applied(link) if link else nullcontext():
@@ -59,7 +60,10 @@ def measure(
             result = board.device.infer(sequence)
             certificate = testbed.link.certificate if link else None
     except DeviceError as e:
+        board.log.note("sample", f"{planned.key} failed: {e}")
         raise SampleFailed(str(e)) from e
+    finally:
+        board.overhear()
     told = testbed.sample_log()
     if result.status != "ok":
         why = told.extra.get("failure")  # an emulated board knows what its module waited for
