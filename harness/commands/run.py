@@ -128,6 +128,8 @@ def show_energy(console: Console, row: Mapping[str, Any]) -> None:
     if row.get("energy_uj") is not None:
         parts = [f"{m.stage} {m.show(row[name])}" for name, m in ENERGY_METRICS.items() if row[name] is not None]
         console.print(f"energy in uJ, {row['energy_uj_source']}, {row['energy_rail']}: {', '.join(parts)}")
+    if row.get("idle_mw") is not None:
+        console.print(f"idle around it, {row['idle_mw_source']}: {METRICS['idle_mw'].show(row['idle_mw'])} mW")
     if row.get("energy_reason"):
         console.print(f"energy: {row['energy_reason']}")
 
