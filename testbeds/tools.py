@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,6 +44,12 @@ class ToolRun:
         return f"cd {shlex.quote(self.cwd)} && timeout {self.timeout_s:g} {shlex.join(self.argv)}"
 
     @property
+    def account(self) -> str:
+        """The call, how it ended and after how long, and what it said."""
+        ended = "took too long" if self.returncode is None else f"exit code {self.returncode}"
+        return f"{shlex.join(self.argv)}: {ended} after {self.duration_s:.3f} s\n{self.output}".rstrip()
+
+    @property
     def last_line(self) -> str:
         """The last thing it said."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
@@ -51,12 +57,19 @@ class ToolRun:
 
 
 class Tools:
-    """Calls programs and remembers the last calls; every call is also a line of `<cache>/tools.jsonl`."""
+    """Calls programs and remembers the last calls; every call is also a line of `<cache>/tools.jsonl`.
 
-    def __init__(self, clock: Clock | None = None, record: Path | None = None) -> None:
+    Args:
+        told: is told of every call when it has ended.
+    """
+
+    def __init__(
+        self, clock: Clock | None = None, record: Path | None = None, told: Callable[[ToolRun], None] | None = None
+    ) -> None:
         self.runs: deque[ToolRun] = deque(maxlen=50)
         self._clock = clock or HostClock()
         self._record = record
+        self._told = told
 
     @property
     def record(self) -> Path:
@@ -98,6 +111,8 @@ class Tools:
 
     def _keep(self, one: ToolRun) -> None:
         self.runs.append(one)
+        if self._told is not None:
+            self._told(one)
         log.debug("%s: %s after %.2f s\n%s", one.command, one.returncode, one.duration_s, one.output)
         path = self.record
         try:

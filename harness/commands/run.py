@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from harness.device.boardlog import Logs
 from harness.device.bringup import Board, State
 from harness.host import cli
 from harness.host.progress import doing
@@ -72,7 +73,16 @@ def main(argv: list[str]) -> int:
         ready.step("getting ready: the board boots and joins the network")
         with ground.make() as testbed, ExitStack() as held:
             board = held.enter_context(
-                closing(Board(testbed, artefact, image, up.network(0, testbed), cancelled=threading.Event()))
+                closing(
+                    Board(
+                        testbed,
+                        artefact,
+                        image,
+                        up.network(0, testbed),
+                        cancelled=threading.Event(),
+                        kept=Logs().of(testbed),
+                    )
+                )
             ).to(State.READY)
             label = int(data.labels[options.image])
             planned = _planned(options, ground)
@@ -124,6 +134,8 @@ def show_energy(console: Console, row: Mapping[str, Any]) -> None:
     if row.get("energy_uj") is not None:
         parts = [f"{m.stage} {m.show(row[name])}" for name, m in ENERGY_METRICS.items() if row[name] is not None]
         console.print(f"energy in uJ, {row['energy_uj_source']}, {row['energy_rail']}: {', '.join(parts)}")
+    if row.get("idle_mw") is not None:
+        console.print(f"idle around it, {row['idle_mw_source']}: {METRICS['idle_mw'].show(row['idle_mw'])} mW")
     if row.get("energy_reason"):
         console.print(f"energy: {row['energy_reason']}")
 

@@ -18,6 +18,7 @@ from harness.artefacts.images import Images
 from harness.commands import sweep_options as command_line
 from harness.commands import trained_sweep as trained
 from harness.contracts.errors import BenchError
+from harness.device.boardlog import Logs
 from harness.doctor import examine
 from harness.doctor.examine import Wanted
 from harness.doctor.report import Report
@@ -147,7 +148,8 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
         report = examined or examine.cheap(ground.request.lab, options.testbed, ground.make, up)
         manifest["doctor"] = examine.attached(store, report)
         meter = ground.meter if options.energy else None
-        bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note)
+        logs = Logs(store.folder)
+        bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note, logs)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
     with cli.going_on(resume.command(folder)):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from harness.contracts.link import Link, LinkSpec
 from harness.contracts.probe import PowerTimeline
 
 Source = Literal["measured", "modelled", "assumed", "published"]
+Note = Callable[[str, str], None]  # (kind, text): takes a line for the board's log
 
 
 class SerialPort(Protocol):
@@ -102,6 +103,7 @@ class Testbed(ABC):
     clock: Clock
     link: Link
     speaks_tls: ClassVar[bool] = False  # can the device reach a broker over TLS?
+    _listener: Note | None = None
 
     def attach(self, attachment: Attachment) -> None:
         """Take note of where the lab file says the board is. This is called once, before anything else.
@@ -157,6 +159,21 @@ class Testbed(ABC):
     def restores(self) -> bool:
         """Say whether `before_sample` puts the device back to where `ready` left it."""
         return False
+
+    def tell_to(self, listener: Note) -> None:
+        """Have what is done to the board (tools that are called) told to `listener` from now on."""
+        self._listener = listener
+
+    def note(self, kind: str, text: str) -> None:
+        """Tell a line for the board's log to whoever listens."""
+        if self._listener is not None:
+            self._listener(kind, text)
+
+    def module_lines(self) -> Sequence[str]:
+        """Return what device and Wi-Fi module said to one another since this was last asked, passwords masked; nothing
+        where the testbed can't tell.
+        """
+        return ()
 
     def sample_log(self) -> SampleLog:
         """Return what the testbed saw of the last sample."""

@@ -15,6 +15,7 @@ from typing import assert_never
 from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.testbed import Network, Testbed
+from harness.device.boardlog import BoardLog
 from harness.device.device import BOARD, EMULATED, Cancelled, Device
 from harness.device.messages import Info, Stats, config_tlvs, radio_tlvs
 from harness.host import locks
@@ -57,7 +58,12 @@ class Board:
         settings: BoardSettings | None = None,
         *,
         cancelled: threading.Event | None = None,
+        kept: BoardLog | None = None,
     ) -> None:
+        self.log = kept or BoardLog(testbed.name, live=True)
+        self.log.hide(network.wifi_password, network.mqtt_password)
+        self.log.note("board", f"{testbed.description.title}; image {image.name}")
+        testbed.tell_to(self.log.note)
         self.testbed = testbed
         self.artefact = artefact
         self.network = network
@@ -95,8 +101,15 @@ class Board:
             BenchError: a step failed; the state is the last one reached.
         """
         while self.state < wanted:
-            self._step(self.state)
+            try:
+                self._step(self.state)
+            except BenchError as e:
+                self.log.note("board", f"not {State(self.state + 1).name.lower()}: {e}")
+                raise
+            finally:
+                self.overhear()
             self.state = State(self.state + 1)
+            self.log.note("board", self.state.name.lower())
             log.info("%s (%s): %s", self.testbed.name, self.artefact.description.scheme, self.state.name.lower())
         return self
 
@@ -138,6 +151,14 @@ class Board:
         if self.testbed.restores:
             self.device.rewind()
 
+    def overhear(self) -> None:
+        """Take what device and Wi-Fi module have said into the log."""
+        try:
+            for line in self.testbed.module_lines():
+                self.log.note("module", line)
+        except BenchError as e:
+            self.log.note("board", f"the module's dialogue is lost: {e}")
+
     def close(self) -> None:
         """Give the testbed back."""
         self._device = None
@@ -149,6 +170,7 @@ class Board:
             if self._lock is not None:
                 self._lock.release()
                 self._lock = None
+            self.log.close()
 
     def _step(self, state: State) -> None:
         match state:
@@ -175,7 +197,7 @@ class Board:
     def _boot(self) -> None:
         self.testbed.reset()
         patience = EMULATED if self.testbed.pins_remote else BOARD
-        self._device = Device(self.testbed.open(), cancelled=self._cancelled, patience=patience)
+        self._device = Device(self.testbed.open(), cancelled=self._cancelled, patience=patience, note=self.log.note)
         self.info = self._device.hello()
         self._check_identity()
 

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
-from harness.contracts.testbed import SerialPort
+from harness.contracts.testbed import Note, SerialPort
+from harness.device import decoded
+from harness.device.boardlog import BoardLog
 from harness.device.frames import MAX_DECODED, VERSION, Frame, FrameError, seal, unseal
 from harness.device.messages import (
     CONFIG,
@@ -79,7 +81,7 @@ EMULATED = Patience(timeout_s=60.0, attempts=2, hello_s=60.0, hello_attempts=2, 
 
 
 class Device:
-    """Talks to a device on an open serial port."""
+    """Talks to a device on an open serial port. `note` takes every frame in words; by default only -vv shows them."""
 
     def __init__(
         self,
@@ -88,11 +90,13 @@ class Device:
         clock: Clock | None = None,
         cancelled: threading.Event | None = None,
         patience: Patience = BOARD,
+        note: Note | None = None,
     ) -> None:
         self._port = port
         self._clock = clock or HostClock()
         self._cancelled = cancelled or threading.Event()
         self._patience = patience
+        self._note = note or BoardLog("device", live=True).note
         self._sequence = self._marked = 0
         self._pending = bytearray()
         self.retries = 0
@@ -177,13 +181,15 @@ class Device:
         self, kind: int, payload: bytes, *, least: int = 0, timeout_s: float | None = None, attempts: int | None = None
     ) -> bytes:
         self._sequence = self._sequence % 0xFFFF + 1
-        sealed = seal(Frame(kind, self._sequence, payload))
+        request = Frame(kind, self._sequence, payload)
+        sealed = seal(request)
         limit_s = timeout_s or self._patience.timeout_s
         tries = attempts or self._patience.attempts
         for attempt in range(tries):
             if attempt:
                 self.retries += 1
                 log.info("no answer to 0x%02x in %.1f s, asking again", kind, limit_s)
+            self._note("frame", f"> {decoded.worded(request)}{' (again)' if attempt else ''}")
             try:
                 self._port.write(sealed)
                 answer = self._answer(kind, limit_s)
@@ -223,8 +229,13 @@ class Device:
                 if not data:
                     continue
                 try:
-                    yield unseal(data)
+                    frame = unseal(data)
                 except FrameError as e:
                     log.info("dropped a frame from the device: %s", e)
+                    self._note("noise", f"< {len(data)} bytes that are no frame ({e}): {decoded.noise(data)}")
+                    continue
+                self._note("frame", f"< {decoded.worded(frame)}")
+                yield frame
             if len(self._pending) > 2 * MAX_DECODED:
+                self._note("noise", f"< {len(self._pending)} bytes without an end: {decoded.noise(self._pending)}")
                 self._pending.clear()  # noise without a delimiter

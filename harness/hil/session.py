@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.artefacts import artefacts
 from harness.contracts.testbed import Testbed
+from harness.device.boardlog import Logs
 from harness.doctor import examine
 from harness.hil import limits
 from harness.hil.measuring import Hil
@@ -102,7 +103,15 @@ def opened(asked: Asked) -> Iterator[Hil]:
             )
             report = examine.cheap(request.lab, asked.testbed, ground.make, up)
             record = held.enter_context(SessionRecord(asked.folder, manifest, report))
-        boards = Boards(up, ground.make, ground.artefacts, firmware, numbers=itertools.count(), cancelled=cancelled)
+        boards = Boards(
+            up,
+            ground.make,
+            ground.artefacts,
+            firmware,
+            numbers=itertools.count(),
+            cancelled=cancelled,
+            logs=Logs(asked.folder),
+        )
         held.callback(boards.close)
         held.callback(cancelled.set)
         meter = held.enter_context(ground.meter()) if request.energy else None

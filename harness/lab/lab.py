@@ -17,6 +17,7 @@ from harness.broker.managed import Broker
 from harness.broker.section import BrokerSection
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
+from harness.device.boardlog import Logs
 from harness.device.bringup import Board, BoardSettings
 from harness.edge import elsewhere, launch, services, tag
 from harness.edge.elsewhere import EdgeElsewhere
@@ -148,6 +149,7 @@ class Boards:
         *,
         numbers: Iterator[int],
         cancelled: threading.Event,
+        logs: Logs | None = None,
     ) -> None:
         self._lab = lab
         self._make = make
@@ -155,6 +157,7 @@ class Boards:
         self._images = images
         self._numbers = numbers
         self._cancelled = cancelled
+        self._logs = logs
         self._open: dict[BoardKind, Board] = {}
 
     def get(self, kind: BoardKind) -> Board:
@@ -163,13 +166,15 @@ class Boards:
             testbed = self._make()
             if not many(testbed):
                 self.close()
+            number = next(self._numbers)
             self._open[kind] = Board(
                 testbed,
                 self._artefacts[kind.scheme],
                 self._images[kind.scheme],
-                self._lab.network(next(self._numbers), testbed),
+                self._lab.network(number, testbed),
                 kind.settings,
                 cancelled=self._cancelled,
+                kept=self._logs.of(testbed, number if many(testbed) else None) if self._logs else None,
             )
         return self._open[kind]
 

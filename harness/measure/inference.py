@@ -54,6 +54,7 @@ def measure(
     retries = board.device.retries
     prefix, clock = board.network.topic_prefix, HostClock()
     services.expect(prefix, sequence)
+    board.log.note("sample", f"{planned.key}: {planned.point.scheme}, image {planned.image}")
     try:
         board.before_sample(planned.seed, pinned_ms)
         with testbed.link.applied(link) if link else nullcontext():
@@ -63,7 +64,10 @@ def measure(
             took_ms = clock.now_ms() - begin_ms
             certificate = testbed.link.certificate if link else None
     except DeviceError as e:
+        board.log.note("sample", f"{planned.key} failed: {e}")
         raise SampleFailed(str(e)) from e
+    finally:
+        board.overhear()
     told = testbed.sample_log()
     if result.status != "ok":
         why = told.extra.get("failure")  # an emulated board knows what its module waited for

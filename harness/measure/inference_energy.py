@@ -74,12 +74,16 @@ def measure_with_energy(
 
 
 def with_energy(row: dict[str, Any], energy: StageEnergy) -> dict[str, Any]:
-    """Return `row` with the columns of `energy`, uJ; `energy_reason` says why the total or a stage is null."""
+    """Return `row` with the columns of `energy`, uJ; `energy_reason` says why the total or a stage is null. Idle power
+    is null where the recording has too little of it, or none that can be told from the inference.
+    """
     values = {name: None if value is None else round(value, 3) for name, value in energy.columns().items()}
     if energy.total_uj is not None:
         for stage in ("local", "encode", "network", "combine"):
             if row[f"{stage}_ms"] == 0 and values[f"energy_{stage}_uj"] is None:
                 values[f"energy_{stage}_uj"] = 0.0  # it did not take place, and cost nothing
+    # No board draws exactly nothing: a 0 would be a channel that was not wired.
+    values["idle_mw"] = round(energy.idle_w * 1e3, 3) if energy.idle_w else None
     sources: dict[str, Source] = dict.fromkeys(values, energy.source)
     reasons = dict(energy.stage_reasons)
     if energy.total_uj is not None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from harness.analysis.cells import Cell, rule, sources
 from harness.measure.axes import Axis
 from harness.power.ratios import energy_ratios
-from harness.runs.measurements import ENERGY_METRICS
+from harness.runs.measurements import ENERGY_METRICS, POWER_METRICS
 from harness.runs.published import Value
 from harness.runs.store import Store, csv_text
 from harness.show import plots, table_files
@@ -33,6 +33,7 @@ COLUMNS = (
     "published_ratio",
     "energy_source",
     "energy_rail",
+    *POWER_METRICS,
 )
 _HEADER = ["scheme", "value", "local uJ", "encode uJ", "waiting uJ", "combine uJ", "total uJ", "n"]
 
@@ -111,6 +112,7 @@ def _row(cell: Cell, axis: str) -> dict[str, Any]:
         "energy_uj_high": interval and interval.high,
         "energy_source": cell.source("energy_uj"),
         "energy_rail": next((r["energy_rail"] for r in cell.rows if r.get("energy_rail")), None),
+        **{name: cell.middle(name) for name in POWER_METRICS},
     }
 
 

@@ -23,6 +23,7 @@ _UNITS = {
     "_bps": "bit/s",
     "_hz": "Hz",
     "_uj": "uJ",
+    "_mw": "mW",
     "_bytes": "B",
     "_cycles": "cycles",
     "_share": "1",

@@ -63,9 +63,12 @@ _ENERGY = (
     Metric("energy_network_uj", "uJ", "energy while waiting", "network", digits=1),
     Metric("energy_combine_uj", "uJ", "energy of combining", "combine", digits=1),
 )
+# What a board draws while nothing is to be done, seen around the inference by the meter of its energy.
+_POWER = (Metric("idle_mw", "mW", "idle power", direction="lower"),)
+POWER_METRICS = {metric.name: metric for metric in _POWER}
 ENERGY_METRICS = {metric.name: metric for metric in _ENERGY}
 SAMPLE_METRICS = {metric.name: metric for metric in _ALL}
-METRICS = SAMPLE_METRICS | ENERGY_METRICS
+METRICS = SAMPLE_METRICS | ENERGY_METRICS | POWER_METRICS
 
 # Told by a testbed that can, beside the metrics; null elsewhere. They take the source of the metric named.
 DETAILS = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.contracts.testbed import Source
 from harness.runs.columns import Column, Kind, declared
-from harness.runs.measurements import DETAILS, ENERGY_METRICS, METRICS, SAMPLE_METRICS, Metric
+from harness.runs.measurements import DETAILS, ENERGY_METRICS, METRICS, POWER_METRICS, SAMPLE_METRICS, Metric
 
 SCHEMA_VERSION = 1
 _MOST_ERROR = 1000  # characters kept of what failed
@@ -53,7 +53,9 @@ def _metrics(metrics: Mapping[str, Metric]) -> dict[str, Column]:
 
 _DETAILS = declared({name: "whole" if name.endswith(("_bytes", "_segments")) else "real" for name in DETAILS})
 _ENERGY = _metrics(ENERGY_METRICS) | declared({"energy_reason": "text", "energy_rail": "text"})
-BY_NAME: Mapping[str, Column] = _LEADING | _metrics(SAMPLE_METRICS) | _DETAILS | _TRAILING | _ENERGY | _LINK
+BY_NAME: Mapping[str, Column] = (
+    _LEADING | _metrics(SAMPLE_METRICS) | _DETAILS | _TRAILING | _ENERGY | _LINK | _metrics(POWER_METRICS)
+)
 COLUMNS = tuple(BY_NAME)
 
 _ADDED = ("jitter_ms", "loss", "limit_packets")  # left out of the hash where unset: earlier runs had none

@@ -20,6 +20,7 @@ from harness.artefacts.images import Images
 from harness.contracts.errors import BenchError, BenchFailed, SampleFailed
 from harness.contracts.link import Certificate, LinkSpec
 from harness.contracts.testbed import Testbed
+from harness.device.boardlog import Logs
 from harness.device.bringup import Board, State
 from harness.device.device import Cancelled
 from harness.lab.lab import BoardKind, Boards, Lab
@@ -63,6 +64,7 @@ class Bench:
     images: Images
     meter: Callable[[], EnergyMeter] | None = None  # energy of every sample, where asked for
     certified: Callable[[str, Certificate], None] | None = None  # told what the link was at a point, where measured
+    logs: Logs | None = None  # of the boards; none where there is no run to keep them
 
 
 class Watcher:
@@ -109,7 +111,13 @@ def run(
 
     def work() -> None:
         boards = Boards(
-            bench.lab, bench.make, bench.artefacts, bench.firmware, numbers=next_number(), cancelled=cancelled
+            bench.lab,
+            bench.make,
+            bench.artefacts,
+            bench.firmware,
+            numbers=next_number(),
+            cancelled=cancelled,
+            logs=bench.logs,
         )
         meter: EnergyMeter | None = None
         try:

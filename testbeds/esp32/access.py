@@ -14,6 +14,7 @@ import serial
 from harness.contracts.errors import BenchError, TestbedAbsent
 from testbeds.esp32.flasher import flash
 from testbeds.esp32.standin.process import StandInProcess
+from testbeds.tools import Tools
 
 _EN_LOW_S = 0.1  # the kits' EN has a capacitor of about a millisecond
 
@@ -24,8 +25,9 @@ class Access(ABC):
     target: str  # of testbeds.firmware.build
     name: str  # for people
 
-    def __init__(self, baud: int) -> None:
+    def __init__(self, baud: int, tools: Tools | None = None) -> None:
         self._baud = baud
+        self._tools = tools or Tools()
         self._port: Any = None
 
     @abstractmethod
@@ -71,8 +73,8 @@ class LinesAccess(Access):
     EN goes low while RTS alone is asserted, IO0 while DTR alone is (the two-transistor circuit of Espressif's kits).
     """
 
-    def __init__(self, port: str, baud: int, target: str = "esp32") -> None:
-        super().__init__(baud)
+    def __init__(self, port: str, baud: int, target: str = "esp32", tools: Tools | None = None) -> None:
+        super().__init__(baud, tools)
         self.target = target
         self.name = port
 
@@ -86,7 +88,7 @@ class LinesAccess(Access):
 
     def flash(self, image: Path, timeout_s: float) -> bool:
         self.close()
-        return flash(image, self.name, timeout_s=timeout_s)
+        return flash(image, self.name, timeout_s=timeout_s, tools=self._tools)
 
     def reset(self) -> None:
         try:
@@ -119,8 +121,8 @@ class OwnStandIn(Access):
     target = "esp32-standin"
     name = "stand-in"
 
-    def __init__(self, baud: int) -> None:
-        super().__init__(baud)
+    def __init__(self, baud: int, tools: Tools | None = None) -> None:
+        super().__init__(baud, tools)
         self.process: StandInProcess | None = None
 
     def check(self) -> None:
@@ -137,7 +139,7 @@ class OwnStandIn(Access):
         self.close_port()
         board = self.running()
         board.tell("reset loader")
-        return flash(image, board.path, timeout_s=timeout_s, lines=False)
+        return flash(image, board.path, timeout_s=timeout_s, lines=False, tools=self._tools)
 
     def reset(self) -> None:
         board = self.running()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
 from testbeds.firmware.toolchain.idf import FLASH_BEGIN
+from testbeds.tools import ToolRun, Tools
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _DIFFERS = "verification failed"
 _CABLE = "check cable and supply, hold the kit's BOOT button while it connects, and close other programs on this port"
 
 
-def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True) -> bool:
+def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True, tools: Tools | None = None) -> bool:
     """Put `image` into flash from FLASH_BEGIN on, unless it is there already. False: it was.
 
     Args:
@@ -27,6 +27,7 @@ def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True) -> bo
         port: a device or a URL that pyserial opens.
         timeout_s: for everything together.
         lines: does the port have control lines? Else the board must be in its loader already, and stays there.
+        tools: what calls esptool, and keeps the calls.
 
     Raises:
         BenchError: esptool is not installed, does not get through, or takes too long; or the flash is not what was
@@ -38,40 +39,36 @@ def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True) -> bo
     argv = [sys.executable, "-m", "esptool", "--chip", "esp32", "--port", port, "--baud", str(FLASH_BAUD)]
     argv += ["--before", resets[0], "--after", resets[1]]
     place = [hex(FLASH_BEGIN), str(image)]
-    verified = _run([*argv, "verify-flash", *place], port, timeout_s)
+    tools = tools or Tools()
+    verified = _run(tools, [*argv, "verify-flash", *place], port, timeout_s)
     if verified.returncode == 0:
         log.info("%s holds %s already", port, image.name)
         return False
-    if _DIFFERS not in verified.stdout.lower():
+    if _DIFFERS not in verified.output.lower():
         raise _failure(verified, port)
     # "keep": the image's header is what was built, so that the next verify compares equal.
     keep = ["--flash-mode", "keep", "--flash-freq", "keep", "--flash-size", "keep"]
-    written = _run([*argv, "write-flash", *keep, *place], port, timeout_s)
+    written = _run(tools, [*argv, "write-flash", *keep, *place], port, timeout_s)
     if written.returncode != 0:
         raise _failure(written, port)
-    if "hash of data verified" not in written.stdout.lower():
+    if "hash of data verified" not in written.output.lower():
         raise BenchError(f"esptool wrote {port} but did not verify it", cure="pip install 'esptool>=5,<6'")
     log.info("%s flashed with %s", port, image.name)
     return True
 
 
-def _run(argv: list[str], port: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", timeout=timeout_s, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as e:
+def _run(tools: Tools, argv: list[str], port: str, timeout_s: float) -> ToolRun:
+    done = tools.run(argv, timeout_s=timeout_s)
+    if done.returncode is None:
         raise BenchError(
             f"flashing the ESP32 on {port} took longer than {timeout_s:g} s",
             cure=f"{_CABLE}; or raise flash_timeout_s in lab.toml",
-        ) from e
-    except OSError as e:
-        raise BenchError(f"esptool does not run ({e})", cure="pip install 'esptool>=5,<6'") from e
+        )
+    return done
 
 
-def _failure(done: subprocess.CompletedProcess[str], port: str) -> BenchError:
-    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+def _failure(done: ToolRun, port: str) -> BenchError:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", done.output)
     found = re.search(r"(?:fatal error occurred|serial error occurred|error): *(.+)", text, re.IGNORECASE | re.DOTALL)
     reason = " ".join((found[1] if found else text[-300:]).split())[:300]
     return BenchError(

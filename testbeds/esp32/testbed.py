@@ -16,6 +16,7 @@ from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
 from testbeds.esp32.access import Access, LinesAccess, OwnStandIn
+from testbeds.tools import Tools
 from testbeds.unshaped import UnshapedLink
 
 VARIABLE = "AGILENN_ESP32_PORT"  # instead of `port` in lab.toml
@@ -33,6 +34,7 @@ class Esp32Testbed(Testbed):
         self.bench = read_bench_file(_BENCH)
         self.clock = HostClock()
         self.link = UnshapedLink(self.name)
+        self.tools = Tools(told=lambda run: self.note("tool", run.account))
         self._access: Access | None = None
         self.attach(Attachment())
 
@@ -127,11 +129,11 @@ class Esp32Testbed(Testbed):
         if self._access is None:
             baud = self.description.console_baud
             if self._port == STAND_IN:
-                self._access = OwnStandIn(baud)
+                self._access = OwnStandIn(baud, self.tools)
             elif self.is_stand_in:
-                self._access = LinesAccess(self._port.partition(":")[2], baud, "esp32-standin")
+                self._access = LinesAccess(self._port.partition(":")[2], baud, "esp32-standin", self.tools)
             else:
-                self._access = LinesAccess(self._found(), baud)
+                self._access = LinesAccess(self._found(), baud, tools=self.tools)
         return self._access
 
     def _found(self) -> str:

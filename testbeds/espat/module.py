@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from testbeds.espat.arguments import BadArguments, split_arguments
+from testbeds.espat.dialogue import Dialogue
 from testbeds.espat.host import ModuleHost, ModuleTiming
 from testbeds.timebase import MICROSECOND, MILLISECOND
 
@@ -41,6 +42,7 @@ class AtModule:
         self._host, self.timing = host, timing or ModuleTiming()
         self.noise: Callable[[int], bytes] = lambda _at: b""  # for tests: unsolicited lines between any two lines
         self.on_command: Callable[[str, int], None] = lambda _line, _at: None  # for faults: before a command is obeyed
+        self.dialogue = Dialogue()  # for people; the module never looks at it
         self.in_reach = True  # of its access point
         self.flash: tuple[str, ...] = ()  # network and password, where AT+SYSSTORE=1 let it keep them
         self.reset()
@@ -92,11 +94,12 @@ class AtModule:
     # --- what happens to it ---
     def reboot(self, at: int) -> None:
         """Restart, as by AT+RST, its EN line or a dip of its supply: deaf until it says "ready" at the factory rate."""
+        self.dialogue.happened("the module restarts", at)
         self._host.disconnect(at)
         self.reset()
         self._host.set_baud(self.baud, at)
         self._deaf_until = at + self._ms(self.timing.boot_ms)
-        self._host.send(b"\r\nready\r\n", self._deaf_until)
+        self._send(b"\r\nready\r\n", self._deaf_until)
 
     def hold(self, at: int, until: int) -> None:
         """It has something else to do: commands are answered by `busy p...` meanwhile."""
@@ -115,7 +118,7 @@ class AtModule:
     def _part(self, at: int) -> None:
         if self.network is not None:
             self.network = None
-            self._host.send(b"WIFI DISCONNECT\r\n", at)
+            self._send(b"WIFI DISCONNECT\r\n", at)
         if self.connected:
             self._host.disconnect(at)
         self.lost(at)
@@ -123,7 +126,11 @@ class AtModule:
     def wifi_back(self, at: int, network: str) -> None:
         """It has found its network again, by itself (reconn_interval of AT+CWJAP)."""
         self.network, self.in_reach = network, True
-        self._host.send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", at)
+        self._send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", at)
+
+    def _send(self, data: bytes, at: int) -> int:
+        self.dialogue.said(data, at)
+        return self._host.send(data, at)
 
     @staticmethod
     def _ms(ms: float) -> int:
@@ -152,15 +159,16 @@ class AtModule:
         line, too_long = bytes(self._line), self._too_long
         self._line.clear()
         self._too_long = False
+        self.dialogue.heard(line, at)
         if not line.endswith(b"\r"):
             return  # the module acts on CR LF only
         line = line[:-1]
         if not line and not too_long:
             return
         if self.echo:
-            self._host.send(line + b"\r\n", at)
+            self._send(line + b"\r\n", at)
         if at < self._busy_until:
-            self._host.send(b"busy p...\r\n", at)
+            self._send(b"busy p...\r\n", at)
             return
         answer_at = at + int(self.timing.command_us * US)
         try:
@@ -177,7 +185,7 @@ class AtModule:
     def _say(self, text: str, at: int) -> int:
         """An answer line, after any unsolicited ones that a test injects."""
         self._busy_until = max(self._busy_until, at)
-        return self._host.send(self.noise(at) + f"\r\n{text}\r\n".encode(), at)
+        return self._send(self.noise(at) + f"\r\n{text}\r\n".encode(), at)
 
     # --- commands ---
     def _command(self, line: str, at: int) -> None:
@@ -221,7 +229,7 @@ class AtModule:
         self._say("OK", at)
 
     def _tell(self, line: str, at: int) -> None:
-        self._host.send(f"{line}\r\n".encode(), at)
+        self._send(f"{line}\r\n".encode(), at)
         self._say("OK", at)
 
     def _restart(self, at: int) -> None:
@@ -268,11 +276,11 @@ class AtModule:
         done = at + self._ms(self.timing.join_ms)
         self._busy_until = done
         if not self.in_reach:
-            self._host.send(b"+CWJAP:3\r\n", done)  # "Cannot find the target AP"
+            self._send(b"+CWJAP:3\r\n", done)  # "Cannot find the target AP"
             self._say("ERROR", done)
             return
         self.network = str(name)
-        self._host.send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", done)
+        self._send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", done)
         self._say("OK", done)
 
     def _user_config(self, arguments: list[int | str], at: int) -> None:
@@ -293,7 +301,7 @@ class AtModule:
         if not self._host.connect(at, str(host), int(port), *self.user):
             raise BadArguments("the broker can't be reached or refuses")
         self.mqtt = Mqtt.CONNECTED
-        self._host.send(f'+MQTTCONNECTED:0,1,"{host}","{port}","",0\r\n'.encode(), at)
+        self._send(f'+MQTTCONNECTED:0,1,"{host}","{port}","",0\r\n'.encode(), at)
         self._say("OK", at)
 
     def _subscribe(self, arguments: list[int | str], at: int) -> None:
@@ -301,7 +309,7 @@ class AtModule:
         if link != 0 or not topic or int(qos) > 2 or not self.connected:
             raise BadArguments("not connected, or a bad topic")
         if topic in self.subscribed:
-            self._host.send(b"ALREADY SUBSCRIBE\r\n", at)
+            self._send(b"ALREADY SUBSCRIBE\r\n", at)
         elif not self._host.subscribe(at, str(topic)):
             raise BadArguments("the broker refuses the subscription")
         else:
@@ -332,6 +340,7 @@ class AtModule:
         topic, qos, retain = self._raw_topic
         payload = bytes(self._raw)
         self._raw.clear()
+        self.dialogue.heard_payload(len(payload), at)
         sent = at + int(self.timing.publish_us * US)
         self._busy_until = sent
         done = self.connected and self._host.publish(sent, topic, payload, qos, retain)
@@ -358,13 +367,13 @@ class AtModule:
             at = -(-at // self._ms(self.timing.beacon_ms)) * self._ms(self.timing.beacon_ms)
         start = at + int(self.timing.receive_us * US)
         head = f'+MQTTSUBRECV:0,"{topic}",{len(payload)},'.encode()
-        return self._host.send(self.noise(start) + head + payload + b"\r\n", start)
+        return self._send(self.noise(start) + head + payload + b"\r\n", start)
 
     def lost(self, at: int) -> None:
         """The connection to the broker is gone. The client has to be cleaned before another one."""
         if self.connected:
             self.mqtt, self.subscribed = Mqtt.LOST, ()
-            self._host.send(b"+MQTTDISCONNECTED:0\r\n", at)
+            self._send(b"+MQTTDISCONNECTED:0\r\n", at)
 
 
 def _expect(arguments: list[int | str], kinds: tuple[type, ...]) -> list[int | str]:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import tty
+from collections.abc import Sequence
 from pathlib import Path
 
 import serial
@@ -114,6 +115,9 @@ class NativeTestbed(Testbed):
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
         if self._module is not None:
             self._module.reset_traffic()
+
+    def module_lines(self) -> Sequence[str]:
+        return [] if self._module is None else self._module.module.dialogue.take()
 
     def sample_log(self) -> SampleLog:
         if self._module is None:

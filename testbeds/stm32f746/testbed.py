@@ -35,7 +35,7 @@ class Stm32F746Testbed(Testbed):
         self.description = describe(self.name, self.bench)
         self.clock = HostClock()
         self.link = UnshapedLink(self.name)
-        self.tools = Tools()
+        self.tools = Tools(told=lambda run: self.note("tool", run.account))
         self.attachment = Attachment()
         self._port: serial.Serial | None = None
 

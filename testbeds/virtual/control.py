@@ -72,6 +72,8 @@ class ControlServer:
                 return status(board)
             case "log":
                 return {"log": board.read_log()}
+            case "dialogue":
+                return {"lines": board.wifi.module.dialogue.take()}
             case "clear":
                 board.clear_log()
             case "link":

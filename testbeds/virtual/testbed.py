@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -197,6 +198,10 @@ class VirtualTestbed(Testbed):
     def status(self) -> dict[str, Any]:
         """The emulator's own account: fault, time, registers touched that are not modelled."""
         return self.emulator.ask("status")
+
+    def module_lines(self) -> Sequence[str]:
+        lines: list[str] = self.emulator.ask("dialogue")["lines"] if self.running else []
+        return lines
 
     def sample_log(self) -> SampleLog:
         return to_sample_log(self.emulator.ask("log")["log"])

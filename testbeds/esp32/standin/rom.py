@@ -97,18 +97,18 @@ class RomLoader:
             return b""
         if command == SYNC:
             return self._packet(command, b"") * 8
-        body, code = b"", _OK
+        body, code, value = b"", _OK, None
         try:
             if command not in self._obey:
                 raise LoaderError(_BAD_MESSAGE)
             if command in (FLASH_DATA, DEFL_DATA, MEM_DATA):
                 self._check(data, checksum)
             body = self._obey[command](data)
+            value = self._register(data) if command == READ_REG else None
         except LoaderError as e:
             code = e.code
         except struct.error:
             code = _BAD_MESSAGE
-        value = self._register(data) if command == READ_REG and code == _OK else None
         out = self._packet(command, body, code, value)
         if command == MEM_END and code == _OK and len(data) >= 8 and data[4:8] != bytes(4):
             self._stub = True  # the code that was uploaded takes over, and says so

@@ -33,7 +33,9 @@ def calls_of_memcpy(argv: list[str], source: Path, folders: list[Path]) -> int:
     includes = [option for folder in folders for option in ("-I", str(folder))]
     out = source.parent / f"{source.stem}.s"
     subprocess.run([*argv, *FLAGS, *includes, *HEADS, "-S", str(source), "-o", str(out)], check=True)
-    return len(re.findall(r"^\s+(?:call\w*|j\w*|tail|l32r|\.literal)\b.*\bmemcpy\b", out.read_text("latin-1"), re.MULTILINE))
+    return len(
+        re.findall(r"^\s+(?:call\w*|j\w*|tail|l32r|\.literal)\b.*\bmemcpy\b", out.read_text("latin-1"), re.MULTILINE)
+    )
 
 
 @pytest.mark.parametrize("argv", compilers())

@@ -108,6 +108,15 @@ def test_a_void_energy_is_null_with_its_reason() -> None:
     assert found["energy_reason"] == "3 samples were lost"
 
 
+def test_idle_power_is_measured_or_null_and_never_0() -> None:
+    found = with_energy(row(PLANNED, 1) | TIMES, _energy(idle_w=0.33125))
+    assert (found["idle_mw"], found["idle_mw_source"]) == (331.25, "modelled")
+    for idle_w in (None, 0.0):  # too short to tell; a channel that is not wired
+        found = with_energy(row(PLANNED, 1) | TIMES, _energy(idle_w=idle_w))
+        assert (found["idle_mw"], found["idle_mw_source"]) == (None, None)
+    assert row(PLANNED, 1)["idle_mw"] is None  # nobody measured
+
+
 def _measured(meter: Meter, board: Board) -> dict[str, Any]:
     services = Services()
     picture = np.zeros((4, 4, 3), dtype=np.uint8)

@@ -112,4 +112,4 @@ def test_a_parquet_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_units_are_those_of_the_names() -> None:
-    assert {column.unit for column in BY_NAME.values()} == {"", "ms", "bit/s", "Hz", "B", "uJ", "cycles"}
+    assert {column.unit for column in BY_NAME.values()} == {"", "ms", "bit/s", "Hz", "B", "uJ", "mW", "cycles"}
