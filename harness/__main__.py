@@ -6,10 +6,11 @@ import ast
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
-from harness.host.cli import Parser, console, way_in
+from harness.host.cli import console, way_in
 
 _FOLDER = Path(__file__).parent / "commands"
 
@@ -29,8 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: list[str]) -> int:
-    parser = Parser(prog="python -m harness", description="One command over all ways in.", add_help=False)
-    parser.add_argument("command", nargs="?")
+    if argv and argv[0] in ("-V", "--version"):
+        console().print(f"agilenn-bench {_version()}")
+        return 0
     if not argv or argv[0] in ("-h", "--help"):
         _overview()
         return 0 if argv else 2
@@ -40,6 +42,13 @@ def _main(argv: list[str]) -> int:
     module = import_module(f"harness.commands.{name}")
     sys.argv = [f"harness {name}", *argv[1:]]
     return int(module.main(argv[1:]))
+
+
+def _version() -> str:
+    try:
+        return version("agilenn-bench")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "(not installed)"
 
 
 def _overview() -> None:

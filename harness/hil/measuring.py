@@ -1,4 +1,4 @@
-"""Holds what tests/hil stand on: a testbed that is up and ready, and samples with everything that was seen of them."""
+"""Holds what the checks stand on: a testbed that is up and ready, and samples with everything that was seen of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Adds the bench to pytest: `pytest --testbed X -m "latency or energy" --save NAME`, `--compare NAME`.
 
-Adds options, markers, one header line with every effective setting, and the fixtures that tests/hil stand on. A testbed
-that is not there ends the session with exit code 4 (usage error) and one line: never a skip, never green. Every figure
+Adds options, markers, one header line with every effective setting, and the fixtures of `checks/`. A testbed that
+is not there ends the session with exit code 4 (usage error) and one line: never a skip, never green. Every figure
 of a scheme is a property of its tests (`--junitxml`). A session with --testbed or --save leaves a run in the store; one
 with --compare fails when something is worse than in the run named.
 """
@@ -32,6 +32,7 @@ MARKERS = (
 _DEFAULT_TESTBED = "virtual"
 _SAVED = "results/saved"
 _LINES = pytest.StashKey[list[str]]()
+CHECKS = Path(__file__).with_name("checks")  # the tests that measure a testbed
 _FOLDER = pytest.StashKey["Path | None"]()
 _BASE = pytest.StashKey["Path | None"]()
 _SETTINGS = ("dataset", "profile", "schemes", "rate", "hil_images", "lab", "save", "compare", "minimum_effect")
@@ -185,9 +186,8 @@ def _collect_hil_alone(config: pytest.Config) -> None:
     They need nothing that only developers install, and the others would take half a minute to be collected.
     """
     asked = any(config.getoption(name) for name in ("--testbed", "--save", "--compare"))
-    hil_tests = config.rootpath / "tests" / "hil"
-    if asked and config.args_source is not pytest.Config.ArgsSource.ARGS and hil_tests.is_dir():
-        config.args = [str(hil_tests)]
+    if asked and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(CHECKS)]
 
 
 def _check(name: str) -> None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
-
-_FOLDER = Path(__file__).resolve().parents[2] / "results" / "published"
+from harness.runs.paths import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Value:
     source: str
 
 
-def load(figure: str, folder: Path = _FOLDER) -> list[Value]:
+def load(figure: str, folder: Path = PUBLISHED) -> list[Value]:
     """Return the values of a figure, as `fig23`.
 
     Raises:
@@ -49,12 +48,12 @@ def load(figure: str, folder: Path = _FOLDER) -> list[Value]:
     return values
 
 
-def exists(figure: str, folder: Path = _FOLDER) -> bool:
+def exists(figure: str, folder: Path = PUBLISHED) -> bool:
     """Say whether there are values of this figure."""
     return (folder / f"{figure}.csv").is_file()
 
 
-def beside(figure: str, dataset: str, folder: Path = _FOLDER) -> list[Value]:
+def beside(figure: str, dataset: str, folder: Path = PUBLISHED) -> list[Value]:
     """Return what may stand beside a run: the figure's values of the run's own data set, none of another's.
 
     This is the one rule for tables, plots, reports, comparisons and training sweeps. What another data set gave lies on
@@ -63,7 +62,7 @@ def beside(figure: str, dataset: str, folder: Path = _FOLDER) -> list[Value]:
     return [v for v in load(figure, folder) if v.dataset == dataset] if exists(figure, folder) else []
 
 
-def bandwidth(dataset: str, folder: Path = _FOLDER) -> list[Value]:
+def bandwidth(dataset: str, folder: Path = PUBLISHED) -> list[Value]:
     """Return Fig 23's latency against the rate, and Fig 16's totals at 6 Mbit/s where Fig 23 lacks the data set."""
     own = beside("fig23", dataset, folder)
     return own or [v for v in beside("fig16", dataset, folder) if v.metric == "total_ms"]

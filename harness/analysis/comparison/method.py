@@ -20,10 +20,10 @@ from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.contracts.toml import Strict, read_toml
 from harness.runs import trained_rows as rows
-from harness.runs.paths import RESULTS, TRAINED_ROWS
+from harness.runs.paths import PUBLISHED, TRAINED_ROWS
 from harness.runs.trained_rows import Row
 
-CLAIMS = RESULTS / "published" / "claims.toml"
+CLAIMS = PUBLISHED / "claims.toml"
 FULL = "full"
 HEADER = ("claim", "published", "ours", "holds?")
 _SHARES = (

@@ -9,10 +9,11 @@ import pytest
 from harness.analysis.datum import along, beside
 from harness.measure.axes import AXES
 from harness.runs import published
+from harness.runs.paths import PUBLISHED
 from harness.show.figures.catalogue import FIGURES
 from harness.training.sweep import axes as trained
 
-FIGURES_READ = sorted(p.stem for p in published._FOLDER.glob("fig*.csv"))
+FIGURES_READ = sorted(p.stem for p in PUBLISHED.glob("fig*.csv"))
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "svhn", "imagenet200"])
