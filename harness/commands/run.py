@@ -52,8 +52,8 @@ def main(argv: list[str]) -> int:
     said = cli.console(stderr=True)
     ground = prepare.ground(_request(options))
     artefact = ground.artefacts[options.scheme]
-    path = options.remote_ms or pinned.default_path(Path("results"), options.dataset, options.profile)
-    known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
+    own = pinned.default_path(Path("results"), options.dataset, options.profile)
+    times = pinned.choose(own, [artefact], given=options.remote_ms) if ground.pins_remote else None
     with (
         lab.opened([artefact], ground.request.lab) as up,
         said.status("edge server, firmware and board are getting ready"),
@@ -63,8 +63,8 @@ def main(argv: list[str]) -> int:
         image = prepare.firmware(ground)[options.scheme]
         calibrated = up.calibrated()
         charge = None
-        if ground.pins_remote:
-            charge = pinned.completed(path, known, [artefact], calibrated).remote_ms(artefact)
+        if times is not None:
+            charge = pinned.completed(times, [artefact], calibrated).remote_ms(artefact)
         with ground.make() as testbed, ExitStack() as held:
             board = held.enter_context(
                 closing(Board(testbed, artefact, image, up.network(0, testbed), cancelled=threading.Event()))

@@ -21,6 +21,7 @@ from harness.lab import lab, labfile
 from harness.lab.lab import Boards, Lab
 from harness.measure import pinned
 from harness.measure.axes import Axis, Bandwidth, Frequency, Setting
+from harness.runs.provenance import host_text
 from harness.runs.sample import content_hash
 from harness.runs.store import Store
 from harness.sweep import facts, prepare
@@ -149,7 +150,9 @@ def _more(ground: prepare.Ground, up: Lab, times: pinned.Pinned | None) -> Mappi
     charged = None
     if times is not None:
         remote = {name: times.remote_ms(a) for name, a in ground.artefacts.items()}
-        charged = {"file": "", "sha256": content_hash(times.model_dump()), "remote_ms": remote}
+        known = {name: times.remote[a.weights].host for name, a in ground.artefacts.items() if a.offloads}
+        hosts = {name: host for name, host in known.items() if host}
+        charged = {"file": "", "sha256": content_hash(times.model_dump()), "remote_ms": remote, "hosts": hosts}
     return {
         "procedure": None,
         "jobs": 1,
@@ -160,20 +163,23 @@ def _more(ground: prepare.Ground, up: Lab, times: pinned.Pinned | None) -> Mappi
 
 
 def _times(asked: Asked, ground: prepare.Ground, up: Lab) -> pinned.Pinned | None:
-    """Return the remote times that a session charges: those of the run it is compared with, else those of the pinned
-    file, else measured now and kept for this session only. A test leaves no file behind.
+    """Return the remote times that a session charges: those of the run it is compared with, else the shipped ones or
+    those of this host's file, else measured now and kept for this session only. A test leaves no file behind.
     """
     calibrated = up.calibrated()
     if not ground.pins_remote:
         return None
-    path = pinned.default_path(Path("results"), asked.dataset, asked.profile)
-    known = dict(pinned.read(path).remote) if path.exists() else {}
+    own = pinned.default_path(Path("results"), asked.dataset, asked.profile)
+    known = dict(pinned.choose(own, list(ground.artefacts.values())).times.remote)
     known |= _of_run(asked.compare)
     for a in ground.artefacts.values():
         if a.offloads and a.weights not in known:
             remote_ms = min(_REMOTE_LIMIT_MS, round(calibrated[f"{a.u32:08x}"].service_us / 1e3, 3))
             known[a.weights] = pinned.Entry(
-                label=a.description.label, remote_ms=remote_ms, calibrated_at="this session"
+                label=a.description.label,
+                remote_ms=remote_ms,
+                calibrated_at="this session",
+                host=host_text(),
             )
     return pinned.Pinned(remote=known)
 
