@@ -13,6 +13,7 @@ from harness.analysis.stats import share_interval
 from harness.contracts.errors import BenchError
 from harness.measure.axes import AXES, Axis
 from harness.runs import published as papers
+from harness.runs.manifest import PinnedFacts
 from harness.runs.measurements import ENERGY_METRICS, METRICS
 from harness.runs.store import Store
 
@@ -72,7 +73,9 @@ class RunData:
         """Say where its times come from and how far they can be trusted."""
         bed = self.manifest["testbed"]
         remarks = f" ({bed['remarks']})" if bed.get("remarks") else ""
-        return f"Times {bed['time_source']} on {bed['title']}{remarks}."
+        pinned = self.manifest.get("pinned")
+        remote = f"; {PinnedFacts(**pinned).told}" if pinned else ""
+        return f"Times {bed['time_source']} on {bed['title']}{remarks}{remote}."
 
 
 def read_run(folder: Path) -> RunData:

@@ -55,8 +55,8 @@ def main(argv: list[str]) -> int:
     with doing(said, f"looking for scheme {options.scheme} and testbed {options.testbed}"):
         ground = prepare.ground(_request(options))
     artefact = ground.artefacts[options.scheme]
-    path = options.remote_ms or pinned.default_path(Path("results"), options.dataset, options.profile)
-    known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
+    own = pinned.default_path(Path("results"), options.dataset, options.profile)
+    times = pinned.choose(own, [artefact], given=options.remote_ms) if ground.pins_remote else None
     with (
         lab.opened([artefact], ground.request.lab) as up,
         doing(said, "getting ready: pictures") as ready,
@@ -68,8 +68,8 @@ def main(argv: list[str]) -> int:
         ready.step("getting ready: the edge server loads TensorFlow and warms up")
         calibrated = up.calibrated()
         charge = None
-        if ground.pins_remote:
-            charge = pinned.completed(path, known, [artefact], calibrated).remote_ms(artefact)
+        if times is not None:
+            charge = pinned.completed(times, [artefact], calibrated).remote_ms(artefact)
         ready.step("getting ready: the board boots and joins the network")
         with ground.make() as testbed, ExitStack() as held:
             board = held.enter_context(

@@ -30,7 +30,6 @@ from harness.measure.axes import Axis
 from harness.report import energy, outcome, side_by_side, splits
 from harness.runs import published as papers
 from harness.runs.certificates import Kept
-from harness.runs.sample import content_hash
 from harness.runs.store import Store
 from harness.sweep import facts, measure, prepare, repeat, resume
 from harness.sweep import several_testbeds as several
@@ -102,8 +101,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
     with doing(said, f"looking for schemes and testbed {options.testbed}"):
         ground = prepare.ground(_request(options, axis))
     procedure = _procedure(options, ground)
-    pinned_path = _pinned_path(options, ground)
-    known = _known_times(options, pinned_path, ground)
+    chosen_times = _times(options, ground)
     examined = _examined(options, ground) if options.doctor else None
     with cli.going_on(resume.command(folder)), ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
@@ -115,8 +113,8 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
             ready.step("getting ready: the edge server loads TensorFlow and warms up")
             calibrated = up.calibrated()
         times = None
-        if ground.pins_remote:
-            times = pinned.completed(pinned_path, known, list(ground.artefacts.values()), calibrated)
+        if chosen_times is not None:
+            times = pinned.completed(chosen_times, list(ground.artefacts.values()), calibrated)
         by_scheme = prepare.points(ground, data, firmware, times)
         chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
         further = further_images(len(data), procedure.max_samples or 0, options.images, options.warmup, options.seed)
@@ -138,7 +136,7 @@ def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
             "procedure": asdict(procedure),
             "jobs": workers,
             "broker": up.broker.title,
-            "pinned": _pinned_facts(pinned_path, times, ground),
+            "pinned": pinned.facts(chosen_times, times, ground.artefacts) if chosen_times and times else None,
             "energy": {"idle_subtracted": False} if options.energy else None,
         }
         manifest = facts.manifest(
@@ -182,35 +180,19 @@ def _procedure(options: argparse.Namespace, ground: prepare.Ground) -> repeat.Pr
     return repeat.procedure(until, most, deadline_ms, images=options.images, free=ground.free)
 
 
-def _pinned_path(options: argparse.Namespace, ground: prepare.Ground) -> Path:
-    if options.remote_ms:
-        path: Path = options.remote_ms
-        return path
-    return pinned.default_path(Path("results"), ground.request.dataset, ground.request.profile)
-
-
-def _known_times(options: argparse.Namespace, path: Path, ground: prepare.Ground) -> pinned.Pinned:
-    if options.resume and ground.pins_remote:
-        charged = pinned.Pinned(remote=pinned.of_run(options.resume))
-        for artefact in charged.missing(list(ground.artefacts.values())):
+def _times(options: argparse.Namespace, ground: prepare.Ground) -> pinned.Chosen | None:
+    """Return the remote times to charge, and from which file; None for a testbed that charges what passed."""
+    if not ground.pins_remote:
+        if options.calibrate:
             raise BenchError(
-                f"{options.resume} was measured with other weights of {artefact.description.label}",
-                cure="restore them, or start a new run",
+                f"testbed {ground.testbed.name} charges the time that the edge took", cure="leave --calibrate out"
             )
-        return charged
-    known = pinned.read(path) if options.remote_ms or path.exists() else pinned.Pinned()
-    if options.remote_ms and ground.pins_remote:
-        for artefact in ground.artefacts.values():
-            known.remote_ms(artefact)  # a file that was given is not added to
-    return known
-
-
-def _pinned_facts(path: Path, times: pinned.Pinned | None, ground: prepare.Ground) -> dict[str, object] | None:
-    if times is None or not times.remote:
         return None
-    remote = {name: times.remote_ms(a) for name, a in ground.artefacts.items() if a.offloads}
-    sha256 = pinned.file_hash(path) if path.exists() else content_hash(times.model_dump())
-    return {"file": str(path) if path.exists() else "", "sha256": sha256, "remote_ms": remote}
+    own = pinned.default_path(Path("results"), ground.request.dataset, ground.request.profile)
+    offloading = list(ground.artefacts.values())
+    if options.resume:
+        return pinned.charged(options.resume, offloading)
+    return pinned.choose(own, offloading, given=options.remote_ms, calibrate=options.calibrate)
 
 
 def _finish(
@@ -238,7 +220,7 @@ def _finish(
     )
     out = cli.console()
     values = {value: axis.show(value) for value in sorted(ground.request.values)}
-    note = outcome.time_note(found, ground.testbed)
+    note = outcome.time_note(found, ground.testbed, store.facts().pinned)
     outcome.show(out, found, titles=ground.titles, values=values, accuracies=accuracies, note=note)
     if wants_side_by_side(options.axis, accuracies, found):
         written += _side_by_side(options.axis, store, found, accuracies, note=note, out=out)

@@ -65,7 +65,10 @@ def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
         metavar="DIR",
         help="go on with a stopped run, whose manifest knows the rest: no axis and no option is needed",
     )
-    p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times of an earlier run")
+    p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times from a file")
+    p.add_argument(
+        "--calibrate", action="store_true", help="measure the edge's times on this host (default: the shipped ones)"
+    )
     p.add_argument("--published", action="store_true", help="draw the paper's values too, dashed")
     p.add_argument("--energy", action="store_true", help="energy of every sample too (some 50 ms each)")
     p.add_argument("--no-accuracy", action="store_true", help="leave the accuracy of the whole test set out")

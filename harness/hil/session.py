@@ -22,7 +22,7 @@ from harness.lab import lab, labfile
 from harness.lab.lab import Boards, Lab
 from harness.measure import pinned
 from harness.measure.axes import Axis, Bandwidth, Frequency, Setting
-from harness.runs.sample import content_hash
+from harness.runs.provenance import host_text
 from harness.sweep import facts, prepare
 from harness.sweep.plan import MOST_IMAGES, choose_images, make
 
@@ -154,33 +154,32 @@ def _request(asked: Asked) -> prepare.Request:
 
 
 def _more(ground: prepare.Ground, up: Lab, times: pinned.Pinned | None) -> Mapping[str, Any]:
-    charged = None
-    if times is not None:
-        remote = {name: times.remote_ms(a) for name, a in ground.artefacts.items()}
-        charged = {"file": "", "sha256": content_hash(times.model_dump()), "remote_ms": remote}
     return {
         "procedure": None,
         "jobs": 1,
         "broker": up.broker.title,
-        "pinned": charged,
+        "pinned": pinned.facts(pinned.Chosen(None, times), times, ground.artefacts) if times is not None else None,
         "energy": {"idle_subtracted": False} if ground.request.energy else None,
     }
 
 
 def _times(asked: Asked, ground: prepare.Ground, up: Lab) -> pinned.Pinned | None:
-    """Return the remote times that a session charges: those of the run it is compared with, else those of the pinned
-    file, else measured now and kept for this session only. A test leaves no file behind.
+    """Return the remote times that a session charges: those of the run it is compared with, else the shipped ones or
+    those of this host's file, else measured now and kept for this session only. A test leaves no file behind.
     """
     calibrated = up.calibrated()
     if not ground.pins_remote:
         return None
-    path = pinned.default_path(Path("results"), asked.dataset, asked.profile)
-    known = dict(pinned.read(path).remote) if path.exists() else {}
+    own = pinned.default_path(Path("results"), asked.dataset, asked.profile)
+    known = dict(pinned.choose(own, list(ground.artefacts.values())).times.remote)
     known |= pinned.of_run(asked.compare) if asked.compare else {}
     for a in ground.artefacts.values():
         if a.offloads and a.weights not in known:
             remote_ms = min(_REMOTE_LIMIT_MS, round(calibrated[f"{a.u32:08x}"].service_us / 1e3, 3))
             known[a.weights] = pinned.Entry(
-                label=a.description.label, remote_ms=remote_ms, calibrated_at="this session"
+                label=a.description.label,
+                remote_ms=remote_ms,
+                calibrated_at="this session",
+                host=host_text(),
             )
     return pinned.Pinned(remote=known)

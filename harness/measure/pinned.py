@@ -10,9 +10,11 @@ import contextlib
 import hashlib
 import json
 import os
+import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -21,9 +23,11 @@ from harness.contracts.errors import BenchError
 from harness.contracts.problems import first_problem
 from harness.contracts.toml import Strict
 from harness.edge.launch import Calibrated
+from harness.runs import provenance
 from harness.runs.store import Store, now_text
 
 VERSION = 1
+SHIPPED = Path(__file__).with_name("service_times.toml")  # of the weights in this tree, on the reference host
 
 
 class Entry(Strict):
@@ -32,6 +36,7 @@ class Entry(Strict):
     label: str
     remote_ms: float = Field(gt=0, le=60_000, allow_inf_nan=False)
     calibrated_at: str
+    host: str = ""  # where it was measured; empty: not told
 
 
 class Pinned(Strict):
@@ -61,8 +66,58 @@ class Pinned(Strict):
         return [a for a in artefacts if a.offloads and a.weights not in self.remote]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Holds the times that a run is to charge, and the file that its manifest names for them (None: another run's)."""
+
+    path: Path | None
+    times: Pinned
+
+
+def choose(own: Path, artefacts: Sequence[Artefact], *, given: Path | None = None, calibrate: bool = False) -> Chosen:
+    """Return the times of a run: those of the file given, else the shipped ones, which are the same on every machine.
+
+    Args:
+        own: where this host keeps what it measured itself: of weights that are not shipped, or all (`calibrate`).
+        given: `--remote-ms FILE`; it must know all weights, and is not added to.
+        calibrate: measure all anew on this host.
+
+    Raises:
+        BenchError: a file is damaged or lacks weights, or both options were given.
+    """
+    if given is not None:
+        if calibrate:
+            raise BenchError("--remote-ms and --calibrate exclude each other", cure="leave one of them out")
+        times = read(given)
+        for artefact in artefacts:
+            times.remote_ms(artefact)
+        return Chosen(given, times)
+    if calibrate:
+        return Chosen(own, Pinned())
+    shipped = read(SHIPPED)
+    if not shipped.missing(artefacts):
+        return Chosen(SHIPPED, shipped)
+    used = {a.weights: shipped.remote[a.weights] for a in artefacts if a.weights in shipped.remote}
+    return Chosen(own, Pinned(remote=(read(own).remote if own.exists() else {}) | used))
+
+
+def charged(folder: Path, artefacts: Sequence[Artefact]) -> Chosen:
+    """Return the times that the run in `folder` was charged, for going on with it.
+
+    Raises:
+        BenchError: it was measured with other weights.
+    """
+    times = Pinned(remote=of_run(folder))
+    for artefact in times.missing(artefacts):
+        raise BenchError(
+            f"{folder} was measured with other weights of {artefact.description.label}",
+            cure="restore them, or start a new run",
+        )
+    return Chosen(None, times)
+
+
 def default_path(results: Path, dataset: str, profile: str) -> Path:
-    """Return where times are kept when no file is given."""
+    """Return where this host keeps what it measured itself."""
     return results / "pinned" / f"{dataset}-{profile}.json"
 
 
@@ -77,7 +132,10 @@ def read(path: Path) -> Pinned:
     except OSError as e:
         raise BenchError(f"pinned file {path} can't be read ({e.strerror})", cure="give one by --remote-ms") from e
     try:
-        pinned = Pinned.model_validate_json(text)
+        tree = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        pinned = Pinned.model_validate(tree)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as e:
+        raise BenchError(f"{path} can't be read ({e})", cure="mend it, or move it away: it is calibrated anew") from e
     except ValidationError as e:
         raise BenchError(
             f"{path}: {first_problem(e)[0]}", cure="mend it, or move it away: it is calibrated anew"
@@ -94,22 +152,26 @@ def of_run(folder: Path) -> dict[str, Entry]:
         return {}
     return {
         told.schemes[name].weights: Entry(
-            label=told.schemes[name].title, remote_ms=remote_ms, calibrated_at=told.began_at
+            label=told.schemes[name].title,
+            remote_ms=remote_ms,
+            calibrated_at=told.began_at,
+            host=told.pinned.hosts.get(name, ""),
         )
         for name, remote_ms in told.pinned.remote_ms.items()
         if remote_ms is not None and name in told.schemes
     }
 
 
-def completed(path: Path, pinned: Pinned, artefacts: Sequence[Artefact], by_u32: Mapping[str, Calibrated]) -> Pinned:
-    """Add what the edge calibrated for the missing artefacts to `pinned`, and write it to `path` when anything was
-    missing.
+def completed(chosen: Chosen, artefacts: Sequence[Artefact], by_u32: Mapping[str, Calibrated]) -> Pinned:
+    """Add what the edge calibrated for the missing artefacts to the times, and write them to the file where it lacks
+    any.
 
     Raises:
         BenchError: the edge did not calibrate one of them, or the file can't be written.
     """
+    path, pinned = chosen.path, chosen.times
     missing = pinned.missing(artefacts)
-    if not missing:
+    if path is None or (not missing and (path == SHIPPED or (path.exists() and not read(path).missing(artefacts)))):
         return pinned
     remote = dict(pinned.remote)
     for artefact in missing:
@@ -118,7 +180,9 @@ def completed(path: Path, pinned: Pinned, artefacts: Sequence[Artefact], by_u32:
             raise BenchError(f"the edge server does not serve {artefact.description.label}")
         label = artefact.description.label
         remote_ms = round(calibrated.service_us / 1e3, 3)
-        remote[artefact.weights] = Entry(label=label, remote_ms=remote_ms, calibrated_at=now_text())
+        remote[artefact.weights] = Entry(
+            label=label, remote_ms=remote_ms, calibrated_at=now_text(), host=provenance.host_text()
+        )
     done = Pinned(remote=remote)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -132,6 +196,15 @@ def completed(path: Path, pinned: Pinned, artefacts: Sequence[Artefact], by_u32:
     return done
 
 
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def facts(chosen: Chosen, pinned: Pinned, artefacts: Mapping[str, Artefact]) -> dict[str, Any]:
+    """Return what a manifest says of the times that were charged: file, its SHA-256, times and hosts by scheme."""
+    sent = {name: pinned.remote[a.weights] for name, a in artefacts.items() if a.offloads}
+    path = chosen.path
+    shown = "" if path is None else f"harness/measure/{path.name}" if path == SHIPPED else str(path)
+    data = path.read_bytes() if path is not None else json.dumps(pinned.model_dump()).encode()
+    return {
+        "file": shown,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "remote_ms": {name: entry.remote_ms for name, entry in sent.items()},
+        "hosts": {name: entry.host for name, entry in sent.items() if entry.host},
+    }

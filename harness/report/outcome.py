@@ -16,6 +16,7 @@ from harness.analysis import stability, stats, tail
 from harness.analysis.cells import Accuracy, Cell, cells, rule, rule_of_exits, sources
 from harness.contracts.testbed import TestbedDescription
 from harness.measure.axes import Axis
+from harness.runs.manifest import PinnedFacts
 from harness.runs.measurements import STAGES
 from harness.runs.published import Value
 from harness.runs.store import Store, csv_text
@@ -41,7 +42,7 @@ def write(
     found = cells(store.rows(), axis.column, list(titles), axis.statistic, accuracies)
     shown = {value: axis.show(value) for value in sorted(values)}
     header, lines = tables.summary(found, titles, shown, accuracies)
-    note = time_note(found, testbed)
+    note = time_note(found, testbed, store.facts().pinned)
     told = tail.rows(found, axis.name, deadline_ms)
     tail_header, tail_lines = tail.lines(told, titles, shown)
     csv = {axis.name: (tables.COLUMNS, tables.table(found, axis.name, accuracies)), "tail": (tail.COLUMNS, told)}
@@ -74,13 +75,14 @@ def write(
     return found, written
 
 
-def time_note(found: Sequence[Cell], testbed: TestbedDescription) -> str:
+def time_note(found: Sequence[Cell], testbed: TestbedDescription, pinned: PinnedFacts | None = None) -> str:
     """Say what the times are and how far they can be trusted."""
     kind = " and ".join(sources(found, "total_ms")) or testbed.time_source
     error = f" ({testbed.remarks})" if testbed.remarks else ""
     mixed = rule_of_exits(found)
     mean = f" {mixed[0].upper()}{mixed[1:]}." if mixed else ""
-    return f"Times {kind} on {testbed.title}{error}.{mean}"
+    remote = f"; {pinned.told}" if pinned and any(c.middle("remote_ms") for c in found) else ""
+    return f"Times {kind} on {testbed.title}{error}{remote}.{mean}"
 
 
 def show(

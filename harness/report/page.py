@@ -37,7 +37,8 @@ def build(store: Store, *, live: bool = False) -> str:
     accuracies = accuracies_of(facts)
     found = cells(rows, axis.column, list(titles), axis.statistic, accuracies)
     note = f"Times {facts.testbed.time_source} on {facts.testbed.title}"
-    note += f" ({facts.testbed.remarks})." if facts.testbed.remarks else "."
+    note += f" ({facts.testbed.remarks})" if facts.testbed.remarks else ""
+    note += f"; {facts.pinned.told}." if facts.pinned else "."
     heading = f"{axis.name}: {', '.join(titles.values())} on {facts.dataset.name}"
     parts = [
         tag("a", "Skip to the results", href="#results", _class="skip"),

@@ -156,6 +156,13 @@ class PinnedFacts(Strict):
     file: str
     sha256: str
     remote_ms: dict[str, float | None]
+    hosts: dict[str, str] = Field(default_factory=dict)  # by scheme, where it was measured
+
+    @property
+    def told(self) -> str:
+        """Return where the times were measured, as notes say it."""
+        known = list(dict.fromkeys(self.hosts.values()))
+        return f"the edge's part measured on {' and on '.join(known) or 'an unnamed host'}, and pinned"
 
 
 class EnergyFacts(Open):

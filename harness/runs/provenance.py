@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -53,6 +54,16 @@ def provenance(argv: Sequence[str], module: str) -> dict[str, Any]:
             "cores": os.cpu_count(),
         },
     }
+
+
+def host_text() -> str:
+    """Return this machine in one line, for a figure that holds for it alone: processor, cores, system."""
+    model = ""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    release = ".".join(platform.release().split(".")[:2])
+    return f"{model or platform.machine()}, {os.cpu_count()} cores, {platform.system()} {release}"
 
 
 def commit() -> dict[str, Any] | None:

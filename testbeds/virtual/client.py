@@ -71,6 +71,8 @@ class Emulator:
             except OSError as e:
                 raise SampleFailed(f"the emulator has ended{self._last_words()}") from e
             answer = self._read_line(self._command_s, what)
+            while answer.get("id") not in (self._number, None):  # of a command that was waited for in vain
+                answer = self._read_line(self._command_s, what)
         if not answer.get("ok"):
             raise SampleFailed(f"the emulated board refuses {what!r}: {answer.get('error')}")
         return answer

@@ -4,8 +4,9 @@ the picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.analysis.datum import RunData
 from harness.analysis.differences import Difference, Verdict, median_difference, paired_difference
@@ -62,14 +63,41 @@ def comparable(base: RunData, other: RunData) -> list[str]:
         ("testbed", base.testbed, other.testbed),
         ("source of times", base.manifest["testbed"]["time_source"], other.manifest["testbed"]["time_source"]),
         ("seed", base.manifest.get("seed"), other.manifest.get("seed")),
+        ("host", _host(base.manifest), _host(other.manifest)),
+        ("broker", base.manifest.get("broker"), other.manifest.get("broker")),
         ("commit", (base.manifest.get("commit") or {}).get("hash"), (other.manifest.get("commit") or {}).get("hash")),
     ):
         if first != second:
             said.append(f"{name}: {first} against {second}")
+    said += _other_times(base.manifest, other.manifest)
     weights = [{k: v.get("weights") for k, v in run.manifest["schemes"].items()} for run in (base, other)]
     if changed := sorted(k for k in weights[0].keys() & weights[1].keys() if weights[0][k] != weights[1][k]):
         said.append(f"weights of {', '.join(changed)}")
     return said
+
+
+def _host(manifest: Mapping[str, Any]) -> str:
+    told = manifest["host"]
+    return f"{told['system']} {told['kernel']}, {told['machine']}, {told['cores']} cores"
+
+
+def _other_times(base: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return in which schemes' pinned remote times two runs differ, each with where it was measured."""
+    first, second = (manifest.get("pinned") or {} for manifest in (base, other))
+    times = [told.get("remote_ms") or {} for told in (first, second)]
+    if bool(first) != bool(second):
+        return [f"pinned remote times: {'charged' if first else 'none'} against {'charged' if second else 'none'}"]
+    return [
+        f"pinned remote time of {name}: {times[0][name]:g} ms{_where(first, name)} against "
+        f"{times[1][name]:g} ms{_where(second, name)}"
+        for name in times[0]
+        if times[0][name] is not None and times[1].get(name) not in (None, times[0][name])
+    ]
+
+
+def _where(pinned: Mapping[str, Any], scheme: str) -> str:
+    host = (pinned.get("hosts") or {}).get(scheme)
+    return f" ({host})" if host else ""
 
 
 def compare(

@@ -95,6 +95,23 @@ def test_claims_follow_the_numbers(make_run: Make) -> None:
     assert len(good) == len(claims.CLAIMS)
 
 
+def test_other_pinned_times_hosts_and_brokers_are_named(make_run: Make) -> None:
+    plain = {"file": "f", "sha256": "0" * 64, "remote_ms": {"agilenn": 1.116, "local_only": None}}
+    own = plain | {"remote_ms": {"agilenn": 2.5}, "hosts": {"agilenn": "a laptop"}}
+    host = runs_.manifest()["host"] | {"cores": 16}
+    first = read_run(run_of(make_run, "a", BASE, pinned=plain))
+    second = read_run(run_of(make_run, "b", BASE, pinned=own, host=host, broker="mosquitto version 2"))
+    assert runs.comparable(first, second) == [
+        "host: Linux 6, x86_64, 2 cores against Linux 6, x86_64, 16 cores",
+        "broker: stub against mosquitto version 2",
+        "pinned remote time of agilenn: 1.116 ms against 2.5 ms (a laptop)",
+    ]
+    assert runs.comparable(first, read_run(run_of(make_run, "c", BASE))) == [
+        "pinned remote times: charged against none"
+    ]
+    assert "the edge's part measured on a laptop" in second.note
+
+
 def test_a_run_with_other_weights_is_said(make_run: Make) -> None:
     first = read_run(run_of(make_run, "a", BASE))
     schemes = {"agilenn": runs_.manifest()["schemes"]["agilenn"] | {"weights": "another"}}

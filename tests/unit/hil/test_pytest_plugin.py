@@ -43,7 +43,7 @@ def test_an_unknown_scheme_ends_the_session(tmp_path: Path) -> None:
     assert "unknown scheme 'magic'" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("given", "collected"), [((), "test_hil_one"), (("tests",), "test_other")])
+@pytest.mark.parametrize(("given", "collected"), [((), "test_latency.py"), (("tests",), "test_other")])
 def test_a_session_that_names_a_testbed_collects_what_measures_it_alone(
     given: tuple[str, ...], collected: str, tmp_path: Path
 ) -> None:

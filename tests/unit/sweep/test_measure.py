@@ -67,8 +67,8 @@ def test_what_failed_is_taken_again_and_nothing_else(tmp_path: Path, make_bench:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"seed": 1}, "another 'seed'"),
-        ({"images": [9]}, "another 'images'"),
+        ({"seed": 1}, "with seed 0, now it would be with seed 1"),
+        ({"images": [9]}, r"with images \[3\], now it would be with images \[9\]"),
         (
             {"procedure": {"repeat_until": 0.01, "max_samples": 9, "deadline_ms": None}},
             "another --repeat-until or --max-samples",
