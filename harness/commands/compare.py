@@ -95,7 +95,7 @@ def show_published(material: Material, dataset: str, out: Console, folder: Path 
     return [
         store.write_text(f"published-{dataset}.csv", csv_text([*vars(found[0]), "ratio"] if found else [], rows)),
         store.write_text(f"published-{dataset}.md", tables.markdown(header, lines)),
-        store.write_text(f"claims-{dataset}.md", tables.markdown(claim_header, claim_lines)),
+        store.write_text(f"system-claims-{dataset}.md", tables.markdown(claim_header, claim_lines)),
     ]
 
 

@@ -154,3 +154,26 @@ def test_an_accuracy_never_stands_beside_another_data_sets(make_run: Make) -> No
         accuracies = [p for p in pairs if p.metric == "accuracy"]
         assert bool(accuracies) == found, dataset
         assert all(p.published_dataset == dataset for p in accuracies)
+
+
+def test_a_claim_that_can_not_be_tested_names_what_lacks(make_run: Make) -> None:
+    def lacking(folder: Path) -> dict[str, str]:
+        found = claims.findings(Material((read_run(folder),)), "cifar100")
+        return {f.claim: f.ours for f in found if f.verdict == "not tested"}
+
+    alone = lacking(make_run("alone", {"agilenn": {6e6: BASE}}))
+    assert alone["AgileNN is at least 2x as fast as DeepCOD at 6 Mbit/s"] == (
+        "lacks a scheme deepcod in the bandwidth run at 6 Mbit/s"
+    )
+    assert alone["AgileNN is at least 2x as fast as every other scheme at 6 Mbit/s"] == (
+        "lacks 2 further schemes in the bandwidth run at 6 Mbit/s"
+    )
+    assert alone["AgileNN is the fastest way to offload at 270 kbit/s"] == (
+        "lacks 270 kbit/s among the rates of the bandwidth run"
+    )
+    assert alone["AgileNN is more accurate than the local network"] == (
+        "lacks accuracies over the test set in the bandwidth run"
+    )
+    assert alone["Computing time scales with 1 / clock"] == "lacks a frequency run of cifar100"
+    both = lacking(make_run("both", {"agilenn": {6e6: BASE}, "local_only": {6e6: BASE}}, accuracy={"agilenn": 0.8}))
+    assert both["AgileNN is more accurate than the local network"] == "lacks a scheme local_only in the bandwidth run"
