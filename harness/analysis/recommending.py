@@ -10,9 +10,12 @@ from harness.analysis.cells import Cell, sources
 from harness.analysis.datum import RunData
 from harness.analysis.digits import told_apart
 from harness.contracts.errors import BenchError
+from harness.host import cli
 
 _SAME_RATE = 1e-3
-_MOST_LATE = 0.05  # share of the images that may miss the deadline
+MOST_LATE = 0.05  # share of the pictures that may miss the deadline, unless the user says another
+# What the emulated board's modelled stages may be off by (docs/board.md): generated network code, other code.
+_MODEL_ERROR = {"local_ms": 0.05, "encode_ms": 0.15, "combine_ms": 0.15}
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Wanted:
     min_accuracy: float
     deadline_ms: float | None = None
     by_energy: bool = False
+    most_late: float = MOST_LATE
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Option:
     source: str
     run: str
     ended_at: str
+    margin_ms: float = 0.0  # what the latency may be off by: the model's error, or the interval of what was measured
 
 
 @dataclass(frozen=True)
@@ -86,12 +91,54 @@ def judge(found: Sequence[Option], wanted: Wanted) -> list[Verdict]:
     reasons = {id(o): _reasons(o, wanted) for o in found}
     fitting = [o for o in found if not reasons[id(o)]]
     fitting.sort(key=lambda o: (_cost(o, wanted), -o.accuracy))
+    if fitting and not wanted.by_energy:  # of those that can't be told from the quickest, the most accurate
+        quickest = fitting[0]
+        fitting = sorted((o for o in fitting if tied(o, quickest)), key=lambda o: -o.accuracy) + [
+            o for o in fitting if not tied(o, quickest)
+        ]
     rest = sorted((o for o in found if reasons[id(o)]), key=lambda o: -o.accuracy)
     verdicts = []
     for place, o in enumerate(fitting):
         said = _notes(o, wanted) if place == 0 else (_behind(o, fitting[0], wanted), *_notes(o, wanted))
         verdicts.append(Verdict(o, True, tuple(said)))
     return verdicts + [Verdict(o, False, tuple(reasons[id(o)])) for o in rest]
+
+
+def tied(one: Option, other: Option) -> bool:
+    """Say whether the latencies of two options lie within what they may be off by."""
+    return abs(one.latency_ms - other.latency_ms) <= one.margin_ms + other.margin_ms
+
+
+def left_out(runs: Sequence[RunData], found: Sequence[Option], installed: Sequence[str], wanted: Wanted) -> list[str]:
+    """Return a line for each scheme that is no option: its name and the reason."""
+    own = [r for r in runs if (r.axis, r.dataset, r.testbed) == ("bandwidth", wanted.dataset, wanted.testbed)]
+    there = dict.fromkeys(scheme for run in own for scheme in run.manifest["schemes"])
+    return [
+        f"{scheme}: {_why_not(own, scheme)}"
+        for scheme in dict.fromkeys((*there, *installed))
+        if scheme not in {o.scheme for o in found}
+    ]
+
+
+def _why_not(own: Sequence[RunData], scheme: str) -> str:
+    having = [run for run in own if scheme in run.manifest["schemes"]]
+    if not having:
+        return "in no stored bandwidth run of this testbed and data set"
+    known = [run for run in having if scheme in (run.manifest.get("accuracy") or {})]
+    if not known:
+        return "its accuracy over the test set is not stored (sweep without --no-accuracy)"
+    rates = sorted({c.value for run in known for c in run.cells if c.scheme == scheme and c.rows})
+    if not rates:
+        return "no sample of it was measured"
+    return f"measured from {cli.rate_text(rates[0])} to {cli.rate_text(rates[-1])} only"
+
+
+def _margin_ms(cell: Cell) -> float:
+    """Return what the latency of a cell may be off by: the model's error of modelled stages, half the interval else."""
+    if "modelled" in cell.source("total_ms"):
+        return sum(share * (cell.middle(stage) or 0.0) for stage, share in _MODEL_ERROR.items())
+    found = cell.latency
+    return 0.0 if found is None or found.low is None or found.high is None else (found.high - found.low) / 2
 
 
 def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
@@ -106,6 +153,7 @@ def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
     late = None
     if wanted.deadline_ms is not None and not interpolated:
         late = next(c for c in own if _same(c.value, wanted.rate_bps)).late_share(wanted.deadline_ms)
+    nearest = min((c for c in own if c.rows), key=lambda c: abs(c.value - wanted.rate_bps))
     low, _ = stats.share_interval(accuracy["right"], accuracy["n"]) or (0.0, 1.0)
     setting = f"codec {facts['codec']}, alpha {facts['alpha']:g}"
     if facts["exit_threshold"] <= 1:
@@ -113,7 +161,7 @@ def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
     return Option(
         scheme, str(facts["title"]), f"{setting}, weights {str(facts['weights'])[:8]}", latency, late,
         100 * accuracy["share"], 100 * low, energy, interpolated, "+".join(sources(own, "total_ms")), str(run.folder),
-        str(run.manifest.get("ended_at") or ""),
+        str(run.manifest.get("ended_at") or ""), _margin_ms(nearest),
     )  # fmt: skip
 
 
@@ -152,9 +200,11 @@ def _reasons(o: Option, wanted: Wanted) -> list[str]:
     if wanted.deadline_ms is not None and o.latency_ms > wanted.deadline_ms:
         latency = told_apart(o.latency_ms, wanted.deadline_ms)
         said.append(f"latency {latency} ms is over the deadline of {wanted.deadline_ms:g} ms")
-    elif o.late_share is not None and o.late_share > _MOST_LATE:
-        share = told_apart(100 * o.late_share, 100 * _MOST_LATE, 0)
-        said.append(f"{share} % of the images miss the deadline of {wanted.deadline_ms:g} ms")
+    elif o.late_share is not None and o.late_share > wanted.most_late:
+        share = told_apart(100 * o.late_share, 100 * wanted.most_late, 0)
+        said.append(
+            f"{share} % of the images miss the deadline of {wanted.deadline_ms:g} ms, {100 * wanted.most_late:g} % may"
+        )
     if wanted.by_energy and o.energy_uj is None:
         said.append("its energy at this rate is not stored (sweep with --energy)")
     return said
@@ -176,7 +226,10 @@ def _behind(o: Option, best: Option, wanted: Wanted) -> str:
     if wanted.by_energy and o.energy_uj is not None and best.energy_uj is not None:
         apart = f"{told_apart(o.energy_uj / best.energy_uj, 1, 2)} times the energy"
     else:
-        apart = f"{told_apart(o.latency_ms - best.latency_ms, 0)} ms slower"
+        slower = o.latency_ms - best.latency_ms
+        apart = f"{told_apart(abs(slower), 0)} ms {'slower' if slower >= 0 else 'quicker'}"
+        if tied(o, best):
+            apart = f"a tie: {apart}, within what both may be off by ({o.margin_ms + best.margin_ms:.1f} ms)"
     more = o.accuracy - best.accuracy
     if not more:
         return f"{apart}, as accurate"

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.analysis.comparison import claims, paper, runs
-from harness.analysis.datum import read_run
+from harness.analysis.datum import RunData, read_run
 from harness.analysis.digits import significant
 from harness.analysis.material import Material, gather
 from harness.contracts.errors import BenchError
@@ -95,7 +95,7 @@ def show_published(material: Material, dataset: str, out: Console, folder: Path 
     return [
         store.write_text(f"published-{dataset}.csv", csv_text([*vars(found[0]), "ratio"] if found else [], rows)),
         store.write_text(f"published-{dataset}.md", tables.markdown(header, lines)),
-        store.write_text(f"claims-{dataset}.md", tables.markdown(claim_header, claim_lines)),
+        store.write_text(f"system-claims-{dataset}.md", tables.markdown(claim_header, claim_lines)),
     ]
 
 
@@ -117,7 +117,16 @@ def _runs(options: argparse.Namespace, out: Console) -> int:
         apart, *ends = ("" if v is None else significant(v, signed=True) for v in (d.difference, d.low, d.high))
         apart = f"{apart} {unit}" + (f" [{', '.join(ends)}]" if all(ends) else "")
         lines.append(
-            [x.metric, x.title, show(x.value), f"{d.base:,.2f}", f"{d.other:,.2f}", apart, str(d.n), _words(x)]
+            [
+                x.metric,
+                x.title + _kind(base, x),
+                show(x.value),
+                f"{d.base:,.2f}",
+                f"{d.other:,.2f}",
+                apart,
+                str(d.n),
+                _words(x),
+            ]
         )
     accuracy = runs.compare_accuracy(base, other)
     for a in accuracy:
@@ -129,13 +138,19 @@ def _runs(options: argparse.Namespace, out: Console) -> int:
         written = Store(options.out).write_text("comparison.md", tables.markdown(header, lines))
         out.print(str(written), soft_wrap=True)
     worse = [x for x in found if x.worse] + [a for a in accuracy if a.differs and a.other < a.base]
-    paired = "image by image" if found[0].difference.paired else "medians of different images"
+    paired = "picture by picture" if all(x.difference.paired for x in found) else "in part over different pictures"
     out.print(
         f"{len(worse)} of {len(found) + len(accuracy)} comparisons are worse ({paired}; a change counts when its 95 % "
         f"interval excludes 0 and it is at least {options.least} %)",
         soft_wrap=True,
     )
     return WORSE if worse else 0
+
+
+def _kind(run: RunData, line: runs.Line) -> str:
+    """Say of a scheme with exits that its values are means over both kinds, as in the run's own tables."""
+    cell = next((c for c in run.cells if (c.scheme, c.value) == (line.scheme, line.value)), None)
+    return ", mean with exits" if cell is not None and cell.mixed else ""
 
 
 def _words(line: runs.Line) -> str:

@@ -55,7 +55,11 @@ def _parser() -> cli.Parser:
         "--limit", default="", help=f"inputs of the accuracy run; default: a folder's all, {_IMAGES} pictures"
     )
     run = parser.add_argument_group("run")
-    run.add_argument("--mode", choices=("performance", "accuracy", "both"), default="both")
+    run.add_argument(
+        "--mode",
+        choices=("performance", "accuracy", "both"),
+        help="default: both; performance alone for --network without --inputs, which has no labels",
+    )
     run.add_argument("--iterations", type=cli.whole(1, procedures.MAX_ITERATIONS, "--iterations"), help="of a window")
     run.add_argument("--warmups", type=cli.whole(0, 10_000, "--warmups"), default=1, help="before a window")
     most = dialect.OUR_CHUNK_BYTES
@@ -79,6 +83,7 @@ def _parser() -> cli.Parser:
 def _body(argv: list[str]) -> int:
     args = _parser().parse_args(argv)
     cli.set_up_logging(args.verbose)
+    args.mode = args.mode or ("performance" if args.network and not args.inputs else "both")
     request = _request(args)
     access.check(request)
     inputs = _inputs(args)
@@ -123,7 +128,7 @@ def _inputs(args: argparse.Namespace) -> InputSet:
         return sets.synthetic(limit or _STANDIN_INPUTS)
     if args.network:
         if args.mode != "performance":
-            raise BenchError("accuracy of --network needs labelled inputs", cure="add --inputs or --mode performance")
+            raise BenchError("accuracy of --network needs labelled inputs", cure="add --inputs, or leave --mode out")
         return networks.random_inputs(args.network, procedures.WINDOWS)
     from harness.artefacts import images  # noqa: PLC0415
 

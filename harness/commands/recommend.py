@@ -10,10 +10,10 @@ from rich.table import Table
 
 from harness.analysis.digits import told_apart
 from harness.analysis.material import gather
-from harness.analysis.recommending import Wanted, judge, options
+from harness.analysis.recommending import MOST_LATE, Wanted, judge, left_out, options, tied
 from harness.contracts import quantities
 from harness.contracts.errors import BenchError
-from harness.host import cli
+from harness.host import cli, registry
 from harness.runs.paths import REFERENCE, RUNS
 
 NONE_FITS = 1
@@ -29,6 +29,10 @@ def parser() -> cli.Parser:
     p.add_argument(
         "--deadline", type=quantities.duration_ms, metavar="MS", help="latency that must be kept, such as 30ms"
     )
+    p.add_argument(
+        "--most-late", type=percent, default=100 * MOST_LATE, metavar="P",
+        help="percent of the pictures that may miss the deadline (default: %(default)g)",
+    )  # fmt: skip
     p.add_argument("--energy", action="store_true", help="choose by energy instead of latency")
     p.add_argument("--runs", type=Path, nargs="+", metavar="DIR", help="runs, or folders of them (default: all stored)")
     cli.add_common(p)
@@ -58,8 +62,14 @@ def main(argv: list[str]) -> int:
     """Choose and show. Exit code 1 when nothing fits."""
     args = parser().parse_args(argv)
     cli.set_up_logging(args.verbose)
-    wanted = Wanted(args.testbed, args.dataset, args.rate, args.min_accuracy, args.deadline, args.energy)
-    verdicts = judge(options(gather(args.runs or stored()).runs, wanted), wanted)
+    wanted = Wanted(
+        args.testbed, args.dataset, args.rate, args.min_accuracy, args.deadline, args.energy, args.most_late / 100
+    )
+    runs = gather(args.runs or stored()).runs
+    found = options(runs, wanted)
+    verdicts = judge(found, wanted)
+    once = [reason for reason in verdicts[0].reasons if all(reason in v.reasons for v in verdicts)]
+    once = once if len(verdicts) > 1 else []
     table = Table(title="From the best to the worst", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(("scheme", "setting", "latency ms", "accuracy %", "energy mJ", "fits", "why")):
         table.add_column(name, justify="left" if i in (0, 1, 6) else "right", overflow="fold")
@@ -68,7 +78,7 @@ def main(argv: list[str]) -> int:
         energy = "–" if o.energy_uj is None else f"{o.energy_uj / 1e3:.2f}"
         accuracy = told_apart(o.accuracy, args.min_accuracy)
         row = [o.title, o.setting, f"{o.latency_ms:.1f}", accuracy, energy, "yes" if v.fits else "no"]
-        table.add_row(*row, "; ".join(v.reasons))
+        table.add_row(*row, "; ".join(reason for reason in v.reasons if reason not in once))
     out = cli.console()
     best = verdicts[0]
     if best.fits:
@@ -78,9 +88,22 @@ def main(argv: list[str]) -> int:
             f"{told_apart(o.accuracy, args.min_accuracy)} % on {args.dataset}, from {o.run}.",
             soft_wrap=True,
         )
+        ties = [v.option.title for v in verdicts[1:] if v.fits and not args.energy and tied(v.option, o)]
+        if ties:
+            out.print(
+                f"As quick, within what the latencies may be off by: {', '.join(ties)}. Of these, {o.title} is the "
+                "most accurate.",
+                soft_wrap=True,
+            )
     else:
         out.print("Nothing stored fits. Relax what is asked, or measure other schemes and settings.", soft_wrap=True)
     out.print(table)
+    for reason in once:
+        out.print(f"Of all of them: {reason}.", soft_wrap=True)
+    if args.deadline is not None:
+        out.print(f"A scheme fits when at most {args.most_late:g} % of its pictures miss the deadline.", soft_wrap=True)
+    for line in left_out(runs, found, registry.scheme_names(), wanted):
+        out.print(f"Left out: {line}.", soft_wrap=True)
     return 0 if best.fits else NONE_FITS
 
 

@@ -107,7 +107,20 @@ def _one(name: str, options: TrainOptions, screen: Console) -> Path:
         for path in curves.draw(folder, f"{scheme.title}, {options.dataset}, {options.profile}"):
             screen.print(f"curve: {path}", soft_wrap=True)
     screen.print(f"weights: {folder}", soft_wrap=True)
+    screen.print(where_found(folder, options.dataset, options.profile, name), soft_wrap=True, markup=False)
     return folder
+
+
+def where_found(folder: Path, dataset: str, profile: str, scheme: str) -> str:
+    """Say by what other commands find the weights in `folder`: they look for DIR/DATASET-PROFILE/SCHEME."""
+    root = folder.absolute().parents[1] if len(folder.absolute().parts) > 2 else folder.absolute()
+    run = f"python -m harness.run --scheme {scheme} --dataset {dataset} --profile {profile}"
+    if folder.absolute() != root / f"{dataset}-{profile}" / scheme:
+        place = f"DIR/{dataset}-{profile}/{scheme}"
+        return f"other commands look for weights in {place}: move them there, then AGILENN_WEIGHTS_DIR=DIR {run}"
+    if root == weights_dir().absolute():
+        return f"try them: {run}"
+    return f"try them: AGILENN_WEIGHTS_DIR={folder.parent.parent} {run}"
 
 
 def _export_later(argv: list[str], screen: Console, *, wanted: bool) -> int:

@@ -52,6 +52,8 @@ def pairs(material: Material, dataset: str) -> list[Pair]:
             ours_name = COUNTERPARTS.get(p.scheme)
             if ours_name is None:
                 continue
+            if p.metric == "accuracy" and p.dataset != dataset:
+                continue  # the accuracies of two data sets say nothing of each other
             own = pick(run.data, p.metric, scheme=ours_name)
             if p.metric != "accuracy":
                 own = at(own, p.x)

@@ -4,10 +4,13 @@ the picture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from harness.analysis import stats
+from harness.analysis.cells import Cell
+from harness.analysis.comparison.settings import differing
 from harness.analysis.datum import RunData
 from harness.analysis.differences import Difference, Verdict, median_difference, paired_difference
 from harness.analysis.stats import share_interval
@@ -58,46 +61,7 @@ def comparable(base: RunData, other: RunData) -> list[str]:
             f"{other.folder} a {other.axis} run of {other.dataset}",
             cure="compare runs over the same axis and data set",
         )
-    said = []
-    for name, first, second in (
-        ("testbed", base.testbed, other.testbed),
-        ("source of times", base.manifest["testbed"]["time_source"], other.manifest["testbed"]["time_source"]),
-        ("seed", base.manifest.get("seed"), other.manifest.get("seed")),
-        ("host", _host(base.manifest), _host(other.manifest)),
-        ("broker", base.manifest.get("broker"), other.manifest.get("broker")),
-        ("commit", (base.manifest.get("commit") or {}).get("hash"), (other.manifest.get("commit") or {}).get("hash")),
-    ):
-        if first != second:
-            said.append(f"{name}: {first} against {second}")
-    said += _other_times(base.manifest, other.manifest)
-    weights = [{k: v.get("weights") for k, v in run.manifest["schemes"].items()} for run in (base, other)]
-    if changed := sorted(k for k in weights[0].keys() & weights[1].keys() if weights[0][k] != weights[1][k]):
-        said.append(f"weights of {', '.join(changed)}")
-    return said
-
-
-def _host(manifest: Mapping[str, Any]) -> str:
-    told = manifest["host"]
-    return f"{told['system']} {told['kernel']}, {told['machine']}, {told['cores']} cores"
-
-
-def _other_times(base: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Return in which schemes' pinned remote times two runs differ, each with where it was measured."""
-    first, second = (manifest.get("pinned") or {} for manifest in (base, other))
-    times = [told.get("remote_ms") or {} for told in (first, second)]
-    if bool(first) != bool(second):
-        return [f"pinned remote times: {'charged' if first else 'none'} against {'charged' if second else 'none'}"]
-    return [
-        f"pinned remote time of {name}: {times[0][name]:g} ms{_where(first, name)} against "
-        f"{times[1][name]:g} ms{_where(second, name)}"
-        for name in times[0]
-        if times[0][name] is not None and times[1].get(name) not in (None, times[0][name])
-    ]
-
-
-def _where(pinned: Mapping[str, Any], scheme: str) -> str:
-    host = (pinned.get("hosts") or {}).get(scheme)
-    return f" ({host})" if host else ""
+    return differing(base.manifest, other.manifest)
 
 
 def compare(
@@ -111,16 +75,58 @@ def compare(
         first, second = _values(base, column, metric), _values(other, column, metric)
         for key in sorted(first.keys() & second.keys()):
             shared = first[key].keys() & second[key].keys()
-            difference = (
-                paired_difference(first[key], second[key])
-                if shared
-                else median_difference(list(first[key].values()), list(second[key].values()))
-            )
+            cells = (_cell(base, key), _cell(other, key))
+            difference: Difference | None
+            if any(cell is not None and cell.statistic != "median" for cell in cells):
+                difference = _of_means(*cells, metric)
+            elif shared:
+                difference = paired_difference(first[key], second[key])
+            else:
+                difference = median_difference(list(first[key].values()), list(second[key].values()))
             if difference is not None:
                 scheme, value = key
                 verdict = difference.verdict(minimum_share)
                 found.append(Line(scheme, titles.get(scheme, scheme), value, metric, difference, verdict))
     return found
+
+
+def _cell(run: RunData, key: tuple[str, float]) -> Cell | None:
+    return next((c for c in run.cells if (c.scheme, c.value) == key), None)
+
+
+def _of_means(base: Cell | None, other: Cell | None, metric: str) -> Difference | None:
+    """Return the difference of what tables show where a median would be one of two kinds (exits), or hides what is
+    rare (losses): means, exits weighted by the test set.
+
+    Paired where both runs have the same pictures with the same exits; else half widths add as squares.
+    """
+    first, second = (cell.interval(metric) if cell else None for cell in (base, other))
+    if base is None or other is None or first is None or second is None:
+        return None
+    apart = second.middle - first.middle
+    kinds = [[(int(r["image"]), bool(r["exited"])) for r in cell.rows] for cell in (base, other)]
+    if kinds[0] == kinds[1] and (base.test_exits, base.statistic) == (other.test_exits, other.statistic):
+        if base.statistic == "weighted mean":
+            left, sent = (_less(base, other, metric, kind) for kind in ("left", "sent"))
+            found = stats.weighted_interval(left, sent, base.test_exits or 0.0)
+        else:
+            pairs = zip(base.rows, other.rows, strict=True)
+            found = stats.mean_interval(
+                [float(b[metric]) - float(a[metric]) for a, b in pairs if None not in (a[metric], b[metric])]
+            )
+        if found is not None:
+            return Difference(first.middle, second.middle, apart, found.low, found.high, found.n, paired=True)
+    low: float | None = None
+    high: float | None = None
+    if first.low is not None and first.high is not None and second.low is not None and second.high is not None:
+        low = apart - math.hypot(second.middle - second.low, first.high - first.middle)
+        high = apart + math.hypot(second.high - second.middle, first.middle - first.low)
+    return Difference(first.middle, second.middle, apart, low, high, min(first.n, second.n), paired=False)
+
+
+def _less(base: Cell, other: Cell, metric: str, kind: str) -> list[float]:
+    first, second = (getattr(cell, kind)(metric) for cell in (base, other))
+    return [b - a for a, b in zip(first, second, strict=False)]
 
 
 def compare_accuracy(base: RunData, other: RunData) -> list[AccuracyLine]:

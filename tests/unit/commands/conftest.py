@@ -16,7 +16,13 @@ from harness.runs.store import Store
 from ...support import runs
 
 COLUMN = {"bandwidth": "rate_bps", "frequency": "clock_hz"}
-TITLES = {"agilenn": "AgileNN", "local_only": "Local only", "full_offload": "Full offloading", "deepcod": "DeepCOD"}
+TITLES = {
+    "agilenn": "AgileNN",
+    "local_only": "Local only",
+    "full_offload": "Full offloading",
+    "deepcod": "DeepCOD",
+    "hierarchical": "Hierarchical",
+}
 STAGES = {"local_ms": 0.5, "encode_ms": 0.1, "network_ms": 0.3, "remote_ms": 0.1, "combine_ms": 0.0}
 
 Latencies = Mapping[str, Mapping[float, list[float]]]  # scheme -> value of the axis -> total_ms by image

@@ -12,6 +12,7 @@ from harness.analysis.datum import read_run
 from harness.analysis.material import Material
 from harness.commands import compare
 from harness.host.cli import way_in
+from harness.runs.store import Store
 
 from ...support import runs as runs_
 
@@ -117,3 +118,79 @@ def test_a_run_with_other_weights_is_said(make_run: Make) -> None:
     schemes = {"agilenn": runs_.manifest()["schemes"]["agilenn"] | {"weights": "another"}}
     second = read_run(run_of(make_run, "b", BASE, schemes=schemes))
     assert runs.comparable(first, second) == ["weights of agilenn"]
+
+
+def test_every_setting_that_differs_is_named(make_run: Make) -> None:
+    plain = runs_.manifest()
+    point = dict(next(iter(plain["points"].values())))
+    first = read_run(
+        run_of(make_run, "a", BASE, pinned={"file": "", "sha256": "0" * 64, "remote_ms": {"agilenn": 2.1}})
+    )
+    changed = {
+        "pinned": {"file": "", "sha256": "1" * 64, "remote_ms": {"agilenn": 2.35, "deepcod": 1.0}},
+        "link": plain["link"] | {"header_bytes": 40},
+        "seed": 3,
+        "images": [1, 2],
+        "points": {"x": point | {"delay_ms": 5.0, "rate_bps": 2e6}},
+    }
+    second = read_run(run_of(make_run, "b", BASE, **changed))
+    assert set(runs.comparable(first, second)) >= {
+        "pinned remote time of agilenn: 2.1 ms against 2.35 ms",
+        "header of the link: 66 against 40",
+        "seed: 0 against 3",
+        "pictures a point: 1 against 2",
+        "delay of the link: none against 5 ms",
+    }
+    assert not any("deepcod" in line for line in runs.comparable(first, second))  # which the first does not have
+    assert runs.comparable(first, first) == []
+
+
+def test_latency_with_exits_is_what_the_tables_show(make_run: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """A median over pictures of which some exit is one of the two kinds, whatever their share."""
+    exits = {"agilenn": {"right": 80, "n": 100, "share": 0.8, "exited": 75}}
+    first = run_of(make_run, "a", BASE, accuracy={"agilenn": 0.8})
+    for folder in (first, run_of(make_run, "b", [2 * x for x in BASE], accuracy={"agilenn": 0.8})):
+        store = Store.reopen(folder)
+        store.write_manifest(store.manifest() | {"accuracy": exits})
+    base, other = read_run(first), read_run(first.parent / "b")
+    (line,) = runs.compare(base, other)
+    assert line.difference.base == pytest.approx(base.cells[0].middle("total_ms"))
+    assert line.difference.base < min(BASE) * 0.7  # three quarters are exits: the local half of the latency
+    assert line.difference.paired and line.worse
+    assert way([str(first), str(first.parent / "b")]) == 1
+    assert "AgileNN, mean with exits" in capsys.readouterr().out
+    (same,) = runs.compare(base, base)
+    assert (same.difference.difference, same.verdict) == (0.0, "same")
+
+
+def test_an_accuracy_never_stands_beside_another_data_sets(make_run: Make) -> None:
+    latencies = {"agilenn": {6e6: BASE}}
+    for dataset, found in (("cifar10", True), ("cifar100", True), ("flowers", False)):
+        folder = make_run(f"r-{dataset}", latencies, dataset=dataset, accuracy={"agilenn": 0.8})
+        pairs = paper.pairs(Material((read_run(folder),)), dataset)
+        accuracies = [p for p in pairs if p.metric == "accuracy"]
+        assert bool(accuracies) == found, dataset
+        assert all(p.published_dataset == dataset for p in accuracies)
+
+
+def test_a_claim_that_can_not_be_tested_names_what_lacks(make_run: Make) -> None:
+    def lacking(folder: Path) -> dict[str, str]:
+        found = claims.findings(Material((read_run(folder),)), "cifar100")
+        return {f.claim: f.ours for f in found if f.verdict == "not tested"}
+
+    alone = lacking(make_run("alone", {"agilenn": {6e6: BASE}}))
+    assert alone["AgileNN is at least 2x as fast as DeepCOD at 6 Mbit/s"] == (
+        "lacks a scheme deepcod in the bandwidth run at 6 Mbit/s"
+    )
+    assert alone["AgileNN is at least 2x as fast as every other scheme at 6 Mbit/s"] == (
+        "lacks 2 further schemes in the bandwidth run at 6 Mbit/s"
+    )
+    assert alone["AgileNN is the fastest way to offload at 270 kbit/s"] == (
+        "lacks 270 kbit/s among the rates of the bandwidth run"
+    )
+    assert alone["AgileNN is more accurate than the local network"] == (
+        "lacks accuracies over the test set in the bandwidth run"
+    )
+    assert alone["Computing time scales with 1 / clock"] == "lacks a frequency run of cifar100"
+    both = lacking(make_run("both", {"agilenn": {6e6: BASE}, "local_only": {6e6: BASE}}, accuracy={"agilenn": 0.8}))
+    assert both["AgileNN is more accurate than the local network"] == "lacks a scheme local_only in the bandwidth run"

@@ -75,7 +75,7 @@ def test_from_stored_runs_to_everything(make_run: Make, tmp_path: Path, monkeypa
     out = tmp_path / "out"
     assert way_in(way.main, ["--datasets", "cifar10", "--out", str(out), "--slim"]) == 0
     assert (out / "README.md").is_file()
-    assert (out / "tables" / "claims-cifar100.md").is_file()
+    assert (out / "tables" / "system-claims-cifar100.md").is_file()
     assert (out / "figures" / "latency_vs_bandwidth-cifar100.svg").is_file()
     assert (runs[0] / "report.html").is_file()
 
