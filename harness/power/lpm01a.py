@@ -3,7 +3,8 @@
 A text dialogue: `htc` takes control, `volt 3300m`, `freq 5k`, `acqtime inf`, `output current|energy`,
 `format ascii_dec|bin_hexa`, `start`, `stop`, `hrc` gives control back; each is answered by `ack` and the command behind
 the prompt, or `error`. Facts from the board's own command help. The board has no inputs for three marker pins: stages
-can't be told with it, only windows (`energy.window_energy_uj`) from the edges of D7 or from time stamps.
+can't be told with it, only windows (`energy.window_energy_uj`) from time stamps. Edges of D7 are read where the board
+reports them by itself; the command that makes it do so isn't sent here.
 Not yet run against the instrument itself, only against `standins.lpm01a`.
 """
 

@@ -74,7 +74,8 @@ class Calibration:
 def parse_metadata(text: bytes) -> Calibration:
     """Read a calibration from the metadata text (anything before its first line is skipped).
 
-    A modifier that is missing or not a number takes its nominal value and is named in `nominal`.
+    A modifier that is missing, 0 or not a number takes its nominal value and is named in `nominal` where that differs,
+    as in Nordic's application (pc-nrfconnect-ppk 01ae85c1, serialDevice.ts, parseMeta).
 
     Raises:
         BenchError: longer than 8 KiB, without END, or a shunt or gain that can't be.
@@ -96,11 +97,12 @@ def parse_metadata(text: bytes) -> Calibration:
     nominal: list[str] = []
     modifiers: dict[str, tuple[float, ...]] = {}
     for key, defaults in _NOMINAL.items():
-        found = [values.get(f"{key}{n}") for n in range(RANGES)]
-        nominal += [f"{key.upper()}{n}" for n, value in enumerate(found) if value is None]
+        found = [values.get(f"{key}{n}") or None for n in range(RANGES)]  # 0 counts as not told
+        told = [f"{key}{n}" in values and (values[f"{key}{n}"] or not defaults[n]) for n in range(RANGES)]
+        nominal += [f"{key.upper()}{n}" for n in range(RANGES) if not told[n]]
         modifiers[key] = tuple(default if v is None else v for v, default in zip(found, defaults, strict=True))
     if min(modifiers["r"]) <= 0 or min(modifiers["ug"]) <= 0:
-        raise BenchError("the PPK2's metadata has a shunt or gain of 0 or less", cure="calibrate it in Nordic's app")
+        raise BenchError("the PPK2's metadata has a shunt or gain below 0", cure="calibrate it in Nordic's app")
     return Calibration(
         r=modifiers["r"],
         gs=modifiers["gs"],

@@ -1,7 +1,8 @@
 """Filters the PPK2's spikes at a change of range: the few samples after one are replaced by a running average.
 
 As in the public description of Nordic's application: an exponential average (weight 0.18; 0.06 in range 4) over all
-samples, and the first samples in a new range take its value. It smooths what the switch of shunts makes up; a true
+samples, and the first samples in a new range take its value; the first two in range 4 are left out of the averages
+(pc-nrfconnect-ppk 01ae85c1, serialDevice.ts, getAdcResult). It smooths what the switch of shunts makes up; a true
 edge is blurred over the same 30 us. Lost samples are left out of the average.
 """
 
@@ -27,7 +28,14 @@ def filter_spikes(current_a: Floats, ranges: npt.NDArray[np.integer], samples: i
         return current_a
     after = (changes[:, None] + np.arange(samples)).reshape(-1)
     after = np.unique(after[after < len(current_a)])
-    slow, fast = running_average(current_a, WEIGHT_RANGE_4), running_average(current_a, WEIGHT)
+    into_4 = changes[ranges[changes] == 4]
+    second = into_4[into_4 + 1 < len(ranges)] + 1
+    counted = np.ones(len(current_a), dtype=np.bool_)
+    counted[into_4] = False
+    counted[second[ranges[second] == 4]] = False
+    at = np.cumsum(counted) - 1  # the first sample is no change: it counts
+    slow = running_average(current_a[counted], WEIGHT_RANGE_4)[at]
+    fast = running_average(current_a[counted], WEIGHT)[at]
     filtered = current_a.copy()
     filtered[after] = np.where(ranges[after] == 4, slow[after], fast[after])
     return filtered

@@ -20,7 +20,7 @@ from testbeds.tools import ToolRun, Tools
 log = logging.getLogger(__name__)
 
 BOARD_CFG = "board/stm32f7discovery.cfg"  # ST-LINK and stm32f7x, without the QUADSPI of stm32f746g-disco.cfg
-PYOCD_TARGET = "stm32f746ng"
+PYOCD_TARGET = "stm32f746nghx"
 FLASH_BASE = "0x08000000"
 _RESET_S = 20.0
 _CABLE = "check the cable of the ST-LINK socket (CN14) and the board's power, and close other debuggers"
@@ -84,7 +84,7 @@ class OpenOcd(Flasher):
 
 
 class PyOcd(Flasher):
-    """`pyocd` of PyPI, with its pack for the chip (`pyocd pack install stm32f746ng`)."""
+    """`pyocd` of PyPI, with its pack for the chip (`pyocd pack install stm32f746nghx`)."""
 
     def flash(self, image: Path, timeout_s: float) -> None:
         # --no-wait: pyOCD otherwise waits for ever for a probe that is not there.
@@ -129,7 +129,7 @@ def choose(wanted: str | None, tools: Tools, serial: str | None) -> Flasher:
     if name is None or not there[name]:
         raise BenchError(
             f"flashing an STM32F746 needs {name or 'OpenOCD or pyOCD'}, which is not installed",
-            cure="apt-get install openocd, or pip install pyocd && pyocd pack install stm32f746ng",
+            cure="apt-get install openocd, or pip install pyocd && pyocd pack install stm32f746nghx",
         )
     return OpenOcd(tools, serial) if name == "openocd" else PyOcd(tools, serial)
 

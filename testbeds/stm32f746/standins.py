@@ -93,7 +93,7 @@ def _pyocd(state: dict[str, Any], argv: list[str]) -> int:
     if state["fault"] == "no_probe" or serial != state["serial"]:
         _say(f"No connected debug probe matches unique ID '{serial}'\n0001778 E No target device available [load_cmd]")
         return 1
-    if argv[argv.index("--target") + 1] != "stm32f746ng":
+    if argv[argv.index("--target") + 1] != "stm32f746nghx":
         _say("0000712 C Target type not recognized. [__main__]")
         return 1
     if argv[0] == "load":

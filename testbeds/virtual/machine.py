@@ -227,6 +227,9 @@ class Machine(Chip):
                 self._error = ChipMisuse(describe(self.uc, e, self._invalid, int(self.model.counters.pc)))
         if self.model.failure is not None:
             self._error, self.model.failure = self.model.failure, None
+        if address := counters.unaligned:
+            counters.unaligned = 0
+            raise self._fault(f"unaligned access at 0x{address:08x} by an instruction that moves whole words")
         if self._error is not None:
             error, self._error = self._error, None
             if isinstance(error, ChipMisuse):

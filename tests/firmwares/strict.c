@@ -53,6 +53,21 @@ void test(void)
     RCC_CFGR = 1;
 #elif CASE == 12 /* flash above 1 MB */
     results[1] = *(volatile uint32_t *)0x08100000u;
+#elif CASE >= 13 && CASE <= 17 /* unaligned, by what moves whole words */
+    uint32_t at = 0x20008002u;
+    __asm volatile("ldr r2, [%0]\n ldrh r2, [%0, #1]\n str r2, [%0]" : : "r"(at) : "r2", "memory"); /* these may */
+#if CASE == 13
+    __asm volatile("ldrd r2, r3, [%0]" : : "r"(at) : "r2", "r3");
+#elif CASE == 14
+    __asm volatile("ldm %0, {r2, r3}" : : "r"(at) : "r2", "r3");
+#elif CASE == 15
+    __asm volatile("strd r2, r3, [%0, #4]" : : "r"(at) : "memory");
+#elif CASE == 16
+    __asm volatile("stm %0, {r2, r3}" : : "r"(at) : "memory");
+#else
+    CPACR |= 15u << 20;
+    __asm volatile("dsb\n isb\n vldr s0, [%0]" : : "r"(at) : "s0");
+#endif
 #endif
     results[2] = 1;
 }

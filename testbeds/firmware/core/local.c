@@ -76,10 +76,12 @@ const int8_t *local_features(size_t *bytes)
 
 bool local_logits(float out[SCHEME_CLASSES]) { return local_dequantise(local_logits_raw(), out); }
 
+#if SCHEME_SENDS
 #if SCHEME_CONTEXT_ROW
 static uint32_t FAST_BSS work[(CONTEXT_WORK_BYTES(SCHEME_CONTEXT_ROW) + 3) / 4];
 #else
 static codec_work_t FAST_BSS work;
+#endif
 #endif
 
 symbols_t local_offloaded(void)
@@ -101,6 +103,7 @@ symbols_t local_offloaded(void)
     return s;
 }
 
+#if SCHEME_SENDS
 size_t local_encode(uint16_t seq, uint8_t quality, uint8_t *message, size_t room, uint8_t *codec)
 {
     symbols_t symbols = local_offloaded();
@@ -114,3 +117,14 @@ size_t local_encode(uint16_t seq, uint8_t quality, uint8_t *message, size_t room
     payload_seal(message, &header);
     return PAYLOAD_HEAD + body;
 }
+#else
+size_t local_encode(uint16_t seq, uint8_t quality, uint8_t *message, size_t room, uint8_t *codec)
+{
+    (void)seq;
+    (void)quality;
+    (void)message;
+    (void)room;
+    (void)codec;
+    return 0; /* a scheme that stays on the device needs no encoder and none of its 25 KB */
+}
+#endif

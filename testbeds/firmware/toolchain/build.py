@@ -215,7 +215,16 @@ def _link(options: BuildOptions, compiler: Compiler, objects: list[Path], work: 
     if options.target == "stm32f746":
         script = (PORTS / "stm32f746" / "link.ld").read_text(encoding="ascii")
         (work / "link.ld").write_text(script.replace("STACK_BYTES", str(STACK_BYTES)), encoding="ascii")
-        argv += ["-nostdlib", "-static", "-Wl,--gc-sections", "-T", "link.ld", "-Wl,--build-id=none"]
+        # zig's linker leaves the script's ENTRY out: a debugger that starts at the entry point would start at 0.
+        argv += [
+            "-Wl,--entry=Reset_Handler",
+            "-nostdlib",
+            "-static",
+            "-Wl,--gc-sections",
+            "-T",
+            "link.ld",
+            "-Wl,--build-id=none",
+        ]
     elif options.target == "host":
         argv += ["-shared", "-Wl,--build-id=none"]
     else:

@@ -87,6 +87,7 @@ def _config(d: DeviceDescription, symbols: int, tables: ContextTables | None) ->
 #define SCHEME_IMAGE_BYTES {d.image_bytes}u
 #define SCHEME_IMAGE_ROWS {d.input_shape[0]}u
 #define SCHEME_CLASSES {d.classes}u
+#define SCHEME_SENDS {int(symbols != 0)}
 #define SCHEME_SYMBOLS {symbols}u
 #define SCHEME_N_SYMBOLS {n_symbols}u
 #define SCHEME_STORED_BYTES {stored}u

@@ -121,7 +121,7 @@ class CycleModel:
         for op, a in zip(ops, accesses, strict=False):
             offset = ctypes.c_int32(a.offset).value
             op.pc, op.offset, op.base, op.index, op.shift = a.pc, offset, a.base, a.index, a.shift
-            op.count, op.step = a.count, a.step
+            op.count, op.step, op.words = a.count, a.step, a.words
         if self._lib.m7_define(self._m, address, size, insns, len(instructions), ops, len(accesses)):
             raise MemoryError("cycle model")
 

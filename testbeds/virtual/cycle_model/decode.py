@@ -63,6 +63,7 @@ class Access:
     shift: int = 0
     count: int = 1
     step: int = 4
+    words: bool = False  # an unaligned address is a fault (ARMv7-M architecture manual, A3.2.1)
 
 
 _disassembler = None
@@ -149,12 +150,13 @@ def _access(x: Any) -> Access | None:
         return None
     offset = 0 if "]," in x.op_str else memory.mem.disp  # "[r1], #4" accesses r1 itself
     count = 2 if name.startswith(("ldrd", "strd")) else 1
+    words = name.startswith(("ldrd", "strd", "vldr", "vstr")) or name in ("ldrex", "strex")
     base = _register(memory.mem.base)
     if base == 15:
         aligned = (x.address + 4) if name.startswith(("tbb", "tbh")) else (x.address + 4) & ~3
         base, offset = NO_REGISTER, aligned + offset
     if memory.mem.index == 0:
-        return Access(x.address, offset, base, count=count)
+        return Access(x.address, offset, base, count=count, words=words)
     shift = memory.shift.value if memory.shift.type else memory.mem.lshift
     if name.startswith("tbh"):
         shift = 1
@@ -169,4 +171,5 @@ def _many(x: Any, name: str) -> Access:
     step = 8 if double else 4
     down = name.startswith(("push", "vpush")) or name.endswith("db")
     base = 13 if stack else _register(x.operands[0].reg)
-    return Access(x.address, -step * len(registers) if down else 0, base, count=len(registers), step=step)
+    start = -step * len(registers) if down else 0
+    return Access(x.address, start, base, count=len(registers), step=step, words=True)

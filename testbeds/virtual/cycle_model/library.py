@@ -47,7 +47,8 @@ class Op(ctypes.Structure):
         ("shift", ctypes.c_uint8),
         ("count", ctypes.c_uint8),
         ("step", ctypes.c_uint8),
-        ("pad", ctypes.c_uint8 * 3),
+        ("words", ctypes.c_uint8),
+        ("pad", ctypes.c_uint8 * 2),
     )
 
 
@@ -86,7 +87,7 @@ class Counters(ctypes.Structure):
         *((name, ctypes.c_uint64) for name in ("cycles", "skipped", "instructions", "mispredicted")),
         *((name, ctypes.c_uint64) for name in ("data_fills", "instruction_fills", "blocks", "deadline")),
         *((name, ctypes.c_uint32) for name in ("stop", "pc", "in_block", "failed", "last_cost")),
-        *((name, ctypes.c_uint32) for name in ("fill_cycles", "mispredict_cycles", "fills_on")),
+        *((name, ctypes.c_uint32) for name in ("fill_cycles", "mispredict_cycles", "fills_on", "unaligned")),
     )
 
 

@@ -292,10 +292,17 @@ void m7_on_code(void *uc, uint64_t address64, uint32_t size, void *user)
     while (op->pc < address) op++; /* those that a failed condition skipped */
     if (op->pc != address) { m->op = op; return; }
     m->op = op + 1;
-    if (!m->c.fills_on) return;
+    if (!m->c.fills_on && !op->words) return;
     uint32_t a = (uint32_t)op->offset;
     if (op->base != 0xFF) a += reg(m, uc, op->base);
     if (op->index != 0xFF) a += reg(m, uc, op->index) << op->shift;
+    if (op->words && (a & 3u) != 0) {
+        m->c.unaligned = a;
+        m->c.stop = 1;
+        m->emu_stop(uc);
+        return;
+    }
+    if (!m->c.fills_on) return;
     touch(m, a);
     for (unsigned k = 1; k < op->count; k++) touch(m, a + k * op->step);
 }

@@ -19,7 +19,7 @@ typedef struct { /* one instruction that touches memory: addresses are a functio
     uint32_t pc;
     int32_t offset;
     uint8_t base, index, shift, count; /* base 0xFF: none (offset is the address); index 0xFF: none */
-    uint8_t step, pad[3];              /* bytes from one access to the next */
+    uint8_t step, words, pad[2];       /* bytes from one access to the next; words: unaligned is a fault */
 } m7_op;
 
 typedef struct m7_block m7_block;
@@ -51,6 +51,7 @@ typedef struct {
     uint32_t failed;     /* a block could not be decoded: see the Python side */
     uint32_t last_cost;  /* cost of the block that runs */
     uint32_t fill_cycles, mispredict_cycles, fills_on;
+    uint32_t unaligned;  /* the address of an access that the chip faults on (never at a word, so never 0) */
 } m7_counters;
 
 #define STATUS_REGISTERS 16

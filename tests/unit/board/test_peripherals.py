@@ -129,6 +129,11 @@ def test_gpio_and_the_registers_that_only_keep(bench: Make) -> None:
         (10, "breakpoint"),
         (11, "oscillator that is off"),
         (12, "read at 0x08100000"),
+        (13, "unaligned access at 0x20008002"),
+        (14, "unaligned access at 0x20008002"),
+        (15, "unaligned access at 0x20008006"),
+        (16, "unaligned access at 0x20008002"),
+        (17, "unaligned access at 0x20008002"),
     ],
 )
 def test_the_chip_does_not_allow(bench: Make, case: int, says: str) -> None:

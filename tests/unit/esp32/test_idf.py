@@ -77,15 +77,37 @@ def test_without_esp_idf_the_cure_is_told(scheme: Path) -> None:
         build(scheme, "esp32")
 
 
-def test_another_major_version_is_refused(scheme: Path, tmp_path: Path) -> None:
-    _install(tmp_path, version="v4.4.6")
-    with pytest.raises(BenchError, match=r"needs ESP-IDF 5.*v4"):
+@pytest.mark.parametrize("version", ["v4.4.6", "v5.0.2", "v5.10", "v6.0.1"])
+def test_another_version_is_refused(scheme: Path, tmp_path: Path, version: str) -> None:
+    """In 5.0 Wi-Fi's options have other names, and it would not start; 6.x has no esp-mqtt of its own."""
+    _install(tmp_path, version=version)
+    with pytest.raises(BenchError, match=rf"needs ESP-IDF 5\.1 to 5\.5, .*{version}"):
         build(scheme, "esp32")
+
+
+@pytest.mark.parametrize("version", ["v5.1", "v5.4-dirty", "v5.5.1"])
+def test_the_versions_that_it_was_compiled_with_are_taken(scheme: Path, tmp_path: Path, version: str) -> None:
+    _install(tmp_path, version=version)
+    assert build(scheme, "esp32").exists()
+
+
+def test_other_defaults_or_another_version_begin_a_configuration_anew(scheme: Path, tmp_path: Path) -> None:
+    """Once written, sdkconfig wins over sdkconfig.defaults: it lies under a name that tells both."""
+    defaults, told = (idf.PROJECT / "sdkconfig.defaults").read_bytes(), tmp_path / "told"
+    for version in ("v5.3.1", "v5.4"):
+        _install(tmp_path, version=version, then=f"pathlib.Path({str(told)!r}).write_text(' '.join(sys.argv))")
+        build(scheme, "esp32")
+        key = idf.configuration_key(defaults, f"ESP-IDF {version}")
+        assert f"SDKCONFIG={tmp_path}/cache/esp-idf/sdkconfig-{key} " in told.read_text()
+        assert f"build-{key} " in told.read_text()
+    assert len({idf.configuration_key(d, v) for d in (defaults, defaults + b"\n") for v in ("v5.3.1", "v5.4")}) == 4
 
 
 def test_what_esp_idf_complains_of_is_one_line(scheme: Path, tmp_path: Path) -> None:
     _install(tmp_path, then="sys.exit('region `dram0_0_seg\\' overflowed by 4242 bytes\\nninja: build stopped')")
-    with pytest.raises(BenchError, match="overflowed by 4242 bytes") as failure:
+    with pytest.raises(
+        BenchError, match=r"does not fit the ESP32: 4,242 bytes too many in dram0_0_seg \(of 180,736\)"
+    ) as failure:
         build(scheme, "esp32")
     assert "\n" not in str(failure.value)
 

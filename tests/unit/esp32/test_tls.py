@@ -186,3 +186,18 @@ def _soon(condition) -> bool:  # type: ignore[no-untyped-def]
             return True
         time.sleep(0.02)
     return False
+
+
+def test_a_start_of_wifi_that_failed_half_way_can_be_repeated(
+    chip: Chip, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ESP-IDF refuses the steps that were done a second time: only what is missing may be done again."""
+    monkeypatch.setenv("AGILENN_STANDIN_START_FAILS", "1")
+    chip.reset()
+    with broker.running() as own:
+        to = own.address
+        _configure(device, Network(to.host, to.port, "agile/t/00", "b", ssid="lab", mqtt_user=to.user,
+                                   mqtt_password=to.password))  # fmt: skip
+        with pytest.raises(DeviceError, match="the radio does not start"):
+            device.connect()
+        device.connect()

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from testbeds.firmware.generator.graph import generate
 from testbeds.firmware.toolchain import build as building
@@ -59,3 +60,20 @@ def test_the_count_sees_a_call(tmp_path: Path) -> None:
     for parameter in compilers():
         if not parameter.marks or shutil.which("xtensa-lx106-elf-gcc"):
             assert calls_of_memcpy(parameter.values[0], source, []) >= 1
+
+
+def test_a_scheme_that_never_encodes_has_no_encoders_workspace(tmp_path: Path) -> None:
+    """25 KB, where ESP-IDF's static data and local-only's arena leave an ESP32 little else."""
+    sizes = {}
+    for scheme in ("local_only", "agilenn"):
+        folder = tmp_path / scheme
+        folder.mkdir()
+        write_description(WEIGHTS / scheme, folder)
+        generate(WEIGHTS / scheme / "device.tflite", folder, variant="fast")
+        argv = [*find_compiler("zig").argv, "-target", "riscv32-freestanding-none", *FLAGS, *HEADS]
+        includes = [option for at in (folder, building.CORE, building.KERNELS) for option in ("-I", str(at))]
+        subprocess.run([*argv, *includes, "-c", str(building.CORE / "local.c"), "-o", folder / "local.o"], check=True)
+        with (folder / "local.o").open("rb") as f:
+            symbols = ELFFile(f).get_section_by_name(".symtab").iter_symbols()
+            sizes[scheme] = sum(s["st_size"] for s in symbols if s.name == "work")
+    assert sizes["local_only"] == 0 < sizes["agilenn"]

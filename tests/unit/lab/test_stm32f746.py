@@ -88,7 +88,7 @@ def test_an_image_is_written_verified_and_not_written_twice(bed: Stm32F746Testbe
         assert _said(state)["log"][2][5:] == ["-c", "init", "-c", "reset run", "-c", "shutdown"]
     else:
         first, second = _said(state)["log"][:2]
-        common = ["--no-wait", "--uid", SERIAL, "--target", "stm32f746ng"]
+        common = ["--no-wait", "--uid", SERIAL, "--target", "stm32f746nghx"]
         assert first == ["pyocd", "load", *common, "--format", "elf", str(image)]
         assert second[:9] == ["pyocd", "commander", *common, "--connect", "halt"]
         assert second[10].startswith("compare 0x08000000 /")

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 MODULES = ("drivers/net/veth", "drivers/net/ifb", "net/sched/sch_netem", "net/sched/sch_ingress",
@@ -16,7 +18,24 @@ def missing() -> str:
     """Why it can't be used here; empty when it can."""
     if not shutil.which("linux.uml"):
         return "user-mode-linux is not installed (Debian: apt-get install user-mode-linux)"
-    return "" if _modules() else "no kernel modules beside linux.uml"
+    if not _modules():
+        return "no kernel modules beside linux.uml"
+    return _refusal()
+
+
+@cache
+def _refusal() -> str:
+    """Why a kernel that is installed does not come up here (no ptrace, a locked-down container); empty when it does."""
+    with tempfile.TemporaryDirectory(prefix="agilenn-uml-") as folder:
+        init = Path(folder) / "init.sh"
+        init.write_text("#!/bin/sh\necho it-runs\nmount -t proc proc /proc\necho o > /proc/sysrq-trigger\nsleep 30\n")
+        init.chmod(0o755)
+        try:
+            said = _boot(init, Path(folder), 60.0)
+        except (OSError, subprocess.TimeoutExpired) as e:
+            return f"user-mode Linux does not run here ({e})"[:200]
+    last = said.strip().splitlines()[-1][:120] if said.strip() else "it said nothing"
+    return "" if "it-runs" in said else f"user-mode Linux does not run here: {last}"
 
 
 def _modules() -> Path | None:
@@ -40,8 +59,12 @@ def run(script: Path, folder: Path, timeout_s: float, *words: str) -> str:
     start = folder / "init.sh"
     start.write_text("\n".join(lines) + "\n")
     start.chmod(0o755)
+    return _boot(start, folder, timeout_s)
+
+
+def _boot(init: Path, folder: Path, timeout_s: float) -> str:
     done = subprocess.run(
-        ["linux.uml", "mem=512M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", f"init={start}",
+        ["linux.uml", "mem=512M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", f"init={init}",
          "con=null", "con0=null,fd:1", "ssl=null", "quiet"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s, check=False,
         env={**os.environ, "TMPDIR": str(folder)},

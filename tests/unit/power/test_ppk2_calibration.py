@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
@@ -13,7 +14,7 @@ from harness.power.spike_filter import filter_spikes, running_average
 
 MINE = Calibration(
     r=(1003.3, 101.5, 10.3, 0.94, 0.04),
-    gs=(0.0, 112.7, 18.0, 3.2, 0.9),
+    gs=(0.4, 112.7, 18.0, 3.2, 0.9),
     gi=(1.0, 0.97, 0.98, 0.96, 0.99),
     o=(112.2, 75.8, 64.4, 50.2, 96.9),
     s=(0.000005, 0.0, -0.00001, 0.0, 0.0),
@@ -54,7 +55,7 @@ def test_what_is_missing_or_not_a_number_is_nominal_and_named() -> None:
     [
         (b"R0: 1000\n", "no END"),
         (b"END", "no calibration"),
-        (b"R0: 0\nEND", "0 or less"),
+        (b"R0: -1\nEND", "below 0"),
         (b"R0: 1\n" * 2000 + b"END", f"{6 * 2000 + 3} bytes"),
     ],
 )
@@ -86,6 +87,42 @@ def test_a_spike_at_a_change_of_range_is_smoothed_and_nothing_else_is_touched() 
     ranges[200:] = 4
     current[200] = 0.5
     filtered = filter_spikes(current, ranges)
-    assert filtered[200] == pytest.approx(0.06 * 0.5 + 0.94 * 0.01)
+    assert filtered[200] == pytest.approx(0.01)  # the first two in range 4 don't enter the average
+    ranges[200:] = 2
+    assert filter_spikes(current, ranges)[200] == pytest.approx(0.18 * 0.5 + 0.82 * 0.01)
     untouched = np.r_[0:200, 203:400]
     assert np.array_equal(filtered[untouched], current[untouched])
+
+
+def plain_filter(current: npt.NDArray[np.float64], ranges: npt.NDArray[np.int64]) -> list[float]:
+    """The filter by its description, a sample at a time: two averages over all but the first two samples in range 4,
+    and their value for three samples from a change of range on."""
+    fast = slow = current[0]
+    since, left, before, out = 0, 0, ranges[0], []
+    for value, now in zip(current, ranges, strict=True):
+        kept = fast, slow
+        fast, slow = 0.18 * value + 0.82 * fast, 0.06 * value + 0.94 * slow
+        since, left = (0, 3) if now != before else (since + 1, left)
+        if left > 0:
+            if now == 4 and since < 2:
+                fast, slow = kept
+            left -= 1
+            out.append(slow if now == 4 else fast)
+        else:
+            out.append(value)
+        before = now
+    return out
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(2, 4)), min_size=1, max_size=60))
+def test_the_filter_is_that_of_the_description(samples: list[tuple[float, int]]) -> None:
+    current, ranges = (np.array(column) for column in zip(*samples, strict=True))
+    assert filter_spikes(current.astype(float), ranges) == pytest.approx(plain_filter(current, ranges), abs=1e-12)
+
+
+@pytest.mark.parametrize("key", ["R2", "GS2", "GI2", "UG2"])
+def test_a_modifier_of_0_keeps_its_nominal_value(key: str) -> None:
+    read = parse_metadata(f"R0: 1000\n{key}: 0\nEND".encode())
+    assert getattr(read, key[:-1].lower())[2] == getattr(Calibration(), key[:-1].lower())[2]
+    assert key in read.nominal

@@ -166,7 +166,14 @@ void standin_radio_open(int fd)
 }
 
 esp_err_t esp_netif_init(void) { return ESP_OK; }
-esp_err_t esp_event_loop_create_default(void) { return ESP_OK; }
+/* A second time it is refused, as by ESP-IDF (ESP_ERR_INVALID_STATE). */
+esp_err_t esp_event_loop_create_default(void)
+{
+    static bool created;
+    bool first = !created;
+    created = true;
+    return first ? ESP_OK : ESP_FAIL;
+}
 esp_netif_t *esp_netif_create_default_wifi_sta(void) { return (esp_netif_t *)&network; }
 
 esp_err_t esp_event_handler_instance_register(esp_event_base_t base, int32_t id, esp_event_handler_t handler,
@@ -184,7 +191,16 @@ esp_err_t esp_wifi_init(const wifi_init_config_t *config) { return config == NUL
 esp_err_t esp_wifi_set_storage(int storage) { return storage == WIFI_STORAGE_RAM ? ESP_OK : ESP_FAIL; }
 esp_err_t esp_wifi_set_mode(int mode) { return mode == WIFI_MODE_STA ? ESP_OK : ESP_FAIL; }
 esp_err_t esp_wifi_set_ps(wifi_ps_type_t type) { return type <= WIFI_PS_MAX_MODEM ? ESP_OK : ESP_FAIL; }
-esp_err_t esp_wifi_start(void) { return ESP_OK; }
+/* AGILENN_STANDIN_START_FAILS: so many times, as where memory is short for a moment. */
+esp_err_t esp_wifi_start(void)
+{
+    static long failures = -1;
+    if (failures < 0) {
+        const char *given = getenv("AGILENN_STANDIN_START_FAILS");
+        failures = given == NULL ? 0 : strtol(given, NULL, 10);
+    }
+    return failures > 0 && failures-- > 0 ? ESP_FAIL : ESP_OK;
+}
 
 esp_err_t esp_wifi_set_config(int interface, wifi_config_t *config)
 {

@@ -36,6 +36,11 @@ esp_err_t uart_driver_install(uart_port_t port, int rx_bytes, int tx_bytes, int 
     return *queue == NULL ? ESP_FAIL : ESP_OK;
 }
 
+esp_err_t uart_set_rx_full_threshold(uart_port_t port, int bytes)
+{
+    return port == UART_NUM_0 && bytes > 0 && bytes < 128 ? ESP_OK : ESP_FAIL;
+}
+
 esp_err_t uart_param_config(uart_port_t port, const uart_config_t *config)
 {
     (void)port;

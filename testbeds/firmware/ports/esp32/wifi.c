@@ -43,24 +43,39 @@ static void on_event(void *unused, esp_event_base_t base, int32_t id, void *data
     }
 }
 
-/* Once. Nothing is kept in flash: no network name or password outlives a reset. */
+static bool step(unsigned number)
+{
+    const wifi_init_config_t config = WIFI_INIT_CONFIG_DEFAULT();
+    switch (number) {
+    case 0:
+        return esp_netif_init() == ESP_OK;
+    case 1:
+        return esp_event_loop_create_default() == ESP_OK;
+    case 2:
+        return esp_netif_create_default_wifi_sta() != NULL;
+    case 3:
+        return esp_wifi_init(&config) == ESP_OK;
+    case 4: /* nothing is kept in flash: no network name or password outlives a reset */
+        return esp_wifi_set_storage(WIFI_STORAGE_RAM) == ESP_OK;
+    case 5:
+        return esp_wifi_set_mode(WIFI_MODE_STA) == ESP_OK;
+    case 6:
+        return esp_event_handler_instance_register(WIFI_EVENT, ESP_EVENT_ANY_ID, on_event, NULL, NULL) == ESP_OK;
+    case 7:
+        return esp_event_handler_instance_register(IP_EVENT, IP_EVENT_STA_GOT_IP, on_event, NULL, NULL) == ESP_OK;
+    default:
+        return esp_wifi_start() == ESP_OK;
+    }
+}
+
+/* Once. Of a start that failed half-way only what is missing is done again: ESP-IDF refuses the rest a second time. */
 static bool start(void)
 {
-    static bool started;
-    if (started) {
-        return true;
+    static unsigned done;
+    while (done < 9 && step(done)) {
+        done++;
     }
-    const wifi_init_config_t config = WIFI_INIT_CONFIG_DEFAULT();
-    if (esp_netif_init() != ESP_OK || esp_event_loop_create_default() != ESP_OK ||
-        esp_netif_create_default_wifi_sta() == NULL || esp_wifi_init(&config) != ESP_OK ||
-        esp_wifi_set_storage(WIFI_STORAGE_RAM) != ESP_OK || esp_wifi_set_mode(WIFI_MODE_STA) != ESP_OK ||
-        esp_event_handler_instance_register(WIFI_EVENT, ESP_EVENT_ANY_ID, on_event, NULL, NULL) != ESP_OK ||
-        esp_event_handler_instance_register(IP_EVENT, IP_EVENT_STA_GOT_IP, on_event, NULL, NULL) != ESP_OK ||
-        esp_wifi_start() != ESP_OK) {
-        return false;
-    }
-    started = true;
-    return true;
+    return done == 9;
 }
 
 static const char *why(void)

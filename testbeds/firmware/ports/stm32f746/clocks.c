@@ -63,7 +63,7 @@ static bool start_pll(const setting_t *s)
     }
     PWR_CR1 = (PWR_CR1 & ~PWR_CR1_VOS_MASK) | PWR_CR1_VOS(s->voltage_scale);
     RCC_PLLCFGR = 25u /* M: 1 MHz */ | (uint32_t)s->pll_n << 6 | (uint32_t)s->pll_p_code << 16 | RCC_PLLCFGR_HSE |
-                  9u << 24 /* Q: 48 MHz or less */;
+                  9u << 24 /* Q: 48 MHz or less */ | RCC_PLLCFGR_RESERVED;
     RCC_CR |= RCC_CR_PLLON;
     if (!ready(&RCC_CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY) || !ready(&PWR_CSR1, PWR_CSR1_VOSRDY, PWR_CSR1_VOSRDY)) {
         return false;

@@ -31,6 +31,7 @@
 #define RCC_CR_PLLON (1u << 24)
 #define RCC_CR_PLLRDY (1u << 25)
 #define RCC_PLLCFGR REG(0x40023804u)
+#define RCC_PLLCFGR_RESERVED (2u << 28) /* "must be kept at reset value" */
 #define RCC_PLLCFGR_HSE (1u << 22)
 #define RCC_CFGR REG(0x40023808u)
 #define RCC_CFGR_SW_MASK 3u
@@ -94,6 +95,7 @@
 #define TIM2_CCR1 REG(0x40000034u)
 
 /* Core: PM0253 sections 4.3 (SCB), 4.8 (caches); DWT and DEMCR: ARMv7-M architecture manual, C1.6 and C1.8 */
+#define SCB_VTOR REG(0xe000ed08u)
 #define SCB_CCR REG(0xe000ed14u)
 #define SCB_CCR_IC (1u << 17)
 #define SCB_CCR_DC (1u << 16)

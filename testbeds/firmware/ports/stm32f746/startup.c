@@ -63,6 +63,7 @@ static void fill_section(volatile uint32_t *to, const volatile uint32_t *from, c
 
 void Reset_Handler(void)
 {
+    SCB_VTOR = (uint32_t)(uintptr_t)vectors; /* a debugger or a boot loader may have left another */
     SCB_CPACR |= 15u << 20; /* floating point: full access to CP10 and CP11 */
     __asm__ volatile("dsb\n isb" ::: "memory");
     enable_caches();

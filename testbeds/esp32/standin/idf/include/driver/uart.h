@@ -20,6 +20,7 @@ typedef struct {
 } uart_event_t;
 esp_err_t uart_driver_install(uart_port_t port, int rx_bytes, int tx_bytes, int events, QueueHandle_t *queue, int flags);
 esp_err_t uart_param_config(uart_port_t port, const uart_config_t *config);
+esp_err_t uart_set_rx_full_threshold(uart_port_t port, int bytes);
 int uart_read_bytes(uart_port_t port, void *out, uint32_t room, TickType_t wait);
 int uart_write_bytes(uart_port_t port, const void *bytes, size_t count);
 esp_err_t uart_flush_input(uart_port_t port);
