@@ -287,7 +287,7 @@ class Depthwise:
             ]
             if w.out_width & 1:
                 row += [*self.one(0), f"out += {out_step};"]
-        lines += ["do {", *indent(row), f"  x += {w.sy * self.pitch};", "} while (--left > 0);"]
+        lines += ["do {", *indent(row), f"  x += {w.sy * self.pitch};", "} while (--left != 0);"]
         loop = [*lines, "k += 40;", "to++;", *([f"plane += {plane_step};"] if plane_step else [])]
         if count > 1:
             loop = [f"for (int c = {count}; c > 0; c--) {{", *indent(loop), "}"]
