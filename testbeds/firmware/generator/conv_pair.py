@@ -33,7 +33,7 @@ class PairCode:
             lines += indent(pairs)
         if w.out_width & 1:
             lines += [*indent(single), f"  out += {self.conv.out_channels};"]
-        lines += [f"  x += {w.sy * self.conv.pitch};", "} while (--rows > 0);"]
+        lines += [f"  x += {w.sy * self.conv.pitch};", "} while (--rows != 0);"]
         return [*head, *indent(lines), "}"]
 
     def ending(self) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class PairCode:
             body = [*dot.prologue(run[0]), *dot.body(run, None), f"p += {advance[0]};", f"w += {advance[1]};"]
         lines = [
             *self.start(dot),
-            f"for (int ky = {w.kh}; ky > 0; ky--) {{",
+            f"for (int ky = {w.kh}; ky != 0; ky--) {{",
             *indent(body),
             "}",
             f"w -= {w.kh * advance[1]};",
@@ -143,7 +143,7 @@ class PairCode:
         body = dot.body(run, run[0], advance)
         if dot.swapped:
             raise ValueError("chunk_words must be an even number of steps")
-        lines = [f"for (int n = {chunks}; n > 0; n--) {{", *indent(body), "}"]
+        lines = [f"for (int n = {chunks}; n != 0; n--) {{", *indent(body), "}"]
         if rest:
             lines += dot.body(steps([(0, 0)], rest), None)
         step_p, step_w = self.conv.pitch - chunks * advance[0], words_ * 8 - chunks * advance[1]
@@ -153,7 +153,7 @@ class PairCode:
         again = dot.prologue(run[0])
         lines = [
             *self.start(dot),
-            f"for (int ky = {w.kh}; ky > 0; ky--) {{",
+            f"for (int ky = {w.kh}; ky != 0; ky--) {{",
             *indent([*again, *lines, f"p += {step_p};", f"w += {step_w};"]),
             "}",
             f"w -= {w.kh * words_ * 8};",

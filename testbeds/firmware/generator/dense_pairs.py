@@ -112,7 +112,7 @@ class PairLoop:
             out += [
                 f"for (int left = {loops};; left -= {count}) {{",
                 f"  int n = left < {count} ? left : {count};",
-                *indent(["do {", *indent(body), "} while (--n > 0);"]),
+                *indent(["do {", *indent(body), "} while (--n != 0);"]),
                 f"  if (left <= {count}) break;",
                 *indent(fold),
                 "}",

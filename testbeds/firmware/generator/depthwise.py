@@ -201,7 +201,7 @@ class Depthwise:
                 run += 1
             again = self.pack(kinds[j], kinds[j])
             if run - 1 > UNROLL_WORDS:
-                lines += [f"for (int n = {run - 1}; n > 0; n--) {{", *indent(again), "}"]
+                lines += ["{", f"  int n = {run - 1};", *indent(["do {", *indent(again), "} while (--n != 0);"]), "}"]
             else:
                 lines += again * (run - 1)
             j += run
@@ -221,24 +221,25 @@ class Depthwise:
     def pack(self, kind: tuple[bool, bool], following: tuple[bool, bool] | None) -> list[str]:
         """One word of each channel from a and b, and the loads of the next word in between."""
         step, advance = self.row_bytes, self.window.channels * sum(kind)
-        next_a, next_b = self.loads(following, advance) if following else ("", "")
-        lines = [
+        next_a, next_b = self.loads(following, 0) if following else ("", "")
+        base = -4 if following else 0
+        lines = [  # the pointers move on first, in slots that nothing else can take
             "SXTB16(e, a);",
+            "ADDI(d, 4);" if following else "",
             "SXTB16(f, b);",
+            f"ADDI(s, {advance});" if following and advance else "",
             "PKHBT_LSL16(t, e, f);",
             "PKHTB_ASR16(u, f, e);",
-            "STR(t, d, 0);",
+            f"STR(t, d, {base});",
             "SXTB16_ROR8(e, a);",
-            f"STR(u, d, {2 * step});",
+            f"STR(u, d, {2 * step + base});",
             "SXTB16_ROR8(f, b);",
             next_a,
             "PKHBT_LSL16(t, e, f);",
             next_b,
             "PKHTB_ASR16(u, f, e);",
-            f"STR(t, d, {step});",
-            f"ADDI(s, {advance});" if following and advance else "",
-            f"STR(u, d, {3 * step});",
-            "ADDI(d, 4);" if following else "",
+            f"STR(t, d, {step + base});",
+            f"STR(u, d, {3 * step + base});",
         ]
         return [line for line in lines if line]
 
@@ -253,7 +254,7 @@ class Depthwise:
         step = 4 * w.sx  # bytes of a plane's row that two outputs move on by
         lines = [
             "uint32_t u0, v0, u1, v1, u2, v2, x0, x1;",
-            "int32_t a0, a1;" if pairs else "int32_t a0;",
+            "int32_t a0, a1, t0;" if pairs else "int32_t a0;",
             "const uint8_t *x = plane;",
             "int8_t *out = to;",
             "int left = rows;",
@@ -286,7 +287,7 @@ class Depthwise:
             ]
             if w.out_width & 1:
                 row += [*self.one(0), f"out += {out_step};"]
-        lines += ["do {", *indent(row), f"  x += {w.sy * self.pitch};", "} while (--left > 0);"]
+        lines += ["do {", *indent(row), f"  x += {w.sy * self.pitch};", "} while (--left != 0);"]
         loop = [*lines, "k += 40;", "to++;", *([f"plane += {plane_step};"] if plane_step else [])]
         if count > 1:
             loop = [f"for (int c = {count}; c > 0; c--) {{", *indent(loop), "}"]
@@ -323,12 +324,13 @@ class Depthwise:
         if q.pre:
             limit = (1 << (31 - q.pre)) - 1
             lines += [f"{a} = saturate({a}, {limit}) * {1 << q.pre};" for a in ("a0", "a1")]
-        lines += ["SMMLA(a0, a0, (int32_t)x1, (int32_t)x0);", "SMMLA(a1, a1, (int32_t)x1, (int32_t)x0);"]
+        lines += ["SMMLA(t0, a0, (int32_t)x1, (int32_t)x0);", "SMMLA(a1, a1, (int32_t)x1, (int32_t)x0);"]
         lines += self.words(following)
-        lines += [f"SSAT8_ASR(a0, a0, {q.shift});", *self.clamp("a0"), f"SSAT8_ASR(a1, a1, {q.shift});"]
+        # The first bias is loaded two cycles before its sum begins, the second a cycle later.
+        lines += [f"SSAT8_ASR(t0, t0, {q.shift});", "LDR(a0, k, 24);", *self.clamp("t0")]
         place = 2 * index * out_step
-        lines += [f"STRB(a0, out, {place});", *self.clamp("a1"), f"STRB(a1, out, {place + out_step});"]
-        return [*lines, "LDRD(a0, a1, k, 24);"]
+        lines += [f"SSAT8_ASR(a1, a1, {q.shift});", f"STRB(t0, out, {place});", *self.clamp("a1")]
+        return [*lines, f"STRB(a1, out, {place + out_step});", "LDR(a1, k, 28);"]
 
     def clamp(self, name: str) -> list[str]:
         low, high = self.spec.low, self.spec.high

@@ -19,7 +19,7 @@ from harness.contracts.paths import cache_dir
 COMPILE_TIMEOUT_S = 600
 # The core asks clang not to unroll some loops; other compilers need not understand that.
 _WARN = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas")
-# -fomit-frame-pointer: the kernels need every register; with one kept back a dense layer costs a fifth more cycles.
+# -fomit-frame-pointer: the kernels need every register; with one kept back a dense layer costs 6 % more cycles.
 _COMMON = (
     "-O3",
     "-g0",
