@@ -29,6 +29,7 @@ from harness.doctor import clocks
 from harness.faults.module import MODULE_FAULTS
 from harness.faults.noise import NoisyPort
 from harness.faults.outcome import Outcome, outcome_of
+from harness.faults.processes import MORE
 from harness.faults.scene import SCHEME, At, Scene
 from harness.host import registry
 from harness.lab import lab
@@ -212,6 +213,7 @@ FAULTS: Mapping[str, Callable[[bool], Outcome]] = {
     "clock_drift": clock_drift,
     "flash_hangs": flash_hangs,
     **MODULE_FAULTS,
+    **MORE,
 }
 
 

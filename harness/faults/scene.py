@@ -27,6 +27,7 @@ from harness.broker.given import GivenBroker, try_connect
 from harness.broker.mqtt import BrokerAddress
 from harness.broker.roles import ROLES, USERS, Account
 from harness.broker.section import BrokerSection
+from harness.contracts import exits
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
 from harness.device.bringup import BoardSettings
@@ -125,7 +126,7 @@ class OwnEdge:
     def check(self) -> None:
         """Raise BenchError when it is dead."""
         if (code := self._process.poll()) is not None:
-            raise BenchError(f"the edge server ended with code {code}", cure="start it again and go on with --resume")
+            raise BenchError(f"the edge server {exits.how(code)}", cure="start it again and go on with --resume")
 
     def kill(self) -> None:
         """Kill it by SIGKILL."""
@@ -148,6 +149,19 @@ class At(Watcher):
             self._timer.start()
 
 
+class _Noting(Watcher):
+    """Passes on what it is told, and notes what was lost."""
+
+    def __init__(self, other: Watcher, lost: list[str]) -> None:
+        self._other, self._lost = other, lost
+
+    def started(self, planned: Planned) -> None:
+        self._other.started(planned)
+
+    def lost(self, planned: Planned, why: str) -> None:
+        self._lost.append(why)
+
+
 class Scene:
     """Holds the scene. Use it as a context manager; then `measure`."""
 
@@ -156,6 +170,7 @@ class Scene:
         self._delay_ms = delay_ms
         self._kind = registry.testbed_class(kind)
         self.made: list[Testbed] = []
+        self.lost: list[str] = []  # why samples were taken again
 
     def __enter__(self) -> Scene:
         try:
@@ -177,7 +192,7 @@ class Scene:
         (scheme / "description.toml").write_text(_DESCRIPTION, encoding="utf-8")
         (scheme / "server.npz").write_bytes(b"a fixed function")
         self.artefact = artefacts.load(scheme)
-        self.firmware = build(scheme, "native")
+        self.firmware = build(scheme, self._kind().description.target)
         self.broker = OwnBroker()
         self._held.callback(self.broker.kill)
         address = self.broker.address
@@ -213,10 +228,11 @@ class Scene:
 
     def measure(self, count: int, watcher: Watcher | None = None) -> tuple[list[dict[str, Any]], BenchError | None]:
         """Take samples one after another; return the rows, and what ended the run before its time."""
+        watcher = _Noting(watcher or Watcher(), self.lost)
         bench = Bench(self.lab, self.make, {SCHEME: self.artefact}, {SCHEME: self.firmware}, self.images)
         rows: list[dict[str, Any]] = []
         try:
-            for _, row in run(bench, self.jobs(count), 1, watcher or Watcher()):
+            for _, row in run(bench, self.jobs(count), 1, watcher):
                 if row is not None:
                     rows.append(row)
         except BenchError as e:

@@ -173,6 +173,11 @@ class Boards:
             )
         return self._open[kind]
 
+    def drop(self, kind: BoardKind) -> None:
+        """Give one board back, where there is one of this kind."""
+        if (board := self._open.pop(kind, None)) is not None:
+            board.close()
+
     def close(self) -> None:
         """Give every board back."""
         while self._open:
