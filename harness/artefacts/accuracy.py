@@ -12,7 +12,6 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
@@ -23,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.artefacts.artefacts import Artefact
+from harness.contracts import exits, scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
-from harness.host import registry
+from harness.host import last_words, registry
 from harness.host.processes import die_with_parent, inherited_path
 from harness.runs.provenance import file_sha256
 from harness.runs.sample import content_hash
@@ -74,21 +74,20 @@ def measured_apart(artefact: Artefact, library: Path, data: Images) -> Measured:
         BenchError: it failed, with its reason.
     """
     words = [str(artefact.folder), "--dataset", data.name, "--library", str(library), "--with-parent"]
-    with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder:
+    with scratch.folder("accuracy") as own_folder:
         done = subprocess.run(
             [sys.executable, "-m", "harness.accuracy", *words],
             capture_output=True,
             text=True,
             check=False,
-            env=os.environ | {"PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
+            env=os.environ | {"PYTHONPATH": inherited_path(), "TMPDIR": str(own_folder)},
         )
     found = cached(artefact, library, data)
     if done.returncode or found is None:
-        lines = done.stderr.strip().splitlines()
-        own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        why = (own or lines[-1:] or ["it said nothing"])[-1]
+        why = last_words.of(done.stderr) or "it did not say why"
         raise BenchError(
-            f"the accuracy of {artefact.description.label} could not be measured (code {done.returncode}): {why}"
+            f"the accuracy of {artefact.description.label} could not be measured; its process "
+            f"{exits.how(done.returncode)}: {why}"
         )
     return found
 

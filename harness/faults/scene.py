@@ -7,11 +7,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -27,8 +25,9 @@ from harness.broker.given import GivenBroker, try_connect
 from harness.broker.mqtt import BrokerAddress
 from harness.broker.roles import ROLES, USERS, Account
 from harness.broker.section import BrokerSection
-from harness.contracts import exits
+from harness.contracts import exits, scratch
 from harness.contracts.errors import BenchError
+from harness.contracts.scratch import Scratch
 from harness.contracts.testbed import Testbed
 from harness.device.bringup import BoardSettings
 from harness.edge import services, tag
@@ -75,8 +74,13 @@ class OwnBroker:
     def start(self) -> None:
         """Start it and wait until it lets us in."""
         a = self.address
-        folder = self._folder = tempfile.mkdtemp(prefix="agilenn-broker-")
-        orders: dict[str, Any] = {"program": broker.find_mosquitto(), "host": a.host, "port": a.port, "folder": folder}
+        self._folder = Scratch("broker")
+        orders: dict[str, Any] = {
+            "program": broker.find_mosquitto(),
+            "host": a.host,
+            "port": a.port,
+            "folder": str(self._folder.path),
+        }
         orders |= {"accounts": {role: [one.user, one.password] for role, one in self.accounts.items()}}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.broker.keeper"],
@@ -104,7 +108,7 @@ class OwnBroker:
             process.wait()
             if process.stdin:
                 process.stdin.close()
-            shutil.rmtree(self._folder, ignore_errors=True)  # its keeper could not
+            self._folder.close()  # its keeper could not
 
 
 class OwnEdge:
@@ -186,7 +190,7 @@ class Scene:
     def _open(self) -> None:
         from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
 
-        folder = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="agilenn-faults-")))
+        folder = Path(self._held.enter_context(scratch.folder("faults")))
         scheme = folder / SCHEME
         scheme.mkdir()
         (scheme / "description.toml").write_text(_DESCRIPTION, encoding="utf-8")
