@@ -25,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.artefacts.artefacts import Artefact
+from harness.contracts import exits, scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
-from harness.host import registry
+from harness.host import last_words, registry
 from harness.host.processes import die_with_parent, inherited_path
 from harness.runs.provenance import file_sha256
 from harness.runs.sample import content_hash
@@ -87,13 +88,13 @@ def measured_apart(artefact: Artefact, library: Path, data: Images, tell: Tell =
         BenchError: it failed, with its reason.
     """
     words = [str(artefact.folder), "--dataset", data.name, "--library", str(library), "--with-parent"]
-    with tempfile.TemporaryDirectory(prefix="agilenn-accuracy-") as own_folder, tempfile.TemporaryFile() as said:
+    with scratch.folder("accuracy") as own_folder, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "harness.accuracy", *words],
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
-            env=os.environ | {"PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
+            env=os.environ | {"PYTHONPATH": inherited_path(), "TMPDIR": str(own_folder)},
         )
         try:
             for line in process.stdout or ():
@@ -109,10 +110,10 @@ def measured_apart(artefact: Artefact, library: Path, data: Images, tell: Tell =
         stderr = said.read()[-4000:].decode("utf-8", "replace")
     found = cached(artefact, library, data)
     if code or found is None:
-        lines = stderr.strip().splitlines()
-        own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        why = (own or lines[-1:] or ["it said nothing"])[-1]
-        raise BenchError(f"the accuracy of {artefact.description.label} could not be measured (code {code}): {why}")
+        why = last_words.of(stderr) or "it did not say why"
+        raise BenchError(
+            f"the accuracy of {artefact.description.label} could not be measured; its process {exits.how(code)}: {why}"
+        )
     return found
 
 

@@ -5,7 +5,6 @@ from.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import tomllib
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.artefacts.images import Images
+from harness.contracts import scratch
 from harness.contracts.description import DESCRIPTION, GRAPH, SERVER, DeviceDescription
 from harness.contracts.errors import BenchError
 
@@ -39,7 +39,7 @@ def device_symbols(folder: Path, d: DeviceDescription, pictures: Bytes) -> tuple
     from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - compiles
     from testbeds.firmware.toolchain.describe import features_shape  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="agilenn-features-") as work:
+    with scratch.folder("features") as work:
         plain = Path(work)
         write_description(plain, d.model_copy(update={"codec": "stored"}))
         for name in (GRAPH, SERVER):

@@ -26,6 +26,8 @@ from harness.broker.roles import ROLES, USERS, Account, Role
 from harness.broker.section import BrokerSection
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
+from harness.contracts.scratch import Scratch
+from harness.host import last_words
 from harness.host.processes import inherited_path
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Broker:
         self,
         process: subprocess.Popen[bytes],
         said: IO[bytes],
-        folder: str,
+        folder: Scratch,
         *,
         address: BrokerAddress,
         accounts: Mapping[Role, Account],
@@ -76,10 +78,9 @@ class Broker:
             )
 
     def last_words(self) -> str:
-        """Return the end of what it wrote to stderr, on one line."""
+        """Return what it wrote to stderr last that tells why it ended, on one line."""
         self._said.seek(0)
-        lines = self._said.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return last_words.of(self._said.read()[-64_000:].decode("utf-8", "replace"))
 
     def close(self) -> None:
         """Stop it, wait, and remove what it left. It is safe to call this twice."""
@@ -91,7 +92,7 @@ class Broker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
         self._said.close()
 
 
@@ -174,7 +175,7 @@ def _accounts(section: BrokerSection) -> dict[Role, Account]:
 
 def _spawn(program: str, where: BrokerAddress, accounts: Mapping[Role, Account], outside: dict[str, Any]) -> Broker:
     said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the Broker
-    folder = tempfile.mkdtemp(prefix="agilenn-broker-")  # 0700
+    folder = Scratch("broker")
     process = subprocess.Popen(
         [sys.executable, "-m", "harness.broker.keeper"],
         stdin=subprocess.PIPE,
@@ -183,7 +184,10 @@ def _spawn(program: str, where: BrokerAddress, accounts: Mapping[Role, Account],
         env={**os.environ, "PYTHONPATH": inherited_path()},
     )
     orders: dict[str, Any] = {"program": program, "host": where.host, "port": where.port, **outside}
-    orders |= {"accounts": {role: [one.user, one.password] for role, one in accounts.items()}, "folder": folder}
+    orders |= {
+        "accounts": {role: [one.user, one.password] for role, one in accounts.items()},
+        "folder": str(folder.path),
+    }
     orders_pipe = process.stdin
     if orders_pipe is None:
         raise BenchError("the broker's process has no input")

@@ -18,7 +18,7 @@ from harness.host import cli
 from harness.host.progress import doing
 from harness.show import tables
 
-HEADER = ["fault", "what was done", "ok", "failed", "wrong", "what became of it", "what the user reads", "s"]
+HEADER = ["fault", "what was done", "ok", "again", "failed", "wrong", "what became of it", "what the user reads", "s"]
 _BEGIN, _END = "<!-- made by python -m harness.faults -->", "<!-- end -->"
 _MOST = 170  # characters of a line that a user reads, in the table
 
@@ -28,7 +28,9 @@ def parser() -> cli.Parser:
     p = cli.Parser(prog="python -m harness.faults", description=__doc__)
     p.add_argument("--only", type=cli.names, metavar="A,B,…", help=f"some of {', '.join(FAULTS)}")
     p.add_argument("--short", action="store_true", help="few samples and short outages")
-    p.add_argument("--write", type=Path, metavar="FILE", help="replace the table in this document")
+    p.add_argument(
+        "--write", type=Path, metavar="FILE", help="replace these faults' rows of the table in this document"
+    )
     cli.add_common(p)
     return p
 
@@ -62,7 +64,7 @@ def lines(found: Sequence[Outcome]) -> list[list[str]]:
     out = []
     for one in found:
         told = one.told if len(one.told) <= _MOST else one.told[: _MOST - 1] + "…"
-        counts = [str(one.ok), str(one.failed), str(one.wrong)]
+        counts = [str(one.ok), str(one.again), str(one.failed), str(one.wrong)]
         out.append([one.fault, one.put_in, *counts, one.ended or "BADLY", told, f"{one.seconds:g}"])
     return out
 
@@ -76,13 +78,20 @@ def write(path: Path, found: Sequence[Outcome]) -> None:
     try:
         text = path.read_text(encoding="utf-8")
         before, rest = text.split(_BEGIN, 1)
-        after = rest.split(_END, 1)[1]
-        safe = [[cell.replace("|", "/") for cell in line] for line in lines(found)]
+        table, after = rest.split(_END, 1)
+        safe = merged(table, [[cell.replace("|", "/") for cell in line] for line in lines(found)])
         path.write_text(f"{before}{_BEGIN}\n{tables.markdown(HEADER, safe)}{_END}{after}", encoding="utf-8")
     except OSError as e:
         raise BenchError(f"{path} can't be written ({e.strerror})", cure="give another --write") from e
     except (ValueError, IndexError) as e:
         raise BenchError(f"{path} has no place for the table", cure=f"write {_BEGIN} and {_END} into it") from e
+
+
+def merged(table: str, found: Sequence[list[str]]) -> list[list[str]]:
+    """Return the lines of an earlier table with those of `found` in their places, and the new ones at its end."""
+    earlier = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.strip().splitlines()]
+    rows = {row[0]: row for row in earlier[2:] if len(row) == len(HEADER) and earlier[0] == HEADER}
+    return list((rows | {row[0]: row for row in found}).values())
 
 
 if __name__ == "__main__":

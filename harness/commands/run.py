@@ -18,7 +18,7 @@ from harness.device.bringup import Board, State
 from harness.host import cli
 from harness.host.progress import doing
 from harness.lab import lab, labfile
-from harness.measure import pinned
+from harness.measure import again, pinned
 from harness.measure.axes import Bandwidth, Setting
 from harness.measure.inference import measure
 from harness.measure.inference_energy import measure_with_energy
@@ -88,13 +88,16 @@ def main(argv: list[str]) -> int:
             planned = _planned(options, ground)
             link = Setting(rate_bps=options.rate).link if options.rate else None
             ready.step("one inference")
-            if options.energy:
-                with ground.meter() as meter:
-                    row = measure_with_energy(
-                        meter, board, planned, picture, label, link=link, pinned_ms=charge, services=up.services
-                    )
-            else:
-                row = measure(board, planned, picture, label, link=link, pinned_ms=charge, services=up.services)
+            meter = held.enter_context(ground.meter()) if options.energy else None
+
+            def once() -> dict[str, Any]:
+                if meter is None:
+                    return measure(board, planned, picture, label, link=link, pinned_ms=charge, services=up.services)
+                return measure_with_energy(
+                    meter, board, planned, picture, label, link=link, pinned_ms=charge, services=up.services
+                )
+
+            row = again.taken(board, f"image {options.image}", once)
     show(cli.console(), row, ground.titles[options.scheme], time_note(ground))
     return 0
 

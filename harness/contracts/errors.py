@@ -18,6 +18,12 @@ class BenchError(Exception):
         self.cure = " ".join(cure.split())
         super().__init__(f"{self.what}: {self.cure}" if self.cure else self.what)
 
+    def and_then(self, step: str) -> None:
+        """Add a step to the cure, unless it is told already."""
+        if step not in self.cure:
+            self.cure = f"{self.cure}, then {step}" if self.cure else step
+            self.args = (f"{self.what}: {self.cure}",)
+
 
 class TestbedAbsent(BenchError):
     """Says that the testbed asked for has no board attached. Under pytest this is exit code 4, never a skip."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import assert_never
 
 from harness.artefacts.artefacts import Artefact
-from harness.contracts.errors import BenchError, SampleFailed
+from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
 from harness.device.boardlog import BoardLog
 from harness.device.device import BOARD, EMULATED, Cancelled, Device
@@ -23,6 +23,10 @@ from harness.host import locks
 log = logging.getLogger(__name__)
 
 MOST_FAILURES = 6
+
+
+class BoardGone(BenchError):
+    """Says that a board did not come to ready, or fails one sample after another: it is of no more use to this run."""
 
 
 class State(IntEnum):
@@ -76,7 +80,7 @@ class Board:
         self._device: Device | None = None
         self._lock: locks.BoardLock | None = None
         self._was_ready = False
-        self._failures = 0  # to come back, one after another
+        self.lost_samples = 0  # to the bench, one after another
 
     @property
     def device(self) -> Device:
@@ -120,28 +124,40 @@ class Board:
 
     def for_sample(self) -> Board:
         """Come to ready. A board that was ready once may take a while to come back (its broker, its access point or its
-        cable is away): each failure is one sample's, after a pause that grows; `MOST_FAILURES` in a row are final.
+        cable is away): it is tried again after a pause that grows, and `MOST_FAILURES` in a row are final.
 
         Raises:
-            SampleFailed: it did not come back this time.
-            BenchError: it never was ready, or has not come back for too long.
+            BoardGone: it never was ready, or has not come back for too long.
+            Cancelled: the run is being stopped.
         """
-        if self.state is State.READY:
-            return self
-        if self._failures:
-            (self._cancelled or threading.Event()).wait(min(8.0, 0.25 * 2**self._failures))
-        try:
-            self.to(State.READY)
-        except BenchError as e:
-            if not self._was_ready or isinstance(e, Cancelled):
+        failures = 0
+        cancelled = self._cancelled or threading.Event()
+        while self.state is not State.READY:
+            if failures and cancelled.wait(min(8.0, 0.25 * 2**failures)):
+                raise Cancelled("the run is being stopped")
+            try:
+                self.to(State.READY)
+            except Cancelled:
                 raise
-            self._failures += 1
-            if self._failures >= MOST_FAILURES:
-                raise
-            self.state = min(self.state, State.FLASHED)
-            raise SampleFailed(f"the board did not come back: {e.what}", cure=e.cure) from e
-        self._was_ready, self._failures = True, 0
+            except BenchError as e:
+                failures += 1
+                if not self._was_ready or failures >= MOST_FAILURES:
+                    raise BoardGone(e.what, cure=e.cure) from e
+                if failures == 1:
+                    log.warning("board %s does not come back, and is tried again: %s", self.name, e.what)
+                self.state = min(self.state, State.FLASHED)
+        self._was_ready = True
         return self
+
+    @property
+    def name(self) -> str:
+        """What people call it: the testbed, which of them, and whose image it has."""
+        number = self.network.topic_prefix.rpartition("/")[2]
+        return f"{self.testbed.name} {number} ({self.artefact.description.scheme})"
+
+    def lost(self) -> None:
+        """A sample failed: come back through reset before the next one."""
+        self.state = min(self.state, State.FLASHED)
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
         """Make ready for one sample. What a testbed restores, the host's side of the dialogue is restored with: frames

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from harness.artefacts import artefacts
 from harness.artefacts.artefacts import Artefact
 from harness.broker import managed as broker
 from harness.broker import mqtt
+from harness.contracts import scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import Network
@@ -106,7 +106,7 @@ def compare(
         BenchError: no link of this kind, no compiler, no broker, or a sample that failed.
     """
     link = DetourLink(LinkSection.model_validate({"kind": kind, "on_deviation": "flag", "probes": 3}))
-    with broker.running() as own, tempfile.TemporaryDirectory(prefix="agilenn-agree-") as folder, closing(link):
+    with broker.running() as own, scratch.folder("agree") as folder, closing(link):
         host, port = link.door(own.address.host, own.address.port)
         with services.listening(own.address, _ROOT) as heard:
             for size in sizes_bytes:

@@ -116,9 +116,7 @@ class EdgeElsewhere:
             self.listener.check()
         with self._news:
             if self._seen and self._served is None:
-                raise BenchError(
-                    f"the edge server '{self.name}' is gone", cure="start it again, then go on with --resume"
-                )
+                raise BenchError(f"the edge server '{self.name}' is gone", cure="start it again")
 
 
 @contextmanager

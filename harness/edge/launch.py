@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,12 +18,15 @@ from pathlib import Path
 from typing import IO
 
 from harness.broker.mqtt import BrokerAddress
+from harness.contracts import exits, scratch
 from harness.contracts.errors import BenchError
 from harness.edge import tag
+from harness.host import last_words
 from harness.host.processes import inherited_path
 
 log = logging.getLogger(__name__)
 
+_MOST_SAID = 64_000  # characters of the end of what it said that are looked through
 _READY_S = 180.0  # TensorFlow's import and the first trace on a busy machine
 
 
@@ -77,7 +81,7 @@ def running(artefacts: Sequence[Path], address: BrokerAddress, root: str, key: s
     options = ["--with-parent", "--broker", str(address), "--user", address.user, "--root", root]
     options += ["--ca", str(address.ca)] if address.ca else []
     # TensorFlow writes generated sources to the temporary folder and is not always given the time to remove them.
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryDirectory(prefix="agilenn-edge-") as own_folder:
+    with tempfile.TemporaryFile() as said, scratch.folder("edge") as own_folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "harness.edge", *options, *map(str, artefacts)],
             stdin=subprocess.PIPE,
@@ -87,7 +91,7 @@ def running(artefacts: Sequence[Path], address: BrokerAddress, root: str, key: s
             start_new_session=True,  # Ctrl-C is for the bench, which then closes our stdin
             env=os.environ
             | {"AGILENN_MQTT_PASSWORD": address.password, tag.KEY_VARIABLE: key}
-            | {"PYTHONPATH": inherited_path(), "TMPDIR": own_folder},
+            | {"PYTHONPATH": inherited_path(), "TMPDIR": str(own_folder)},
         )
         try:
             yield Edge(process, said)
@@ -115,10 +119,11 @@ def _ready(process: subprocess.Popen[str], said: IO[bytes]) -> list[Calibrated]:
 
 def _died(code: int, said: IO[bytes]) -> BenchError:
     said.seek(0)
-    lines = said.read()[-4000:].decode("utf-8", "replace").strip().splitlines()
-    own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    last = (own or lines or ["it said nothing"])[-1]
-    return BenchError(f"the edge server ended with code {code}: {last}")
+    words = last_words.of(said.read()[-_MOST_SAID:].decode("utf-8", "replace"))
+    return BenchError(
+        f"the edge server {exits.how(code)}{f': {words}' if words else ' and did not say why'}",
+        cure="see that the machine has memory to spare" if code == -signal.SIGKILL else "mend what it says",
+    )
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import struct
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.artefacts.artefacts import Artefact
+from harness.contracts import scratch
 from harness.contracts.attachment import Attachment
 from harness.contracts.clock import Clock, HostClock
 from harness.contracts.errors import BenchError
@@ -29,6 +29,7 @@ from harness.doctor import clocks
 from harness.faults.module import MODULE_FAULTS
 from harness.faults.noise import NoisyPort
 from harness.faults.outcome import Outcome, outcome_of
+from harness.faults.processes import MORE
 from harness.faults.scene import SCHEME, At, Scene
 from harness.host import registry
 from harness.lab import lab
@@ -183,7 +184,7 @@ def flash_hangs(short: bool) -> Outcome:
     from testbeds.stm32f746 import standins  # noqa: PLC0415 - found late, like every testbed
 
     limit_s = 0.5 if short else 5.0
-    with tempfile.TemporaryDirectory(prefix="agilenn-faults-") as folder:
+    with scratch.folder("faults") as folder:
         state = standins.install(Path(folder) / "bin")
         standins.set_fault(state, "hang")
         before = os.environ["PATH"]
@@ -212,6 +213,7 @@ FAULTS: Mapping[str, Callable[[bool], Outcome]] = {
     "clock_drift": clock_drift,
     "flash_hangs": flash_hangs,
     **MODULE_FAULTS,
+    **MORE,
 }
 
 

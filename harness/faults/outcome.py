@@ -22,6 +22,7 @@ class Outcome:
     ended: str  # how: in a person's words
     told: str = ""  # the line that a user reads
     seconds: float = 0.0
+    again: int = 0  # samples that were lost and taken again
 
     @property
     def good(self) -> bool:
@@ -39,8 +40,11 @@ def outcome_of(
         ended, told = "the run ends with one line; finished samples are kept", str(end)
     elif rows and rows[-1]["status"] == "ok" and failed:
         ended, told = "failed samples are kept as failed, the board comes back by itself", str(failed[0]["error"])
+    elif rows and not failed and scene.lost:
+        ended, told = "what was lost is taken again, and the board comes back by itself", scene.lost[0]
     elif rows and not failed:
         ended, told = "no sample was lost", ""
     else:
         ended, told = "", str(rows[-1]["error"]) if rows else "nothing was measured"
-    return Outcome(fault, put_in, ok, len(failed), scene.wrong(rows), ended, told)
+    again = sum(row["status"] == "ok" and row["attempts"] > 1 for row in rows)
+    return Outcome(fault, put_in, ok, len(failed), scene.wrong(rows), ended, told, again=again)

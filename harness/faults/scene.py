@@ -7,11 +7,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -27,7 +25,9 @@ from harness.broker.given import GivenBroker, try_connect
 from harness.broker.mqtt import BrokerAddress
 from harness.broker.roles import ROLES, USERS, Account
 from harness.broker.section import BrokerSection
+from harness.contracts import exits, scratch
 from harness.contracts.errors import BenchError
+from harness.contracts.scratch import Scratch
 from harness.contracts.testbed import Testbed
 from harness.device.bringup import BoardSettings
 from harness.edge import services, tag
@@ -74,8 +74,13 @@ class OwnBroker:
     def start(self) -> None:
         """Start it and wait until it lets us in."""
         a = self.address
-        folder = self._folder = tempfile.mkdtemp(prefix="agilenn-broker-")
-        orders: dict[str, Any] = {"program": broker.find_mosquitto(), "host": a.host, "port": a.port, "folder": folder}
+        self._folder = Scratch("broker")
+        orders: dict[str, Any] = {
+            "program": broker.find_mosquitto(),
+            "host": a.host,
+            "port": a.port,
+            "folder": str(self._folder.path),
+        }
         orders |= {"accounts": {role: [one.user, one.password] for role, one in self.accounts.items()}}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.broker.keeper"],
@@ -103,7 +108,7 @@ class OwnBroker:
             process.wait()
             if process.stdin:
                 process.stdin.close()
-            shutil.rmtree(self._folder, ignore_errors=True)  # its keeper could not
+            self._folder.close()  # its keeper could not
 
 
 class OwnEdge:
@@ -125,7 +130,7 @@ class OwnEdge:
     def check(self) -> None:
         """Raise BenchError when it is dead."""
         if (code := self._process.poll()) is not None:
-            raise BenchError(f"the edge server ended with code {code}", cure="start it again and go on with --resume")
+            raise BenchError(f"the edge server {exits.how(code)}", cure="start it again and go on with --resume")
 
     def kill(self) -> None:
         """Kill it by SIGKILL."""
@@ -148,6 +153,19 @@ class At(Watcher):
             self._timer.start()
 
 
+class _Noting(Watcher):
+    """Passes on what it is told, and notes what was lost."""
+
+    def __init__(self, other: Watcher, lost: list[str]) -> None:
+        self._other, self._lost = other, lost
+
+    def started(self, planned: Planned) -> None:
+        self._other.started(planned)
+
+    def lost(self, planned: Planned, why: str) -> None:
+        self._lost.append(why)
+
+
 class Scene:
     """Holds the scene. Use it as a context manager; then `measure`."""
 
@@ -156,6 +174,7 @@ class Scene:
         self._delay_ms = delay_ms
         self._kind = registry.testbed_class(kind)
         self.made: list[Testbed] = []
+        self.lost: list[str] = []  # why samples were taken again
 
     def __enter__(self) -> Scene:
         try:
@@ -171,13 +190,13 @@ class Scene:
     def _open(self) -> None:
         from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
 
-        folder = Path(self._held.enter_context(tempfile.TemporaryDirectory(prefix="agilenn-faults-")))
+        folder = Path(self._held.enter_context(scratch.folder("faults")))
         scheme = folder / SCHEME
         scheme.mkdir()
         (scheme / "description.toml").write_text(_DESCRIPTION, encoding="utf-8")
         (scheme / "server.npz").write_bytes(b"a fixed function")
         self.artefact = artefacts.load(scheme)
-        self.firmware = build(scheme, "native")
+        self.firmware = build(scheme, self._kind().description.target)
         self.broker = OwnBroker()
         self._held.callback(self.broker.kill)
         address = self.broker.address
@@ -213,10 +232,11 @@ class Scene:
 
     def measure(self, count: int, watcher: Watcher | None = None) -> tuple[list[dict[str, Any]], BenchError | None]:
         """Take samples one after another; return the rows, and what ended the run before its time."""
+        watcher = _Noting(watcher or Watcher(), self.lost)
         bench = Bench(self.lab, self.make, {SCHEME: self.artefact}, {SCHEME: self.firmware}, self.images)
         rows: list[dict[str, Any]] = []
         try:
-            for _, row in run(bench, self.jobs(count), 1, watcher or Watcher()):
+            for _, row in run(bench, self.jobs(count), 1, watcher):
                 if row is not None:
                     rows.append(row)
         except BenchError as e:

@@ -18,7 +18,7 @@ from harness.device.messages import Stats
 from harness.hil import limits
 from harness.hil.record import SessionRecord
 from harness.lab.lab import BoardKind, Boards, Lab
-from harness.measure import pinned
+from harness.measure import again, pinned
 from harness.measure.axes import Setting
 from harness.measure.inference import measure
 from harness.measure.inference_energy import measure_with_energy
@@ -126,13 +126,16 @@ class Hil:
         picture, label = self.data.picture(planned.image), int(self.data.labels[planned.image])
         link, services = self.setting.link, self.lab.services
         pinned_ms = self.pinned.remote_ms(board.artefact) if self.pinned else None
+
+        def once() -> dict[str, Any]:
+            if self.meter is None:
+                return measure(board, planned, picture, label, link=link, pinned_ms=pinned_ms, services=services)
+            return measure_with_energy(
+                self.meter, board, planned, picture, label, link=link, pinned_ms=pinned_ms, services=services
+            )
+
         try:
-            if self.meter is not None:
-                row = measure_with_energy(
-                    self.meter, board, planned, picture, label, link=link, pinned_ms=pinned_ms, services=services
-                )
-            else:
-                row = measure(board, planned, picture, label, link=link, pinned_ms=pinned_ms, services=services)
+            row = again.taken(board, f"{planned.point.scheme}, image {planned.image}", once)
         except SampleFailed as e:
             board.state = State.FLASHED  # comes back through reset before its next sample
             if self.record:

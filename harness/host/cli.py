@@ -8,6 +8,7 @@ import logging
 import os
 import shlex
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,12 +21,19 @@ from harness.contracts.errors import BenchError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 TERMINATED = 143  # 128 + SIGTERM
+HUNG_UP = 129  # 128 + SIGHUP
 
 _RATE_UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(BaseException):
     """Stands for SIGTERM as an exception, so that every `finally` and `with` gives back what it holds."""
+
+
+class HungUp(Terminated):
+    """SIGHUP, as an exception: the terminal is gone."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,10 +93,11 @@ def console(*, stderr: bool = False) -> Console:
 def way_in(body: Callable[[list[str]], int], argv: Sequence[str] | None = None) -> int:
     """Run `body(argv)` and turn what ends it into an exit code.
 
-    A BenchError is one line on stderr and its exit code. SIGINT and SIGTERM unwind the stack once (130, 143); further
-    ones are ignored while everything is given back.
+    A BenchError is one line on stderr and its exit code. SIGINT, SIGTERM and SIGHUP unwind the stack once (130, 143,
+    129); further ones are ignored while everything is given back. What ignores SIGHUP (`nohup`) goes on doing so.
     """
-    previous = {s: signal.signal(s, _unwind) for s in (signal.SIGINT, signal.SIGTERM)}
+    heard = [s for s in _ENDS if s is not signal.SIGHUP or signal.getsignal(s) is not signal.SIG_IGN]
+    previous = {s: signal.signal(s, _unwind) for s in heard}
     try:
         return body(list(sys.argv[1:] if argv is None else argv))
     except BenchError as e:
@@ -97,6 +106,8 @@ def way_in(body: Callable[[list[str]], int], argv: Sequence[str] | None = None) 
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+    except HungUp:
+        return HUNG_UP  # there is nobody to tell
     except Terminated:
         sys.stderr.write("terminated\n")
         return TERMINATED
@@ -124,9 +135,22 @@ def same_command(module: str, argv: Sequence[str], *more: str) -> str:
     return shlex.join(["python", "-m", module, *argv, *(word for word in more if word not in argv)])
 
 
+def _leave_terminal() -> None:
+    """Let what is said from now on go nowhere: writing to a terminal that is gone fails, amid the unwinding."""
+    for number in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(number).st_mode):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+
+
 def _unwind(number: int, frame: FrameType | None) -> NoReturn:
-    for s in (signal.SIGINT, signal.SIGTERM):
+    for s in _ENDS:
         signal.signal(s, signal.SIG_IGN)
+    if number == signal.SIGHUP:
+        _leave_terminal()
+        raise HungUp
     if number == signal.SIGTERM:
         raise Terminated
     raise KeyboardInterrupt

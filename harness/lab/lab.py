@@ -15,6 +15,7 @@ from harness.broker import managed as broker
 from harness.broker.given import GivenBroker
 from harness.broker.managed import Broker
 from harness.broker.section import BrokerSection
+from harness.contracts import scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
 from harness.device.boardlog import Logs
@@ -84,6 +85,7 @@ class Lab:
 @contextmanager
 def opened(artefacts: Sequence[Artefact], setup: LabSetup = EMPTY, *, mosquitto: str | None = None) -> Iterator[Lab]:
     """Open a lab that serves `artefacts`, for the duration of the block. The edge warms up meanwhile."""
+    scratch.sweep()
     root = f"agile/{secrets.token_hex(4)}"
     section = setup.file.broker
     if setup.file.edge.host and section.url is None:
@@ -177,6 +179,11 @@ class Boards:
                 kept=self._logs.of(testbed, number if many(testbed) else None) if self._logs else None,
             )
         return self._open[kind]
+
+    def drop(self, kind: BoardKind) -> None:
+        """Give one board back, where there is one of this kind."""
+        if (board := self._open.pop(kind, None)) is not None:
+            board.close()
 
     def close(self) -> None:
         """Give every board back."""

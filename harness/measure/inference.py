@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from harness.contracts.clock import HostClock
 from harness.contracts.codecs import CODECS
-from harness.contracts.errors import SampleFailed
+from harness.contracts.errors import BenchFailed, SampleFailed
 from harness.contracts.link import LinkSpec
-from harness.contracts.testbed import SampleLog, Source
+from harness.contracts.testbed import SampleLog, Source, Testbed
 from harness.device.bringup import Board
-from harness.device.device import DeviceError
+from harness.device.device import Cancelled, DeviceError, Refused
 from harness.device.messages import Result
 from harness.edge.services import Services
 from harness.runs.measurements import DETAILS
@@ -63,20 +63,22 @@ def measure(
             result = board.device.infer(sequence)
             took_ms = clock.now_ms() - begin_ms
             certificate = testbed.link.certificate if link else None
-    except DeviceError as e:
+    except (Cancelled, Refused) as e:
         board.log.note("sample", f"{planned.key} failed: {e}")
         raise SampleFailed(str(e)) from e
+    except DeviceError as e:
+        board.log.note("sample", f"{planned.key} failed: {e}")
+        raise BenchFailed(e.what, cure=e.cure) from e
     finally:
         board.overhear()
     told = testbed.sample_log()
     if result.status != "ok":
-        why = told.extra.get("failure")  # an emulated board knows what its module waited for
-        raise SampleFailed(f"the device ended the inference with '{result.status}'{f' ({why})' if why else ''}")
+        raise _ended(result.status, str(told.extra.get("failure") or ""), link, testbed)
     if result.cycles_wait == CYCLES_OVER:
         raise SampleFailed("the device waited longer than its cycle counter counts", cure="raise the rate")
     wall_ms = services.account_ms(prefix, took_ms) if result.payload_bytes else None
     remote_ms = _remote_ms(result, told, pinned_ms, wall_ms)
-    values = _values(result, told, remote_ms, wall_ms)
+    values = _values(result, told, remote_ms, wall_ms, pinned=pinned_ms is not None)
     details = {"retries": board.device.retries - retries, "codec": _codec(result), "symbols": result.symbols}
     outcome = {
         "status": "ok",
@@ -88,6 +90,20 @@ def measure(
     return with_sources(row(planned, label) | outcome | details | values, _sources(board, pinned_ms is not None))
 
 
+def _ended(status: str, why: str, link: LinkSpec | None, testbed: Testbed) -> SampleFailed:
+    """Return what to raise for an inference that the device ended by itself.
+
+    Args:
+        why: what an emulated board knows of it.
+    """
+    said = f"the device ended the inference with '{status}'{f' ({why})' if why else ''}"
+    # A link that loses packets may lose a whole message, and a slow one may take too long in an emulated board's own
+    # time: that is the point's outcome, and stays.
+    lossy = link is not None and max(link.up.loss, link.down.loss) > 0
+    own = lossy or (testbed.link.modelled and not why)
+    return SampleFailed(said) if own and status in ("timeout", "link_down") else BenchFailed(said)
+
+
 def _remote_ms(result: Result, told: SampleLog, pinned_ms: float | None, wall_ms: float | None) -> float:
     if not result.payload_bytes:
         return 0.0  # the stage did not take place
@@ -96,11 +112,13 @@ def _remote_ms(result: Result, told: SampleLog, pinned_ms: float | None, wall_ms
     if pinned_ms is not None:
         return pinned_ms
     if wall_ms is None:
-        raise SampleFailed("the edge gave no account of its service time", cure="check that the edge server is up")
+        raise BenchFailed("the edge gave no account of its service time", cure="check that the edge server is up")
     return wall_ms
 
 
-def _values(result: Result, told: SampleLog, remote_ms: float, wall_ms: float | None) -> dict[str, Any]:
+def _values(
+    result: Result, told: SampleLog, remote_ms: float, wall_ms: float | None, *, pinned: bool
+) -> dict[str, Any]:
     stages = {
         "local_ms": result.ms(result.cycles_local),
         "encode_ms": result.ms(result.cycles_encode),
@@ -109,9 +127,10 @@ def _values(result: Result, told: SampleLog, remote_ms: float, wall_ms: float | 
         "combine_ms": result.ms(result.cycles_combine),
     }
     if stages["network_ms"] < 0:
-        raise SampleFailed(
-            f"the remote time of {remote_ms:.3f} ms is longer than the device waited", cure="check the pinned file"
-        )
+        said = f"the remote time of {remote_ms:.3f} ms is longer than the device waited"
+        if pinned:
+            raise SampleFailed(said, cure="check the pinned file")
+        raise BenchFailed(said, cure="see who else writes to the broker")
     sent = bool(result.payload_bytes)
     bytes_ = {
         "payload_bytes": result.payload_bytes,

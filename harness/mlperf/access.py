@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 import serial
 
 from harness.artefacts import artefacts
+from harness.contracts import scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import SerialPort, Source
 from harness.host import registry
@@ -154,7 +154,7 @@ def _our_image(request: Request, target: str) -> Path:
     from testbeds.firmware.toolchain.build import build  # noqa: PLC0415 - found late, like every testbed
 
     if request.network:
-        with tempfile.TemporaryDirectory(prefix="agilenn-mlperf-") as folder:
+        with scratch.folder("mlperf") as folder:
             networks.write_artefact(request.network, Path(folder))
             return build(Path(folder), target)
     artefact = artefacts.find(request.scheme, request.dataset, request.profile)

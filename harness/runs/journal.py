@@ -58,9 +58,7 @@ class Journal:
                 self._file.flush()
                 os.fsync(self._file.fileno())
             except OSError as e:
-                raise BenchError(
-                    f"{self._path} can't be written ({e.strerror})", cure="free space, then go on with --resume"
-                ) from e
+                raise BenchError(f"{self._path} can't be written ({e.strerror})", cure="free space") from e
 
     def close(self) -> None:
         """Close the file."""

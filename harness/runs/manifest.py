@@ -7,7 +7,9 @@ yet is null. A later version is refused: a bench that does not know a key can no
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,9 +21,12 @@ from harness.contracts.problems import first_problem
 from harness.contracts.testbed import Source
 from harness.contracts.toml import Strict
 
+log = logging.getLogger(__name__)
+
 MANIFEST = "manifest.json"
 VERSION = 2
 _MOST_BYTES = 64 << 20
+_REMARKED: set[Path] = set()  # manifests without a checksum that were spoken of
 
 
 class Open(BaseModel):
@@ -224,6 +229,7 @@ class Manifest(Strict):
     jobs: int
     broker: str
     accuracy: dict[str, AccuracyFacts] = Field(default_factory=dict)
+    checksum: str | None = None  # of all the rest; None in manifests of earlier benches
 
 
 def checked(manifest: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -236,7 +242,19 @@ def checked(manifest: Mapping[str, Any], where: str) -> dict[str, Any]:
         model = Manifest.model_validate({**manifest, "manifest_version": VERSION})
     except ValidationError as e:
         raise BenchError(f"{where}: {first_problem(e)[0]}", cure="restore it, or start a new run") from e
-    return model.model_dump(mode="json")
+    return model.model_dump(mode="json", exclude={"checksum"})
+
+
+def text(manifest: Mapping[str, Any], where: str) -> str:
+    """Return `manifest` (of the present version) as it goes into a file, with its checksum. Raises as `checked`."""
+    whole = checked(manifest, where)
+    return json.dumps(whole | {"checksum": checksum(whole)}, indent=2) + "\n"
+
+
+def checksum(told: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of all that a manifest tells but the checksum: of its values, not of how they are written."""
+    rest = {key: value for key, value in told.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read(folder: Path) -> Manifest:
@@ -260,7 +278,21 @@ def read(folder: Path) -> Manifest:
         raise BenchError(f"{path} is damaged ({str(e)[:80]})", cure="restore it, or start a new run") from e
     if not isinstance(found, dict):
         raise BenchError(f"{path} is damaged (it holds no keys)", cure="restore it, or start a new run")
-    return Manifest.model_validate(checked(_present(found, path), str(path)))
+    present = _present(found, path)
+    _check_sum(found, path)
+    return Manifest.model_validate(checked(present, str(path)))
+
+
+def _check_sum(found: Mapping[str, Any], path: Path) -> None:
+    """Raise BenchError when the file is not as it was written; make a remark where that can't be told."""
+    if found.get("checksum") is None:
+        if path not in _REMARKED:
+            _REMARKED.add(path)
+            log.info("%s has no checksum, as an earlier bench wrote it: damage in it can't be told", path)
+    elif found["checksum"] != checksum(found):
+        raise BenchError(
+            f"{path} is damaged (its checksum is wrong)", cure="restore it from a copy, or start a new run"
+        )
 
 
 def _present(found: dict[str, Any], path: Path) -> dict[str, Any]:

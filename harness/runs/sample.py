@@ -40,6 +40,7 @@ _TRAILING = declared(
         "codec": "text",
         "symbols": "whole",
         "retries": "whole",
+        "attempts": "whole",
         "sample_seed": "whole",
     }
 )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -89,8 +88,7 @@ class Store:
         Raises:
             BenchError: it is not as `harness.runs.manifest` has it, or can't be written.
         """
-        whole = manifest.checked(told, str(self.folder / MANIFEST))
-        self._replace(MANIFEST, (json.dumps(whole, indent=2) + "\n").encode())
+        self._replace(MANIFEST, manifest.text(told, str(self.folder / MANIFEST)).encode())
 
     def facts(self) -> Manifest:
         """Read the manifest.
@@ -102,7 +100,7 @@ class Store:
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest of `facts`, as it stands in the file."""
-        return self.facts().model_dump(mode="json")
+        return self.facts().model_dump(mode="json", exclude={"checksum"})
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all samples, in planned order: from the journal, or where there is none from samples.parquet.

@@ -146,6 +146,9 @@ def take(
                 for _, row in samples:
                     bar.advance(taken=row is not None)
             status = "finished"
+        except BenchError as e:
+            e.and_then(f"go on with --resume {store.folder}")
+            raise
         finally:
             store.write_samples()
             ended = {"status": status, "ended_at": now_text(), "link_certificates": certificates.summaries(store)}

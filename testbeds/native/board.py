@@ -10,14 +10,14 @@ import tty
 from collections.abc import Sequence
 from pathlib import Path
 
-import serial
-
+from harness.contracts import exits
 from harness.contracts.clock import HostClock
-from harness.contracts.errors import BenchError
+from harness.contracts.errors import BenchError, BenchFailed
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
 from testbeds.native.module import HostTimeModule
 from testbeds.unshaped import WITHOUT, UnshapedLink
+from testbeds.watched import WatchedPort
 
 _STOP_S = 5.0
 
@@ -43,7 +43,7 @@ class NativeTestbed(Testbed):
         self._owns_module = module is None
         self._module = module
         self._pty: tuple[int, int] | None = None  # master, slave
-        self._port: serial.Serial | None = None
+        self._port: WatchedPort | None = None
 
     @property
     def wifi_module(self) -> HostTimeModule:
@@ -83,6 +83,11 @@ class NativeTestbed(Testbed):
         self._stop()
         self._start(self._pty[0])
 
+    def kill(self) -> None:
+        """Kill the process (SIGKILL) and leave it at that, as a host without memory does."""
+        if self._process is not None:
+            self._process.kill()
+
     def unplug(self) -> None:
         """Pull the cable: whoever has the console port open sees it fail; `reset` plugs it in again."""
         self._stop()
@@ -90,6 +95,9 @@ class NativeTestbed(Testbed):
 
     def _start(self, master: int) -> None:
         ours, theirs = socket.socketpair()
+        if self._owns_module and self._module is not None and not self._module.alive:
+            self._module.close()
+            self._module = None
         if self._module is None:
             self._module = HostTimeModule()
         self._module.attach(ours)
@@ -98,6 +106,7 @@ class NativeTestbed(Testbed):
                 [str(self._image), str(master), str(theirs.fileno())],
                 pass_fds=(master, theirs.fileno()),
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # a signal of the terminal is for the bench, which then ends it
             )
         except OSError as e:
             self.close()
@@ -109,8 +118,13 @@ class NativeTestbed(Testbed):
         if self._pty is None or self._process is None or self._process.poll() is not None:
             raise BenchError("the native board is not running", cure="reset it first")
         self._close_port()
-        self._port = serial.Serial(os.ttyname(self._pty[1]), self.description.console_baud, timeout=0.1)
+        self._port = WatchedPort(os.ttyname(self._pty[1]), self.description.console_baud, self._check_alive)
         return self._port
+
+    def _check_alive(self) -> None:
+        process = self._process
+        if process is not None and (code := process.poll()) is not None:
+            raise BenchFailed(f"the native board's process {exits.how(code)}")
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
         if self._module is not None:
@@ -139,14 +153,14 @@ class NativeTestbed(Testbed):
             self._module = None
 
     def _stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
+        process, self._process = self._process, None  # at once: an open port must not take the end for a loss
+        if process is not None:
+            process.terminate()
             try:
-                self._process.wait(_STOP_S)
+                process.wait(_STOP_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+                process.kill()
+                process.wait()
 
     def _close_pty(self) -> None:
         if self._pty is not None:

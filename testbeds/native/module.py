@@ -73,6 +73,11 @@ class HostTimeModule(ModuleHost):
         self._asked.put(what)
         self._bell.send(b"!")
 
+    @property
+    def alive(self) -> bool:
+        """Does its thread still serve?"""
+        return self._thread.is_alive()
+
     def reset_traffic(self) -> None:
         """Count from zero."""
         self.traffic = Traffic()

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.contracts.errors import BenchError, SampleFailed
+from harness.contracts import exits
+from harness.contracts.errors import BenchError, BenchFailed, SampleFailed
 
 START_S = 60.0  # compiling the cycle model at first use included
 STOP_S = 3.0
@@ -46,7 +47,11 @@ class Emulator:
             )  # fmt: skip
         finally:
             theirs.close()
-        hello = self._read_line(START_S, "start")
+        try:
+            hello = self._read_line(START_S, "start")
+        except BaseException:
+            self.close()
+            raise
         if not hello.get("ready"):
             self.close()
             raise BenchError(hello.get("error", "the emulator did not start"), cure=hello.get("cure", ""))
@@ -61,7 +66,8 @@ class Emulator:
         """One command, its answer.
 
         Raises:
-            SampleFailed: the emulator is dead, silent, or refuses.
+            BenchFailed: the emulator is dead, or silent: then it is ended.
+            SampleFailed: it refuses.
         """
         with self._lock:
             self._number += 1
@@ -69,7 +75,7 @@ class Emulator:
             try:
                 self._socket.sendall(line)
             except OSError as e:
-                raise SampleFailed(f"the emulator has ended{self._last_words()}") from e
+                raise self._ended() from e
             answer = self._read_line(self._command_s, what)
             while answer.get("id") not in (self._number, None):  # of a command that was waited for in vain
                 answer = self._read_line(self._command_s, what)
@@ -82,20 +88,35 @@ class Emulator:
         while (end := self._buffer.find(b"\n")) < 0:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise SampleFailed(f"the emulator did not answer {what!r} within {seconds:g} s")
+                self._process.kill()  # what is late is not to be mistaken for the answer to a later command
+                raise BenchFailed(f"the emulator did not answer {what!r} within {seconds:g} s")
             if select.select([self._socket], [], [], left)[0]:
-                data = self._socket.recv(1 << 16)
+                try:
+                    data = self._socket.recv(1 << 16)
+                except OSError as e:
+                    raise self._ended() from e
                 if not data:
-                    raise SampleFailed(f"the emulator has ended{self._last_words()}")
+                    raise self._ended()
                 self._buffer += data
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _last_words(self) -> str:
+    def check(self) -> None:
+        """Raises BenchFailed when the process is gone."""
+        if not self.alive:
+            raise self._ended()
+
+    def _ended(self) -> BenchFailed:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
+        code = self._process.poll()
+        return BenchFailed(f"the emulator {'has gone silent' if code is None else exits.how(code)}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        if self._errors.closed:
+            return ""
         self._errors.seek(0)
         lines = self._errors.read()[-4000:].decode(errors="replace").strip().splitlines()
         return f" ({lines[-1]})" if lines else ""

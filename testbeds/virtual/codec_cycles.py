@@ -8,7 +8,6 @@ the fall-back to stored, and the header with its CRC.
 from __future__ import annotations
 
 import struct
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts import scratch
 from harness.contracts.codecs import CODEC_IDS
 from harness.contracts.context import ContextTables
 from testbeds.firmware.toolchain.build import CORE
@@ -69,7 +69,7 @@ class CodecProbe:
         symbols = (
             f"features, symbol_of_byte, {runs}, {run}, {step}, {n_symbols}, quality, {'&context' if tables else 0}"
         )
-        with tempfile.TemporaryDirectory(prefix="agilenn-codecs-") as work:
+        with scratch.folder("codecs") as work:
             folder = Path(work)
             (folder / "codecs.c").write_text(_source(height * width * stride, symbols, tables), encoding="ascii")
             (folder / "probe.ld").write_text(_SCRIPT, encoding="ascii")

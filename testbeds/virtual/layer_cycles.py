@@ -7,7 +7,6 @@ kernels' workspace in DTCM, constants in flash; caches and predictor start empty
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from elftools.elf.elffile import ELFFile
 
+from harness.contracts import scratch
 from harness.contracts.errors import BenchError
 from testbeds.firmware.generator.borders import fold
 from testbeds.firmware.generator.graph import GraphReport, LayerReport, generate_model
@@ -204,7 +204,7 @@ def measure(
     entry = model.tensors[model.inputs[0]]
     if image is None:
         image = np.random.default_rng(0).integers(-128, 128, entry.shape).astype(np.int8)
-    with tempfile.TemporaryDirectory(prefix="agilenn-bench-") as work:
+    with scratch.folder("bench") as work:
         folder = Path(work)
         report, elf = build(model, folder, variant=variant, cc=cc)
         header = (folder / "graph.h").read_text()

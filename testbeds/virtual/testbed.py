@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +23,10 @@ from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
 from testbeds.virtual.bench import VirtualBench
 from testbeds.virtual.client import Emulator
 from testbeds.virtual.power_log import sample_timeline
+from testbeds.watched import WatchedPort
 
 BENCH = Path(__file__).with_name("bench.toml")
-POLL_S = 0.5  # how often a silent port is asked whether its board still lives
+POLL_S = 0.5  # how often a silent board is asked for a fault
 
 
 class VirtualClock(Clock):
@@ -65,29 +68,16 @@ class VirtualLinkControl(Link):
         return None if spec is None else LinkSpec.model_validate(spec)
 
 
-class ConsolePort:
+class ConsolePort(WatchedPort):
     """The board's console: a pyserial port that tells of a fault or a dead emulator instead of staying silent."""
 
     def __init__(self, emulator: Emulator, baud: int) -> None:
         self._emulator = emulator
-        self._port = serial.Serial(emulator.pty, baud, timeout=POLL_S)
-        self.timeout: float | None = None
         self._checked = time.monotonic()
+        super().__init__(emulator.pty, baud, self._check_alive)
 
-    def read(self, size: int = 1) -> bytes:
-        deadline = None if self.timeout is None else time.monotonic() + self.timeout
-        while True:
-            left = POLL_S if deadline is None else max(0.0, deadline - time.monotonic())
-            self._port.timeout = min(POLL_S, left)
-            waiting = self._port.in_waiting
-            data = self._port.read(max(1, min(size, waiting)))
-            if data or left == 0.0:
-                return bytes(data)
-            if not self._emulator.alive:
-                raise SampleFailed("the emulator has ended")
-            self._check_fault()
-
-    def _check_fault(self) -> None:
+    def _check_alive(self) -> None:
+        self._emulator.check()
         if time.monotonic() - self._checked < POLL_S:
             return
         self._checked = time.monotonic()
@@ -96,13 +86,7 @@ class ConsolePort:
 
     def write(self, data: bytes) -> int | None:
         self._checked = time.monotonic()
-        return self._port.write(data)
-
-    def reset_input_buffer(self) -> None:
-        self._port.reset_input_buffer()
-
-    def close(self) -> None:
-        self._port.close()
+        return super().write(data)
 
 
 class VirtualTestbed(Testbed):
@@ -170,7 +154,15 @@ class VirtualTestbed(Testbed):
             self.link.apply(self.link.spec)
 
     def reset(self) -> None:
-        self.emulator.ask("reset")
+        """Restart the firmware; where the emulator's process is gone, start another."""
+        if self._image is not None and not self.running:
+            self.flash(self._image)
+        else:
+            self.emulator.ask("reset")
+
+    def kill(self) -> None:
+        """Kill the emulator (SIGKILL) and leave it at that, as a host without memory does."""
+        os.kill(self.emulator.pid, signal.SIGKILL)
 
     def open(self) -> SerialPort:
         if self._port is not None:

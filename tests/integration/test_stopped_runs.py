@@ -30,18 +30,18 @@ def _rows(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(f))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_keep_finished_samples_and_leave_nothing(
     number: signal.Signals,
     tmp_path: Path,
     start: Callable[..., Any],
     until: Callable[..., None],
 ) -> None:
-    """Ctrl-C reaches the whole process group, SIGTERM only the sweep."""
+    """Ctrl-C and a closed terminal reach the whole process group, SIGTERM only the sweep."""
     run = tmp_path / "run"
     sweep = start(*SWEEP, "--images", "30", "--out", str(run))
     until(lambda: len(_journal(run)) >= 5 or sweep.process.poll() is not None)
-    (os.killpg if number is signal.SIGINT else os.kill)(sweep.process.pid, number)
+    (os.kill if number is signal.SIGTERM else os.killpg)(sweep.process.pid, number)
     found, _, err = sweep.wait(60)
     assert found == 128 + number, err
     assert "Traceback" not in err
@@ -69,9 +69,10 @@ def test_a_killed_sweep_is_gone_on_with_and_ends_as_if_nothing_had_happened(
     assert 4 <= len(_journal(run)) < 4 * 5
     before = {entry["key"] for entry in _journal(run)}
 
-    resumed = start("harness.sweep", "--resume", str(run))  # the manifest knows the rest
+    resumed = start("harness.sweep", "--resume", str(run), TMPDIR=str(killed.temporary))  # the manifest knows the rest
     code, _, err = resumed.wait()
     assert code == 0, err
+    assert list(killed.temporary.iterdir()) == [], "what the killed one left is removed"
     keys = [entry["key"] for entry in _journal(run)]
     assert len(keys) == len(set(keys)) == 4 * 5
     assert set(keys[: len(before)]) == before

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from harness.contracts import scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 
@@ -76,7 +76,7 @@ def _measure(graph: bytes, budget: Budget) -> Cost:
     from testbeds.firmware.generator.model import read_model  # noqa: PLC0415
     from testbeds.virtual.layer_cycles import measure  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="agilenn-search-") as work:
+    with scratch.folder("search") as work:
         file = Path(work) / "device.tflite"
         file.write_bytes(graph)
         model = read_model(file)

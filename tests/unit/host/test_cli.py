@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import os
 import signal
+import subprocess
+import sys
+import termios
 import time
 from pathlib import Path
 
@@ -109,3 +113,58 @@ def test_whole_numbers_are_bounded(text: str) -> None:
 
 def test_a_rate_reads_back() -> None:
     assert [cli.rate_text(r) for r in (270e3, 6e6, 2e9, 50)] == ["270 kbit/s", "6 Mbit/s", "2 Gbit/s", "50 bit/s"]
+
+
+_BODY = """
+import pathlib, sys, time
+from harness.host import cli
+def body(argv):
+    folder = pathlib.Path(argv[0])
+    try:
+        (folder / "up").touch()
+        time.sleep(60)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.write("unwinding")
+            stream.flush()
+        (folder / "down").touch()
+sys.exit(cli.way_in(body, sys.argv[1:]))
+"""
+
+
+def test_a_closed_terminal_unwinds_the_stack_too(tmp_path: Path) -> None:
+    """What is said while everything is given back must not fail for want of a terminal."""
+    master, slave = os.openpty()
+
+    def own_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BODY, str(tmp_path)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        preexec_fn=own_terminal,  # noqa: PLW1509 - nothing holds a lock here
+        cwd=Path(__file__).parents[3],
+    )
+    os.close(slave)
+    while not (tmp_path / "up").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.close(master)
+    assert process.wait(60) == 129
+    assert (tmp_path / "down").exists()
+
+
+def test_what_ignores_a_hang_up_goes_on_doing_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def body(argv: list[str]) -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return 7
+
+    try:
+        assert cli.way_in(body, []) == 7
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import random
 import re
 import types
 import typing
@@ -38,7 +40,8 @@ def test_what_was_written_is_read_and_typed(tmp_path: Path) -> None:
     assert facts.manifest_version == manifest.VERSION
     assert facts.schemes["agilenn"].weights == "a" * 64
     assert facts.resumed_at == []
-    assert run.manifest() == json.loads((run.folder / "manifest.json").read_text())
+    written = json.loads((run.folder / "manifest.json").read_text())
+    assert run.manifest() | {"checksum": manifest.checksum(run.manifest())} == written
 
 
 def test_version_1_is_read_and_what_it_lacks_is_null(tmp_path: Path) -> None:
@@ -49,6 +52,42 @@ def test_version_1_is_read_and_what_it_lacks_is_null(tmp_path: Path) -> None:
     (run.folder / "manifest.json").write_text(json.dumps(old))
     facts = run.facts()
     assert (facts.manifest_version, facts.procedure, facts.probe, facts.tools) == (manifest.VERSION, None, None, {})
+
+
+def test_no_flipped_bit_is_read_as_another_manifest(tmp_path: Path) -> None:
+    run = _run(tmp_path)
+    path = run.folder / "manifest.json"
+    whole, facts = path.read_bytes(), run.facts()
+    rng = random.Random(0)
+    told = 0
+    for place in rng.sample(range(8 * len(whole)), 1500):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            assert run.facts() == facts, f"bit {place}"
+        except BenchError as e:
+            assert "\n" not in str(e)
+            told += 1
+    assert told > 1000
+
+
+def test_a_manifest_without_a_checksum_is_read_with_a_remark(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = _run(tmp_path)
+    (run.folder / "manifest.json").write_text(json.dumps(run.manifest()))
+    with caplog.at_level(logging.INFO):
+        assert run.facts().checksum is None
+        run.facts()
+    assert [r.message for r in caplog.records if "no checksum" in r.message] == [
+        f"{run.folder / 'manifest.json'} has no checksum, as an earlier bench wrote it: damage in it can't be told"
+    ]
+
+
+def test_the_committed_runs_are_read() -> None:
+    found = sorted((DOCUMENT.parents[1] / "results" / "reference" / "runs").glob("*/manifest.json"))
+    assert found
+    for path in found:
+        assert manifest.read(path.parent).status == "finished"
 
 
 @pytest.mark.parametrize(
