@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -59,6 +60,7 @@ class Board:
         *,
         cancelled: threading.Event | None = None,
         kept: BoardLog | None = None,
+        revive: Callable[[], None] | None = None,
     ) -> None:
         self.log = kept or BoardLog(testbed.name, live=True)
         self.log.hide(network.wifi_password, network.mqtt_password)
@@ -73,6 +75,8 @@ class Board:
         self.stats_at_ready: Stats | None = None
         self._image = image
         self._cancelled = cancelled
+        self._revive = revive  # switches its supply off and on
+        self._revived = False  # since it was ready
         self._device: Device | None = None
         self._lock: locks.BoardLock | None = None
         self._was_ready = False
@@ -113,10 +117,32 @@ class Board:
             log.info("%s (%s): %s", self.testbed.name, self.artefact.description.scheme, self.state.name.lower())
         return self
 
+    def up(self) -> Board:
+        """Come to ready. Of a board that a reset does not bring there, the supply is switched off and on, once, where
+        something can.
+
+        Raises:
+            BenchError: it did not come to ready.
+        """
+        try:
+            self.to(State.READY)
+        except (Cancelled, locks.BoardBusy):
+            raise
+        except BenchError as e:
+            if self._revive is None or self._revived:
+                raise
+            log.warning("%s does not come up (%s): its supply is switched off and on", self.testbed.name, e.what)
+            self._revived = True
+            self._revive()
+            self.state = min(self.state, State.FLASHED)
+            self.to(State.READY)
+        self._revived = False
+        return self
+
     def recover(self) -> Board:
         """Restart the firmware after a failed sample, and come back to ready."""
         self.state = min(self.state, State.FLASHED)
-        return self.to(State.READY)
+        return self.up()
 
     def for_sample(self) -> Board:
         """Come to ready. A board that was ready once may take a while to come back (its broker, its access point or its
@@ -131,7 +157,7 @@ class Board:
         if self._failures:
             (self._cancelled or threading.Event()).wait(min(8.0, 0.25 * 2**self._failures))
         try:
-            self.to(State.READY)
+            self.up()
         except BenchError as e:
             if not self._was_ready or isinstance(e, Cancelled):
                 raise

@@ -121,7 +121,7 @@ def run(
         )
         meter: EnergyMeter | None = None
         try:
-            meter = bench.meter() if bench.meter else None
+            boards.meter = meter = bench.meter() if bench.meter else None
             while not cancelled.is_set():
                 try:
                     job = todo.get_nowait()
