@@ -17,7 +17,7 @@ from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.testbed import Network, Testbed
 from harness.device.boardlog import BoardLog
-from harness.device.device import BOARD, EMULATED, Cancelled, Device
+from harness.device.device import BOARD, EMULATED, Cancelled, Device, NoAnswer
 from harness.device.messages import Info, Stats, config_tlvs, radio_tlvs
 from harness.host import locks
 
@@ -109,6 +109,8 @@ class Board:
                 self._step(self.state)
             except BenchError as e:
                 self.log.note("board", f"not {State(self.state + 1).name.lower()}: {e}")
+                if isinstance(e, NoAnswer) and (crash := self.autopsy()):
+                    log.warning("%s: %s", self.testbed.name, crash)
                 raise
             finally:
                 self.overhear()
@@ -176,6 +178,20 @@ class Board:
         self.testbed.before_sample(seed, remote_ms)
         if self.testbed.restores:
             self.device.rewind()
+
+    def autopsy(self) -> str:
+        """Ask what the firmware left of a fault, put it into the log, and return it in one line; "" when it left
+        nothing. The board may be reset by it.
+        """
+        try:
+            crash = self.testbed.crash()
+        except BenchError as e:
+            self.log.note("crash", f"what it left can't be read: {e}")
+            return ""
+        if crash is None:
+            return ""
+        self.log.note("crash", "\n".join((crash.what, *crash.details)))
+        return f"the firmware crashed: {crash.what}"
 
     def overhear(self) -> None:
         """Take what device and Wi-Fi module have said into the log."""

@@ -18,7 +18,7 @@ from harness.contracts.clock import HostClock
 from harness.contracts.codecs import CODECS
 from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.link import Link, LinkSpec
-from harness.contracts.testbed import SampleLog, Testbed, TestbedDescription
+from harness.contracts.testbed import Crash, SampleLog, Testbed, TestbedDescription
 from harness.device import messages as protocol
 from harness.device.frames import Frame, FrameError, seal, unseal
 
@@ -189,6 +189,7 @@ class StandInTestbed(Testbed):
         self.device = StandInDevice(artefact, self.link)
         self.steps: list[str] = []
         self.hangs = False  # until its supply was switched off and on
+        self.left: Crash | None = None  # by a fault of its firmware
         self._present = present
         self._pins = pins
         self.description = TestbedDescription(
@@ -222,6 +223,11 @@ class StandInTestbed(Testbed):
         """Note that it was reset; a device that hangs hears nothing afterwards."""
         self.steps.append("reset")
         self.device.deaf = self.hangs
+
+    def crash(self) -> Crash | None:
+        """Return what the firmware left, once."""
+        left, self.left = self.left, None
+        return left
 
     def switch_supply(self, on: bool) -> None:
         """Do as when its supply is switched: off, it is not there; on, it runs anew."""

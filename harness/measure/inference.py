@@ -18,7 +18,7 @@ from harness.contracts.errors import SampleFailed
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, Source
 from harness.device.bringup import Board
-from harness.device.device import DeviceError
+from harness.device.device import DeviceError, NoAnswer
 from harness.device.messages import Result
 from harness.edge.services import Services
 from harness.runs.measurements import DETAILS
@@ -65,7 +65,12 @@ def measure(
             certificate = testbed.link.certificate if link else None
     except DeviceError as e:
         board.log.note("sample", f"{planned.key} failed: {e}")
-        raise SampleFailed(str(e)) from e
+        crash = board.autopsy() if isinstance(e, NoAnswer) else ""
+        raise SampleFailed(f"{crash}: {e}" if crash else str(e)) from e
+    except SampleFailed as e:
+        board.log.note("sample", f"{planned.key} failed: {e}")
+        board.autopsy()  # an emulated board has told in one line, and keeps its registers
+        raise
     finally:
         board.overhear()
     told = testbed.sample_log()
