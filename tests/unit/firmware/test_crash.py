@@ -1,4 +1,4 @@
-"""What a fault of the STM32F746's firmware left in RAM is read by a debug probe, and told by the symbols of its image."""
+"""What a fault of the STM32F746's firmware left in RAM is read by a debug probe, and named by its image's symbols."""
 
 from __future__ import annotations
 
