@@ -12,7 +12,7 @@ from pydantic import Field
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import Strict
 from harness.device.boardlog import BoardLog
-from harness.lab.programs import Argv, call
+from harness.lab.programs import Argv, account, call
 from testbeds.tools import Tools
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def around(section: HooksSection, testbed: str, folder: Path | None = None) -> I
             called; the second one after a block that went well. One that fails after a block that failed is a warning.
     """
     kept = BoardLog("lab", folder)
-    tools = Tools(told=lambda run: kept.note("tool", run.account))
+    tools = Tools(told=lambda run: kept.note("tool", account(run)))
     environment = {"AGILENN_RUN_TESTBED": testbed, "AGILENN_RUN_FOLDER": str(folder.absolute()) if folder else ""}
 
     def hook(argv: Argv | None, when: str) -> None:

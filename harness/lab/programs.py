@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from harness.contracts.errors import BenchError
-from testbeds.tools import Tools
+from harness.runs.provenance import scrubbed
+from testbeds.tools import ToolRun, Tools
 
 
 def _words(value: Any) -> Any:
@@ -19,6 +21,11 @@ def _words(value: Any) -> Any:
 
 _Word = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 Argv = Annotated[tuple[_Word, ...], BeforeValidator(_words), Field(min_length=1, max_length=200)]
+
+
+def account(run: ToolRun) -> str:
+    """Return what a log tells of a call: a password or token among its words is masked."""
+    return replace(run, argv=tuple(scrubbed(run.argv))).account
 
 
 def call(

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.testbed import Testbed
 from harness.contracts.toml import Strict
-from harness.lab.programs import Argv, call
+from harness.lab.programs import Argv, account, call
 from harness.power.probes import ProbeConfig, open_probe
 from harness.power.sampling import EnergyMeter
 from testbeds.tools import Tools
@@ -54,7 +54,7 @@ class Supply:
         self._section = section
         self._testbed = testbed
         self._probe = probe
-        self._tools = Tools(told=lambda run: testbed.note("tool", run.account))
+        self._tools = Tools(told=lambda run: testbed.note("tool", account(run)))
 
     def cycle(self, meter: EnergyMeter | None = None, cancelled: threading.Event | None = None) -> None:
         """Switch off and on, and wait for the board's port.

@@ -43,12 +43,14 @@ def _block(path: Path) -> Iterator[None]:
 def test_both_are_called_around_the_run_and_logged(tmp_path: Path) -> None:
     said, run = tmp_path / "said", tmp_path / "run"
     run.mkdir()
-    section = HooksSection(before=_notes(said, "on"), after=_notes(said, "off"))
+    section = HooksSection(before=(*_notes(said, "on"), "--token", "hush"), after=_notes(said, "off"))
     with hooks.around(section, "esp32", run), _block(said):
         pass
     assert said.read_text().splitlines() == ["on esp32", "measured", "off esp32"]
     text = (run / "logs" / "lab.log").read_text()
     assert text.count("exit code 0 after") == 2
+    assert "--token '***'" in text
+    assert "hush" not in text
 
 
 def test_a_hook_that_fails_before_keeps_the_block_from_being_entered(tmp_path: Path) -> None:
