@@ -35,6 +35,7 @@ def parser() -> cli.Parser:
     )
     p.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
     cli.add_lab(p)
+    cli.add_board(p)
     cli.add_common(p)
     return p
 
@@ -46,6 +47,7 @@ def main(argv: list[str]) -> int:
     if options.list:
         _list()
         return 0
+    options.testbed = labfile.testbed_of(options.testbed, "")
     if not options.testbed:
         raise BenchError("no testbed was given", cure="give --testbed virtual, native, stm32f746 or esp32, or --list")
     return _examine(options)

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.device.boardlog import Logs
-from harness.device.bringup import Board, State
+from harness.device.bringup import Board
 from harness.host import cli
 from harness.host.progress import doing
-from harness.lab import lab, labfile
+from harness.lab import hooks, lab, labfile
 from harness.measure import again, pinned
 from harness.measure.axes import Bandwidth, Setting
 from harness.measure.inference import measure
@@ -36,12 +36,13 @@ def parser() -> cli.Parser:
     p.add_argument("--scheme", required=True, metavar="S")
     p.add_argument("--image", type=cli.whole(0, 10**6, "--image"), default=0, metavar="N", help="its number")
     p.add_argument("--rate", type=cli.rate_or_none, default="6M", metavar="R", help="6M, or none: unshaped")
-    p.add_argument("--testbed", default="virtual", metavar="T")
+    p.add_argument("--testbed", metavar="T", help="default: virtual, or that of --board")
     p.add_argument("--dataset", default="cifar10", metavar="D")
     p.add_argument("--profile", default="compact", metavar="P")
     p.add_argument("--remote-ms", type=Path, metavar="FILE", help="pinned remote times")
     p.add_argument("--energy", action="store_true", help="its energy too")
     cli.add_lab(p)
+    cli.add_board(p)
     cli.add_data_dir(p)
     cli.add_common(p)
     return p
@@ -51,6 +52,12 @@ def main(argv: list[str]) -> int:
     """Measure one sample and show it."""
     options = parser().parse_args(argv)
     cli.set_up_logging(options.verbose)
+    options.testbed = labfile.testbed_of(options.testbed)
+    with hooks.around(labfile.load().file.hooks, options.testbed):
+        return _measure(options)
+
+
+def _measure(options: argparse.Namespace) -> int:
     said = cli.console(stderr=True)
     with doing(said, f"looking for scheme {options.scheme} and testbed {options.testbed}"):
         ground = prepare.ground(_request(options))
@@ -72,6 +79,7 @@ def main(argv: list[str]) -> int:
             charge = pinned.completed(times, [artefact], calibrated).remote_ms(artefact)
         ready.step("getting ready: the board boots and joins the network")
         with ground.make() as testbed, ExitStack() as held:
+            supply = ground.request.lab.supply(testbed)
             board = held.enter_context(
                 closing(
                     Board(
@@ -81,9 +89,10 @@ def main(argv: list[str]) -> int:
                         up.network(0, testbed),
                         cancelled=threading.Event(),
                         kept=Logs().of(testbed),
+                        revive=None if supply is None else supply.cycle,
                     )
                 )
-            ).to(State.READY)
+            ).up()
             label = int(data.labels[options.image])
             planned = _planned(options, ground)
             link = Setting(rate_bps=options.rate).link if options.rate else None

@@ -24,7 +24,7 @@ from harness.doctor.examine import Wanted
 from harness.doctor.report import Report
 from harness.host import cli
 from harness.host.progress import doing
-from harness.lab import lab, labfile
+from harness.lab import hooks, lab, labfile
 from harness.measure import axes, pinned
 from harness.measure.axes import Axis
 from harness.report import energy, outcome, side_by_side, splits
@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
         axes.axis(argv[0], others=trained.NAMES)  # a better line than argparse's
     options = command_line.parser(__doc__).parse_args(argv)
     cli.set_up_logging(options.verbose)
+    options.testbed = labfile.testbed_of(options.testbed)
     axis = axes.axis(options.axis)
     if "," in options.testbed:
         return several.sweep(options, axis, argv)
@@ -96,8 +97,13 @@ def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
 
 
 def _sweep(options: argparse.Namespace, axis: Axis, argv: list[str]) -> int:
-    said = cli.console(stderr=True)
     folder = _folder(options, axis)
+    with hooks.around(labfile.load().file.hooks, options.testbed, folder):
+        return _measured(options, axis, argv, folder)
+
+
+def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: Path) -> int:
+    said = cli.console(stderr=True)
     with doing(said, f"looking for schemes and testbed {options.testbed}"):
         ground = prepare.ground(_request(options, axis))
     procedure = _procedure(options, ground)

@@ -30,7 +30,7 @@ def parser(description: str | None) -> cli.Parser:
 
 def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     cores = os.cpu_count() or 1
-    p.add_argument("--testbed", default="virtual", help="or several, A,B,…: in parallel; default: %(default)s")
+    p.add_argument("--testbed", help="or several, A,B,…: in parallel; default: virtual, or that of --board")
     p.add_argument("--schemes", type=cli.names, metavar="A,B,…", help="default: all that have weights for the data set")
     p.add_argument(
         "--images",
@@ -78,5 +78,6 @@ def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     p.add_argument("--doctor", action="store_true", help="examine the testbed first, and measure nothing if that fails")
     p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
     cli.add_lab(p)
+    cli.add_board(p)
     cli.add_data_dir(p)
     cli.add_common(p)

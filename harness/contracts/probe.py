@@ -15,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.errors import BenchError
+
 Source = Literal["measured", "modelled", "assumed", "published"]
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
@@ -129,6 +131,14 @@ class PowerProbe(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give the instrument back. It is safe to call this twice."""
+
+    def cycle_supply(self, off_s: float) -> None:
+        """Switch the supply of the board off for `off_s` seconds, where the instrument feeds it.
+
+        Raises:
+            BenchError: it does not feed the board, is recording, or is gone.
+        """
+        raise BenchError(f"the {self.name} does not feed the board", cure="switch its supply by another program")
 
     def facts(self) -> dict[str, Any]:
         """Return what a manifest says of the instrument; `calibration` is what it works with, None where it

@@ -93,6 +93,14 @@ class SampleLog:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Crash:
+    """Tells of a fault of the firmware: what and where in one line, and further lines such as its registers."""
+
+    what: str
+    details: Sequence[str] = ()
+
+
 class Testbed(ABC):
     """Makes one board usable: flash -> reset -> open -> (device protocol) -> samples -> close."""
 
@@ -174,6 +182,15 @@ class Testbed(ABC):
         where the testbed can't tell.
         """
         return ()
+
+    def crash(self) -> Crash | None:
+        """Return what the firmware left of a fault since it started; None when it left nothing, or this testbed can't
+        tell. The board may be reset by asking: only ask of one that is to be brought up anew.
+
+        Raises:
+            BenchError: it could not be read.
+        """
+        return None
 
     def sample_log(self) -> SampleLog:
         """Return what the testbed saw of the last sample."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Network, Testbed
 from harness.device.boardlog import BoardLog
-from harness.device.device import BOARD, EMULATED, Cancelled, Device
+from harness.device.device import BOARD, EMULATED, Cancelled, Device, NoAnswer
 from harness.device.messages import Info, Stats, config_tlvs, radio_tlvs
 from harness.host import locks
 
@@ -63,6 +64,7 @@ class Board:
         *,
         cancelled: threading.Event | None = None,
         kept: BoardLog | None = None,
+        revive: Callable[[], None] | None = None,
     ) -> None:
         self.log = kept or BoardLog(testbed.name, live=True)
         self.log.hide(network.wifi_password, network.mqtt_password)
@@ -77,6 +79,8 @@ class Board:
         self.stats_at_ready: Stats | None = None
         self._image = image
         self._cancelled = cancelled
+        self._revive = revive  # switches its supply off and on
+        self._revived = False  # since it was ready
         self._device: Device | None = None
         self._lock: locks.BoardLock | None = None
         self._was_ready = False
@@ -109,6 +113,8 @@ class Board:
                 self._step(self.state)
             except BenchError as e:
                 self.log.note("board", f"not {State(self.state + 1).name.lower()}: {e}")
+                if isinstance(e, NoAnswer) and (crash := self.autopsy()):
+                    log.warning("%s: %s", self.testbed.name, crash)
                 raise
             finally:
                 self.overhear()
@@ -117,10 +123,32 @@ class Board:
             log.info("%s (%s): %s", self.testbed.name, self.artefact.description.scheme, self.state.name.lower())
         return self
 
+    def up(self) -> Board:
+        """Come to ready. Of a board that a reset does not bring there, the supply is switched off and on, once, where
+        something can.
+
+        Raises:
+            BenchError: it did not come to ready.
+        """
+        try:
+            self.to(State.READY)
+        except (Cancelled, locks.BoardBusy):
+            raise
+        except BenchError as e:
+            if self._revive is None or self._revived:
+                raise
+            log.warning("%s does not come up (%s): its supply is switched off and on", self.testbed.name, e.what)
+            self._revived = True
+            self._revive()
+            self.state = min(self.state, State.FLASHED)
+            self.to(State.READY)
+        self._revived = False
+        return self
+
     def recover(self) -> Board:
         """Restart the firmware after a failed sample, and come back to ready."""
         self.state = min(self.state, State.FLASHED)
-        return self.to(State.READY)
+        return self.up()
 
     def for_sample(self) -> Board:
         """Come to ready. A board that was ready once may take a while to come back (its broker, its access point or its
@@ -136,7 +164,7 @@ class Board:
             if failures and cancelled.wait(min(8.0, 0.25 * 2**failures)):
                 raise Cancelled("the run is being stopped")
             try:
-                self.to(State.READY)
+                self.up()
             except Cancelled:
                 raise
             except BenchError as e:
@@ -166,6 +194,20 @@ class Board:
         self.testbed.before_sample(seed, remote_ms)
         if self.testbed.restores:
             self.device.rewind()
+
+    def autopsy(self) -> str:
+        """Ask what the firmware left of a fault, put it into the log, and return it in one line; "" when it left
+        nothing. The board may be reset by it.
+        """
+        try:
+            crash = self.testbed.crash()
+        except BenchError as e:
+            self.log.note("crash", f"what it left can't be read: {e}")
+            return ""
+        if crash is None:
+            return ""
+        self.log.note("crash", "\n".join((crash.what, *crash.details)))
+        return f"the firmware crashed: {crash.what}"
 
     def overhear(self) -> None:
         """Take what device and Wi-Fi module have said into the log."""

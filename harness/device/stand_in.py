@@ -18,7 +18,7 @@ from harness.contracts.clock import HostClock
 from harness.contracts.codecs import CODECS
 from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.link import Link, LinkSpec
-from harness.contracts.testbed import SampleLog, Testbed, TestbedDescription
+from harness.contracts.testbed import Crash, SampleLog, Testbed, TestbedDescription
 from harness.device import messages as protocol
 from harness.device.frames import Frame, FrameError, seal, unseal
 
@@ -58,6 +58,7 @@ class StandInDevice:
         self.artefact = artefact
         self.link = link
         self.faults: deque[str | None] = deque()
+        self.deaf = False
         self.requests: list[int] = []
         self.config: dict[int, bytes] = {}
         self.pinned_ms = 0.0
@@ -72,6 +73,8 @@ class StandInDevice:
         try:
             frame = unseal(data)
         except FrameError:
+            return b""
+        if self.deaf:
             return b""
         fault = self.faults.popleft() if self.faults else None
         self.requests.append(frame.kind)
@@ -185,6 +188,8 @@ class StandInTestbed(Testbed):
         self.clock = HostClock()
         self.device = StandInDevice(artefact, self.link)
         self.steps: list[str] = []
+        self.hangs = False  # until its supply was switched off and on
+        self.left: Crash | None = None  # by a fault of its firmware
         self._present = present
         self._pins = pins
         self.description = TestbedDescription(
@@ -206,7 +211,7 @@ class StandInTestbed(Testbed):
         return self._pins
 
     def check(self) -> None:
-        """Raise TestbedAbsent when the testbed was made absent."""
+        """Raise TestbedAbsent when the testbed was made absent, or has no supply."""
         if not self._present:
             raise TestbedAbsent(f"testbed {self.name}: no board", cure="make one")
 
@@ -215,8 +220,20 @@ class StandInTestbed(Testbed):
         self.steps.append(f"flash {image.name}")
 
     def reset(self) -> None:
-        """Note that it was reset."""
+        """Note that it was reset; a device that hangs hears nothing afterwards."""
         self.steps.append("reset")
+        self.device.deaf = self.hangs
+
+    def crash(self) -> Crash | None:
+        """Return what the firmware left, once."""
+        left, self.left = self.left, None
+        return left
+
+    def switch_supply(self, on: bool) -> None:
+        """Do as when its supply is switched: off, it is not there; on, it runs anew."""
+        self.steps.append(f"supply {'on' if on else 'off'}")
+        self._present = on
+        self.hangs = False
 
     def open(self) -> StandInPort:
         """Open the port of the scripted device."""

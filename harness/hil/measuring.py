@@ -86,7 +86,7 @@ class Hil:
 
     def board(self, scheme: str) -> Board:
         """Return a ready board with the scheme's image."""
-        return self.boards.get(BoardKind(scheme, self.setting.board)).to(State.READY)
+        return self.boards.get(BoardKind(scheme, self.setting.board)).up()
 
     def see(self, scheme: str, image: int) -> Seen:
         """Measure one sample.

@@ -35,7 +35,7 @@ _LINES = pytest.StashKey[list[str]]()
 CHECKS = Path(__file__).with_name("checks")  # the tests that measure a testbed
 _FOLDER = pytest.StashKey["Path | None"]()
 _BASE = pytest.StashKey["Path | None"]()
-_SETTINGS = ("dataset", "profile", "schemes", "rate", "hil_images", "lab", "save", "compare", "minimum_effect")
+_SETTINGS = ("dataset", "profile", "schemes", "rate", "hil_images", "lab", "board", "save", "compare", "minimum_effect")
 _UNSET = {"schemes": "all", "rate": "6M where it can be shaped", "lab": os.environ.get("AGILENN_LAB", "none")}
 
 
@@ -43,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the bench."""
     group = parser.getgroup("agilenn bench")
     group.addoption("--testbed", metavar="X", help="testbed that hil tests measure (default: virtual)")
+    group.addoption("--board", metavar="LABEL", help="one of the boards of the lab file; --testbed may be left out")
     group.addoption("--dataset", default="cifar10", metavar="D", help="data set (default: %(default)s)")
     group.addoption("--profile", default="compact", metavar="P", help="size of the networks (default: %(default)s)")
     group.addoption("--schemes", metavar="A,B", help="schemes (default: all with weights)")
@@ -62,6 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     if path := config.getoption("--lab"):
         os.environ["AGILENN_LAB"] = str(Path(path).absolute())
+    if label := config.getoption("--board"):
+        os.environ["AGILENN_BOARD"] = str(label)
+        _take_testbed(config)
     if name := config.getoption("--testbed"):
         _check(str(name))
     _check_store(config)
@@ -190,12 +194,25 @@ def _collect_hil_alone(config: pytest.Config) -> None:
         config.args = [str(CHECKS)]
 
 
+def _take_testbed(config: pytest.Config) -> None:
+    """Take the testbed of the board that was asked for."""
+    from harness.lab import labfile  # noqa: PLC0415
+
+    try:
+        config.option.testbed = labfile.testbed_of(config.getoption("--testbed"))
+    except BenchError as e:
+        raise pytest.UsageError(str(e)) from e
+
+
 def _check(name: str) -> None:
     from harness.host import locks  # noqa: PLC0415
     from harness.lab import labfile  # noqa: PLC0415
 
     try:
-        with labfile.load().factory(name)() as testbed:
+        setup = labfile.load()
+        with setup.factory(name)() as testbed:
+            if setup.file.hooks.before is not None:
+                return  # it may be the hook that switches the board on: it is looked for after that
             testbed.check()
             with locks.held(testbed.identity):
                 pass

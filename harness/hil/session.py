@@ -18,7 +18,7 @@ from harness.hil import limits
 from harness.hil.measuring import Hil
 from harness.hil.record import SessionRecord
 from harness.host import cli, registry
-from harness.lab import lab, labfile
+from harness.lab import hooks, lab, labfile
 from harness.lab.lab import Boards, Lab
 from harness.measure import pinned
 from harness.measure.axes import Axis, Bandwidth, Frequency, Setting
@@ -75,11 +75,12 @@ def opened(asked: Asked) -> Iterator[Hil]:
     Raises:
         BenchError: it, a scheme or the data set can't be had.
     """
-    request = _request(asked)
-    ground = prepare.ground(request)
-    limits.check(ground.testbed, registry.scheme_names())
     cancelled = threading.Event()
     with ExitStack() as held:
+        held.enter_context(hooks.around(labfile.load().file.hooks, asked.testbed, asked.folder))
+        request = _request(asked)
+        ground = prepare.ground(request)
+        limits.check(ground.testbed, registry.scheme_names())
         up = held.enter_context(lab.opened(list(ground.artefacts.values()), request.lab))
         data = prepare.loaded_images(request, [a.description for a in ground.artefacts.values()])
         firmware = prepare.firmware(ground)
@@ -114,7 +115,7 @@ def opened(asked: Asked) -> Iterator[Hil]:
         )
         held.callback(boards.close)
         held.callback(cancelled.set)
-        meter = held.enter_context(ground.meter()) if request.energy else None
+        boards.meter = meter = held.enter_context(ground.meter()) if request.energy else None
         setting = request.axis.applied(request.base, request.values[0])
         yield Hil(ground, up, data, firmware, boards, times, plan, setting, meter, record)
 

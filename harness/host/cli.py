@@ -65,6 +65,18 @@ def add_lab(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lab", type=_lab, metavar="FILE", help="lab file ($AGILENN_LAB; default: lab.toml if here)")
 
 
+def add_board(parser: argparse.ArgumentParser) -> None:
+    """Add --board, which stands for the environment variable that child processes inherit."""
+    parser.add_argument(
+        "--board", type=_board, metavar="LABEL", help="one of the boards of the lab file; --testbed may be left out"
+    )
+
+
+def _board(text: str) -> str:
+    os.environ["AGILENN_BOARD"] = text
+    return text
+
+
 def _lab(text: str) -> str:
     os.environ["AGILENN_LAB"] = str(Path(text).expanduser().absolute())
     return text

@@ -26,6 +26,7 @@ from harness.edge.launch import Calibrated, Edge
 from harness.edge.services import Services
 from harness.lab import broker_address as reach
 from harness.lab.labfile import EMPTY, LabSetup
+from harness.power.sampling import EnergyMeter
 
 MOST_BOARDS = 100
 
@@ -160,6 +161,7 @@ class Boards:
         self._numbers = numbers
         self._cancelled = cancelled
         self._logs = logs
+        self.meter: EnergyMeter | None = None  # what has the probe open, which may feed the boards
         self._open: dict[BoardKind, Board] = {}
 
     def get(self, kind: BoardKind) -> Board:
@@ -169,6 +171,7 @@ class Boards:
             if not many(testbed):
                 self.close()
             number = next(self._numbers)
+            supply = self._lab.setup.supply(testbed)
             self._open[kind] = Board(
                 testbed,
                 self._artefacts[kind.scheme],
@@ -177,6 +180,7 @@ class Boards:
                 kind.settings,
                 cancelled=self._cancelled,
                 kept=self._logs.of(testbed, number if many(testbed) else None) if self._logs else None,
+                revive=None if supply is None else lambda: supply.cycle(self.meter, self._cancelled),
             )
         return self._open[kind]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -22,13 +22,20 @@ from harness.contracts.toml import Strict, read_toml
 from harness.host import registry
 from harness.host.secret import Secret
 from harness.lab import labgrid as places
+from harness.lab import supply as supplies
+from harness.lab.hooks import HooksSection
+from harness.lab.supply import Supply, SupplySection
 from harness.link.config import LinkSection
 from harness.link.make import link_for
 from harness.power.probes import ProbeConfig
 from harness.runs.provenance import file_sha256
 
 VARIABLE = "AGILENN_LAB"
+BOARD_VARIABLE = "AGILENN_BOARD"  # what --board LABEL stands for, so that child processes know it
 NAME = "lab.toml"
+_WHERE = ("port", "usb_serial", "place")  # what tells one board from another
+
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 
 
 class EdgeSection(Strict):
@@ -57,6 +64,7 @@ class TestbedSection(Attachment):
     wifi: WifiSection | None = None  # where a board joins another network than the rest
     probe: ProbeConfig | None = None
     link: LinkSection | None = None
+    supply: SupplySection | None = None  # what switches it off and on when it does not come back
 
     @model_validator(mode="after")
     def _one_way(self) -> TestbedSection:
@@ -69,6 +77,18 @@ class TestbedSection(Attachment):
         return Attachment.model_validate({k: getattr(self, k) for k in Attachment.model_fields})
 
 
+class BoardSection(TestbedSection):
+    """Holds `[boards.LABEL]`: one of several boards of a testbed. What it leaves out is as in `[testbeds.NAME]`."""
+
+    testbed: str
+
+    def over(self, common: TestbedSection) -> TestbedSection:
+        """Return the board's section with what all boards of its testbed have in common."""
+        own = {key: getattr(self, key) for key in self.model_fields_set - {"testbed"}}
+        elsewhere = dict.fromkeys(_WHERE) if own.keys() & set(_WHERE) else {}
+        return common.model_copy(update={**elsewhere, **own})
+
+
 class LabFile(Strict):
     """Holds the whole file."""
 
@@ -77,7 +97,9 @@ class LabFile(Strict):
     wifi: WifiSection = WifiSection()
     probe: ProbeConfig | None = None
     link: LinkSection = LinkSection()
+    hooks: HooksSection = HooksSection()
     testbeds: dict[str, TestbedSection] = Field(default_factory=dict)
+    boards: dict[Label, BoardSection] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,10 +108,40 @@ class LabSetup:
 
     file: LabFile
     path: Path | None = None
+    board: str | None = None  # the label that was asked for
+
+    def label(self, name: str) -> str | None:
+        """Return which of the labelled boards stands for a testbed: the one asked for, else the only one; None when
+        `[testbeds.NAME]` is a board itself, or there is none.
+
+        Raises:
+            BenchError: there are several, and none was asked for.
+        """
+        if self.board is not None and self.file.boards[self.board].testbed == name:
+            return self.board
+        labels = [label for label, own in self.file.boards.items() if own.testbed == name]
+        common = self.file.testbeds.get(name, TestbedSection())
+        if not labels or any(getattr(common, key) for key in _WHERE):
+            return None
+        if len(labels) > 1:
+            raise BenchError(
+                f"testbed {name} has several boards in lab.toml: {', '.join(labels)}",
+                cure="choose one by --board LABEL",
+            )
+        return labels[0]
 
     def testbed(self, name: str) -> TestbedSection:
-        """Return the section of a testbed, empty when there is none."""
-        return self.file.testbeds.get(name, TestbedSection())
+        """Return the section of a testbed, or of the board that stands for it; empty when there is none. Raises as
+        `label`.
+        """
+        common = self.file.testbeds.get(name, TestbedSection())
+        label = self.label(name)
+        return common if label is None else self.file.boards[label].over(common)
+
+    def supply(self, testbed: Testbed) -> Supply | None:
+        """Return what switches the board's supply; None where the lab file tells of nothing."""
+        section = self.testbed(testbed.name).supply
+        return None if section is None else Supply(section, testbed, self.probe(testbed.name))
 
     def wifi(self, name: str) -> WifiSection:
         """Return the network that boards of a testbed join."""
@@ -113,7 +165,9 @@ class LabSetup:
         `registry.testbed_class`.
         """
         kind = registry.testbed_class(name)
-        section = self.testbed(name)
+        section, label = self.testbed(name), self.label(name)
+        if section.supply is not None:
+            supplies.check(section.supply, self.probe(name))
 
         def make() -> Testbed:
             made = kind()
@@ -121,6 +175,8 @@ class LabSetup:
             if section.place:
                 attachment = attachment.model_copy(update={"port": places.held(section.place)})
             made.attach(attachment)
+            if label is not None:
+                made.description = replace(made.description, extra={**made.description.extra, "board": label})
             self._give_link(made)
             return made
 
@@ -154,11 +210,42 @@ EMPTY = LabSetup(LabFile())
 
 
 def load(path: Path | None = None) -> LabSetup:
-    """Read the lab file at `path`, else the one by $AGILENN_LAB, else `lab.toml` here, else an empty one.
+    """Read the lab file at `path`, else the one by $AGILENN_LAB, else `lab.toml` here, else an empty one. The board
+    asked for is the one by $AGILENN_BOARD.
 
     Raises:
-        BenchError: it is not there or wrong, with file, key and cure; or it names a testbed that is not installed.
+        BenchError: it is not there or wrong, with file, key and cure; it names a testbed that is not installed; or it
+            has no board of the label asked for.
     """
+    setup = _read(path)
+    label = os.environ.get(BOARD_VARIABLE) or None
+    if label is not None and label not in setup.file.boards:
+        raise BenchError(
+            f"{setup.path or 'the lab file'} has no board '{label[:40]}'",
+            cure=f"choose from {', '.join(setup.file.boards) or 'none: write [boards.LABEL]'}",
+        )
+    return replace(setup, board=label) if label else setup
+
+
+def testbed_of(given: str | None, default: str = "virtual") -> str:
+    """Return the testbed of a command line: the one given, else that of the board asked for, else `default`.
+
+    Raises:
+        BenchError: the board asked for is of another testbed; or as `load`.
+    """
+    setup = load() if os.environ.get(BOARD_VARIABLE) else EMPTY
+    if setup.board is None:
+        return given or default
+    own = setup.file.boards[setup.board].testbed
+    if given not in (None, own):
+        raise BenchError(f"board {setup.board} is of testbed {own}, not {given}", cure="leave --testbed out")
+    return own
+
+
+testbed_of.__test__ = False  # type: ignore[attr-defined]  # the name begins with "test": pytest would collect it
+
+
+def _read(path: Path | None) -> LabSetup:
     if path is None and (given := os.environ.get(VARIABLE)):
         path = Path(given)
     if path is None:
@@ -167,9 +254,11 @@ def load(path: Path | None = None) -> LabSetup:
         path = Path(NAME)
     path = path.expanduser().absolute()
     read = read_toml(path, LabFile, context={"folder": path.parent})
-    for name in read.testbeds:
+    named = {f"testbeds.{name}": name for name in read.testbeds}
+    named |= {f"boards.{label}.testbed": board.testbed for label, board in read.boards.items()}
+    for key, name in named.items():
         try:
             registry.check_name(registry.TESTBEDS, "testbed", name)
         except BenchError as e:
-            raise BenchError(f"{path}: key testbeds.{name}: {e.what}", cure=e.cure) from e
+            raise BenchError(f"{path}: key {key}: {e.what}", cure=e.cure) from e
     return LabSetup(read, path)

@@ -18,7 +18,7 @@ from harness.contracts.errors import BenchFailed, SampleFailed
 from harness.contracts.link import LinkSpec
 from harness.contracts.testbed import SampleLog, Source, Testbed
 from harness.device.bringup import Board
-from harness.device.device import Cancelled, DeviceError, Refused
+from harness.device.device import Cancelled, DeviceError, NoAnswer, Refused
 from harness.device.messages import Result
 from harness.edge.services import Services
 from harness.runs.measurements import DETAILS
@@ -68,7 +68,12 @@ def measure(
         raise SampleFailed(str(e)) from e
     except DeviceError as e:
         board.log.note("sample", f"{planned.key} failed: {e}")
-        raise BenchFailed(e.what, cure=e.cure) from e
+        crash = board.autopsy() if isinstance(e, NoAnswer) else ""
+        raise BenchFailed(f"{crash}: {e.what}" if crash else e.what, cure=e.cure) from e
+    except SampleFailed as e:
+        board.log.note("sample", f"{planned.key} failed: {e}")
+        board.autopsy()  # an emulated board has told in one line, and keeps its registers
+        raise
     finally:
         board.overhear()
     told = testbed.sample_log()

@@ -75,6 +75,17 @@ class Ppk2Probe(SerialProbe):
         """Add the modifiers that it told, by which its codes became amperes."""
         return super().facts() | {"rail": self._options.rail, "calibration": asdict(self.calibration)}
 
+    def cycle_supply(self, off_s: float) -> None:
+        if self._options.mode != "source":
+            super().cycle_supply(off_s)
+        if self._reader is not None:
+            raise BenchError("the PPK2 is recording: the supply stays on", cure="stop it first")
+        self._write(bytes([DUT_POWER, 0]))
+        try:
+            time.sleep(off_s)
+        finally:
+            self._write(bytes([DUT_POWER, 1]))
+
     def _begin(self) -> None:
         self._decoder = WordDecoder()
         self._write(bytes([START]))

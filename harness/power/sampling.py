@@ -40,6 +40,10 @@ class EnergyMeter(ABC):
         probe.
         """
 
+    def cycle_supply(self, off_s: float) -> None:
+        """Switch the board's supply off for `off_s` seconds. Raises BenchError where nothing that is here feeds it."""
+        raise BenchError("nothing that could be switched feeds this board", cure="switch its supply by a program")
+
     @abstractmethod
     def facts(self) -> dict[str, Any]:
         """Return what a manifest says of the instrument, its calibration among it."""
@@ -70,6 +74,9 @@ class MeasuredEnergy(EnergyMeter):
         self, testbed: Testbed, log: SampleLog, link: LinkSpec | None, seed: int = 0, keep: Path | None = None
     ) -> StageEnergy:
         return self._meter.end(keep)
+
+    def cycle_supply(self, off_s: float) -> None:
+        self._meter.probe.cycle_supply(off_s)
 
     def facts(self) -> dict[str, Any]:
         """Return the probe's facts."""

@@ -146,7 +146,7 @@ class _Crew:
         )
         meter: EnergyMeter | None = None
         try:
-            meter = bench.meter() if bench.meter else None
+            boards.meter = meter = bench.meter() if bench.meter else None
             while (job := self.work.next(worker)) is not None:
                 if self._watcher.wants(job.planned):
                     self._watcher.started(job.planned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import tty
@@ -13,7 +14,7 @@ from pathlib import Path
 from harness.contracts import exits
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import BenchError, BenchFailed
-from harness.contracts.testbed import SampleLog, SerialPort, Testbed
+from harness.contracts.testbed import Crash, SampleLog, SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
 from testbeds.native.module import HostTimeModule
 from testbeds.unshaped import WITHOUT, UnshapedLink
@@ -129,6 +130,13 @@ class NativeTestbed(Testbed):
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
         if self._module is not None:
             self._module.reset_traffic()
+
+    def crash(self) -> Crash | None:
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return None
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return Crash(f"its process ended by itself: {how}")
 
     def module_lines(self) -> Sequence[str]:
         return [] if self._module is None else self._module.module.dialogue.take()

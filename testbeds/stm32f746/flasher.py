@@ -12,9 +12,11 @@ import shutil
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
+from testbeds.stm32f746.crash import parsed
 from testbeds.tools import ToolRun, Tools
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,24 @@ class Flasher(ABC):
     @abstractmethod
     def reset(self) -> None:
         """Restart the firmware. Raises BenchError when the probe can't."""
+
+    @abstractmethod
+    def after_reset(self, address: int, count: int) -> list[int]:
+        """Reset, halt before the first instruction, read `count` words of RAM as the run before left them, and go on.
+
+        Raises:
+            BenchError: the probe can't, or did not say them.
+        """
+
+    def _words(self, argv: list[str], address: int, count: int, reason: Callable[[ToolRun], str]) -> list[int]:
+        doing = "reading RAM"
+        done = self._run(argv, _RESET_S, doing)
+        if done.returncode != 0:
+            raise self._failed(done, doing, reason(done))
+        words = parsed(done.output, address, count)
+        if len(words) != count:
+            raise self._failed(done, doing, f"it said {len(words)} of {count} words")
+        return words
 
     def _run(self, argv: list[str], timeout_s: float, doing: str) -> ToolRun:
         done = self._tools.run(argv, timeout_s=timeout_s)
@@ -78,6 +98,10 @@ class OpenOcd(Flasher):
         if done.returncode != 0:
             raise self._failed(done, "resetting", _openocd_reason(done))
 
+    def after_reset(self, address: int, count: int) -> list[int]:
+        commands = ("init", "reset halt", f"mdw 0x{address:08x} {count}", "resume", "shutdown")
+        return self._words(self._argv(*commands), address, count, _openocd_reason)
+
     def _argv(self, *commands: str) -> list[str]:
         first = [f"adapter serial {self._serial}"] if self._serial else []
         return ["openocd", "-f", BOARD_CFG, *(word for c in (*first, *commands) for word in ("-c", c))]
@@ -107,6 +131,11 @@ class PyOcd(Flasher):
         done = self._run(self._argv("reset"), _RESET_S, "resetting")
         if done.returncode != 0:
             raise self._failed(done, "resetting", _pyocd_reason(done))
+
+    def after_reset(self, address: int, count: int) -> list[int]:
+        commands = ("reset halt", f"read32 0x{address:08x} {4 * count}", "go")
+        words = [word for c in commands for word in ("-c", c)]
+        return self._words(self._argv("commander", "--connect", "halt", *words), address, count, _pyocd_reason)
 
     def _argv(self, command: str, *words: str) -> list[str]:
         program = shutil.which("pyocd")

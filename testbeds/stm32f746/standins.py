@@ -1,7 +1,8 @@
 """Flashers that aren't there: programs that take OpenOCD's and pyOCD's arguments, say what those say, and end so.
 
 `install(folder)` writes `openocd` and `pyocd` there; put it first in PATH. Flash and faults are in `state.json` beside
-them: "serial", "flash" (SHA-256 of what is on the board), "fault" (null, "hang", "no_probe" or "verify"), "log".
+them: "serial", "flash" (SHA-256 of what is on the board), "fault" (null, "hang", "no_probe" or "verify"), "memory"
+(words of RAM by address, which the firmware clears when it starts), "log".
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ def install(folder: Path, serial: str = "0670FF") -> Path:
     """Write both programs; the path of their state."""
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / _STATE
-    state.write_text(json.dumps({"serial": serial, "flash": "", "fault": None, "log": []}))
+    state.write_text(json.dumps({"serial": serial, "flash": "", "fault": None, "memory": {}, "log": []}))
     for name in ("openocd", "pyocd"):
         program = folder / name
         start = f"import sys\nsys.path[:0] = {sys.path!r}\nfrom {__name__} import main\n"
@@ -34,6 +36,12 @@ def install(folder: Path, serial: str = "0670FF") -> Path:
 def set_fault(state: Path, fault: str | None) -> None:
     """What goes wrong from now on."""
     state.write_text(json.dumps(json.loads(state.read_text()) | {"fault": fault}))
+
+
+def set_memory(state: Path, address: int, words: Sequence[int]) -> None:
+    """What the firmware has left in RAM from `address` on."""
+    left = {str(address + 4 * k): word for k, word in enumerate(words)}
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"memory": left}))
 
 
 def main(folder: str, name: str) -> int:
@@ -67,7 +75,7 @@ def _openocd(state: dict[str, Any], argv: list[str]) -> int:
             _say("in procedure 'program'\n** OpenOCD init failed **\nshutdown command invoked")
         return 1
     if program is None:
-        return 0 if "reset run" in commands else 1
+        return _openocd_commands(state, commands)
     found = re.fullmatch(r"program \{(.+)\} preverify verify reset exit", program)
     if found is None or not Path(found[1]).is_file():
         _say(f"Error: couldn't open {found[1] if found else program}\n** Programming Failed **")
@@ -81,9 +89,52 @@ def _openocd(state: dict[str, Any], argv: list[str]) -> int:
     if state["fault"] == "verify":
         _say("Error: checksum mismatch - attempting binary compare\n** Verify Failed **\nshutdown command invoked")
         return 1
-    state["flash"] = digest
+    state["flash"], state["memory"] = digest, {}
     _say("** Verified OK **\n** Resetting Target **\nshutdown command invoked")
     return 0
+
+
+def _openocd_commands(state: dict[str, Any], commands: list[str]) -> int:
+    """Commands on a board that runs, as OpenOCD 0.12.0 does them: `mdw` says eight words a line."""
+    halted = False
+    for command in commands:
+        words = command.split()
+        if command in ("reset halt", "halt"):
+            halted = True
+        elif command in ("reset run", "reset") or (command == "resume" and halted):
+            halted = False
+            state["memory"] = {}
+        elif words[0] == "mdw":
+            _say_words(state, int(words[1], 16), int(words[2]), 8, "0x{:08x}: {}", halted=halted)
+        elif command not in ("init", "shutdown") and words[0] != "adapter":
+            _say(f'invalid command name "{words[0]}"')
+            return 1
+    return 0
+
+
+def _say_words(state: dict[str, Any], address: int, count: int, a_line: int, line: str, *, halted: bool) -> None:
+    """RAM as it is; of a core that was not halted the firmware has cleared it by now."""
+    left = state["memory"] if halted else {}
+    values = [int(left.get(str(address + 4 * k), 0)) for k in range(count)]
+    for k in range(0, count, a_line):
+        _say(line.format(address + 4 * k, "".join(f"{value:08x} " for value in values[k : k + a_line])))
+
+
+def _pyocd_commands(state: dict[str, Any], commands: list[str]) -> None:
+    """Commands of `pyocd commander` as 0.46.0 does them: `read32 ADDRESS BYTES` says four words a line, then ASCII."""
+    halted = False
+    for command in commands:
+        words = command.split()
+        if words[:2] == ["reset", "halt"]:
+            halted = True
+            _say("Resetting target with halt\nSuccessfully halted device on reset")
+        elif words[0] in ("reset", "go"):
+            halted = False
+            state["memory"] = {}
+        elif words[0] == "read32":
+            _say_words(
+                state, int(words[1], 16), int(words[2]) // 4, 4, "{:08x}:  {}   |................|", halted=halted
+            )
 
 
 def _pyocd(state: dict[str, Any], argv: list[str]) -> int:
@@ -101,6 +152,10 @@ def _pyocd(state: dict[str, Any], argv: list[str]) -> int:
 
         state["flash"] = hashlib.sha256(flash_bytes(Path(argv[-1]))).hexdigest()
         _say("0002100 I Erased 32768 bytes (1 sector), programmed 20480 bytes (20 pages) at 40.00 kB/s [loader]")
+    elif argv[0] == "commander" and not any(word.startswith("compare ") for word in argv):
+        _pyocd_commands(state, [argv[i + 1] for i, word in enumerate(argv) if word == "-c"])
+    elif argv[0] == "reset":
+        state["memory"] = {}
     elif argv[0] == "commander":
         compare = next(word for word in argv if word.startswith("compare "))
         digest = hashlib.sha256(Path(compare.split(maxsplit=2)[2]).read_bytes()).hexdigest()

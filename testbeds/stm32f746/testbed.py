@@ -13,9 +13,10 @@ import serial
 from harness.contracts.attachment import Attachment, UsbIdentity
 from harness.contracts.clock import HostClock
 from harness.contracts.errors import BenchError, TestbedAbsent
-from harness.contracts.testbed import SerialPort, Testbed
+from harness.contracts.testbed import Crash, SerialPort, Testbed
 from testbeds.benchfile import describe, heeds_flow, read_bench_file
 from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
+from testbeds.stm32f746 import crash
 from testbeds.stm32f746.flasher import Flasher, choose
 from testbeds.tools import Tools
 from testbeds.unshaped import UnshapedLink
@@ -38,6 +39,7 @@ class Stm32F746Testbed(Testbed):
         self.tools = Tools(told=lambda run: self.note("tool", run.account))
         self.attachment = Attachment()
         self._port: serial.Serial | None = None
+        self._image: Path | None = None
 
     @classmethod
     def usb_identities(cls) -> Sequence[UsbIdentity]:
@@ -83,10 +85,17 @@ class Stm32F746Testbed(Testbed):
         """Written where it differs, verified in any case (a few seconds)."""
         self._close_port()  # the ST-LINK's virtual port stalls while flash is written
         self._flasher().flash(image, self.attachment.flash_timeout_s)
+        self._image = image
 
     def reset(self) -> None:
         """By the probe: the firmware starts anew, the virtual port stays."""
         self._flasher().reset()
+
+    def crash(self) -> Crash | None:
+        """By the probe, which resets the board: the record is in RAM until the firmware starts anew."""
+        if self._image is None or (address := crash.address_of(self._image)) is None:
+            return None
+        return crash.decoded(self._flasher().after_reset(address, len(crash.FIELDS)), self._image)
 
     def open(self) -> SerialPort:
         self._close_port()

@@ -16,7 +16,7 @@ from harness.contracts.clock import Clock
 from harness.contracts.errors import BenchError, SampleFailed
 from harness.contracts.link import Link, LinkSpec
 from harness.contracts.probe import PowerTimeline
-from harness.contracts.testbed import SampleLog, SerialPort, Testbed, TestbedDescription
+from harness.contracts.testbed import Crash, SampleLog, SerialPort, Testbed, TestbedDescription
 from harness.contracts.toml import read_toml
 from testbeds.benchfile import heeds_flow
 from testbeds.firmware.toolchain.clocks import STM32F746_CLOCKS_HZ
@@ -82,11 +82,16 @@ class ConsolePort(WatchedPort):
             return
         self._checked = time.monotonic()
         if fault := self._emulator.ask("status")["fault"]:
-            raise SampleFailed(f"the firmware faulted: {' '.join(line.strip() for line in fault[:2])}")
+            raise SampleFailed(f"the firmware faulted: {_in_one_line(fault)}")
 
     def write(self, data: bytes) -> int | None:
         self._checked = time.monotonic()
         return super().write(data)
+
+
+def _in_one_line(fault: Sequence[str]) -> str:
+    """What a fault was, and where; the registers are the lines that follow."""
+    return " ".join(line.strip() for line in fault[:2])
 
 
 class VirtualTestbed(Testbed):
@@ -190,6 +195,10 @@ class VirtualTestbed(Testbed):
     def status(self) -> dict[str, Any]:
         """The emulator's own account: fault, time, registers touched that are not modelled."""
         return self.emulator.ask("status")
+
+    def crash(self) -> Crash | None:
+        fault = self.status()["fault"] if self.running else None
+        return None if not fault else Crash(_in_one_line(fault), fault[2:])
 
     def module_lines(self) -> Sequence[str]:
         lines: list[str] = self.emulator.ask("dialogue")["lines"] if self.running else []

@@ -53,6 +53,7 @@ def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give tests locks of their own and no lab: the boards of whoever runs them are none of their business."""
     monkeypatch.setenv("AGILENN_LOCK_DIR", str(tmp_path / "locks"))
     monkeypatch.delenv("AGILENN_LAB", raising=False)
+    monkeypatch.delenv("AGILENN_BOARD", raising=False)
 
 
 @pytest.fixture

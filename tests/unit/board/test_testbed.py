@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -114,6 +115,23 @@ def test_a_sample_repeats_exactly_whatever_the_host_does(lab: Bench) -> None:
     assert _virtual(log) == _virtual(lab.testbed.sample_log())
 
 
+def test_what_device_and_module_say_is_told_without_passwords_and_changes_nothing(lab: Bench) -> None:
+    lab.associate()
+    lines = lab.testbed.module_lines()
+    password = lab.broker.entered_by("board").password
+    assert password
+    assert not any(password in line for line in lines)
+    assert any(re.search(r'ms > AT\+MQTTUSERCFG=0,1,".*","\*\*\*"', line) for line in lines)
+    assert any(line.endswith("ms < OK") for line in lines)
+    assert lab.testbed.module_lines() == []
+    with lab.testbed.link.applied(LinkSpec.symmetric(1e6, 2.0)):
+        first = lab.sample()
+        heard = lab.testbed.module_lines()
+        assert any("bytes of payload)" in line for line in heard)
+        assert any("+MQTTSUBRECV" in line for line in heard)
+        assert lab.sample() == first  # asked or not
+
+
 def _virtual(log: SampleLog) -> SampleLog:
     """The log without the one thing in it that is the host's."""
     for message in log.extra["messages"]:
@@ -205,8 +223,13 @@ def test_a_fault_reaches_who_reads_the_console(firmware: Firmware) -> None:
         with pytest.raises(SampleFailed, match=r"write at 0x60000000.*pc 0x080.* in test"):
             for _ in range(20):
                 port.read(1)
+        crash = testbed.crash()
+        assert crash is not None
+        assert "write at 0x60000000" in crash.what
+        assert any("xpsr" in line for line in crash.details)
         testbed.reset()
         assert testbed.status()["fault"] is None
+        assert testbed.crash() is None
 
 
 def test_an_image_that_can_not_be_loaded_is_one_clear_error(tmp_path: Path) -> None:

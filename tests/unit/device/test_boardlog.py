@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError
-from harness.device import decoded, messages
+from harness.contracts.testbed import Crash
+from harness.device import bringup, decoded, messages
 from harness.device.boardlog import BoardLog, BoundedFile, Logs
 from harness.device.bringup import Board, State
+from harness.device.device import Patience
 from harness.device.frames import Frame
 from harness.device.stand_in import StandInTestbed
 
@@ -155,3 +157,29 @@ def test_why_a_board_did_not_come_up_is_in_its_log(local_artefact: Artefact, net
     text = (tmp_path / "logs" / "b.log").read_text()
     assert "NAK #1 code 1: no" in text
     assert "not booted: the device refused request 0x01" in text
+
+
+def test_a_crash_is_in_the_row_and_with_its_registers_in_the_log(
+    make_bench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(
+        bringup, "EMULATED", Patience(timeout_s=0.05, attempts=1, hello_s=0.5, infer_s=0.05, infer_attempts=1)
+    )
+    crashed: list[StandInTestbed] = []
+
+    def spoil(testbed: StandInTestbed) -> None:
+        if not crashed:
+            crashed.append(testbed)
+            testbed.left = Crash("bus error at pc 0x08000123 in flow_infer", ("cfsr 00000200", "r0 00000007"))
+            testbed.device.faults.extend([None] * 5 + ["silent"])  # HELLO CONFIG CONNECT STATS LOAD, then INFER
+
+    bench, _ = make_bench(spoil)
+    (tmp_path / "run").mkdir()
+    rows = rows_of(type(bench)(**(vars(bench) | {"logs": Logs(tmp_path / "run")})), make_jobs([3]), 1)
+    told = "the firmware crashed: bus error at pc 0x08000123 in flow_infer"
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert len(failed) == 1
+    assert failed[0]["error"].startswith(f"{told}: the device did not answer")
+    text = "".join(path.read_text() for path in (tmp_path / "run" / "logs").iterdir())
+    assert "crash  bus error at pc 0x08000123 in flow_infer\n    cfsr 00000200\n    r0 00000007\n" in text
+    assert sum("crashed: bus error" in r.getMessage() for r in caplog.records if r.levelno == logging.WARNING) == 1

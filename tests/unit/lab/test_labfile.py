@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -167,3 +169,11 @@ def test_a_testbed_without_a_cable_refuses_to_be_attached(local_artefact: object
     testbed.attach(Attachment())
     with pytest.raises(BenchError, match=r"remove \[testbeds.stand_in\]"):
         testbed.attach(Attachment(port="/dev/ttyUSB0"))
+
+
+def test_what_the_page_shows_is_taken() -> None:
+    page = (Path(labfile.__file__).parents[2] / "docs" / "lab.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(shown) >= 2
+    for text in shown:
+        labfile.LabFile.model_validate(tomllib.loads(text), context={"folder": Path("docs")})
