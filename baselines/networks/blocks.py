@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from baselines.networks.normalisation import Normalisation
 from baselines.networks.pointwise import Pointwise
 from baselines.networks.processor import multiplies_bfloat16
 
@@ -50,7 +51,7 @@ class Blocks:
 
     def _finish(self, x: Tensor, name: str, act: str | None) -> Tensor:
         if not self.folded:
-            x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"{name}_bn")(x)
+            x = Normalisation(momentum=BN_MOMENTUM, name=f"{name}_bn")(x)
         if act == "relu":
             return keras.layers.ReLU(name=f"{name}_relu")(x)
         if act == "relu6":

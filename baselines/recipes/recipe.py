@@ -30,6 +30,12 @@ _LATER: dict[str, Any] = {
     "nesterov": True,
     "input_size": 0,
     "optimiser": "sgd",
+    "decay": "cosine",
+    "average": 0.0,
+    "flips": True,
+    "cutout": 0,
+    "mixup": 0.0,
+    "budget_flop": 0.0,
     "clip_norm": 0.0,  # of the reference network; AgileNN's own default is another, and so in every hash
     "pretrained": "none",
     "normalisation": "batch",
@@ -42,6 +48,7 @@ _LATER: dict[str, Any] = {
     "importance.second_order": True,
     "losses.skewness_weight": 1.0,
     "codebook.start": "lloyd",
+    "codebook.deviation": 1.0,
     "codebook.quantise": True,
 }
 
@@ -71,6 +78,11 @@ class Recipe(Strict):
     input_size: int = Field(default=0, ge=0, le=256)  # scale pictures to this height and width (0 = as they are)
     optimiser: Literal["sgd", "adam"] = "sgd"  # adam: betas 0.9 and 0.999, weight decay decoupled
     clip_norm: float = Field(default=0.0, ge=0)  # of the whole gradient; 0 = never
+    decay: Literal["cosine", "linear"] = "cosine"  # of the learning rate, after the warm-up
+    average: float = Field(default=0.0, ge=0, lt=1)  # keep a moving average of the weights, of this momentum (0 = none)
+    flips: bool = True  # mirror half of the pictures, where the data set allows it
+    cutout: int = Field(default=0, ge=0, le=256)  # side of a grey square on each training picture (0 = none)
+    budget_flop: float = Field(default=0.0, ge=0)  # refuse a phase that takes more in its steps (0 = not stated)
 
 
 class ReferenceRecipe(Recipe):
@@ -84,6 +96,7 @@ class ReferenceRecipe(Recipe):
     file: str = ""  # use this network file instead of training one
     network: NetworkKind = "residual"
     pretrained: Literal["none", "imagenet"] = "none"
+    mixup: float = Field(default=0.0, ge=0, le=10)  # both parameters of the beta distribution (0 = no mixing)
     normalisation: Literal["batch", "folded"] = "batch"
 
 
@@ -188,6 +201,7 @@ class Codebook(Strict):
     centroids: int = Field(default=8, ge=2, le=16)
     sharpness: float = Field(default=1.0, gt=0)  # of the soft assignment whose gradient is used
     start: Literal["lloyd", "random"] = "lloyd"  # fitted to the warm extractor's features, or random as published
+    deviation: float = Field(default=1.0, gt=0)  # of the normal distribution that random parameters are drawn from
     quantise: bool = True  # False sends real numbers: a control for trials, not for a device
 
 

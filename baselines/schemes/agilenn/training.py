@@ -21,7 +21,7 @@ from baselines.schemes.agilenn.warm import arrange, start_remote, warm_extractor
 from baselines.training import backend
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
-from baselines.training.loop import Run, train
+from baselines.training.loop import COSTS, Run, added, train
 from baselines.training.pictures import training_data
 from baselines.training.reference import Reference, cached, obtain
 from baselines.training.supervised import Samples, accuracy
@@ -49,7 +49,7 @@ def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, 
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    samples = Samples.by(recipe, data)
     job = prepare(recipe, data, reference, samples, report, channels=work / CHANNELS, resume=options.resume)
     figures = run_phases(job, recipe, samples, work, report, title=scheme.title, resume=options.resume)
     if not options.export:
@@ -138,7 +138,9 @@ def run_phases(
     if recipe.finish_epochs and recipe.epochs and recipe.network.k:
         finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
         local = train(LocalJob(job.device, samples, recipe), finish, report, resume=resume)
-        figures |= {"finish_epoch": local["epoch"], "wall_s": round(figures["wall_s"] + local["wall_s"], 1)}
+        both = added(figures, local)
+        figures = {name: value for name, value in figures.items() if name not in COSTS} | both
+        figures |= {"finish_epoch": local["epoch"]}
     return figures
 
 
@@ -155,19 +157,8 @@ def choose_alpha(job: JointJob, recipe: AgileNNRecipe, samples: Samples) -> Alph
 
 
 def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, *, epochs: int, phase: str) -> Run:
-    return Run(
-        title=title,
-        folder=work,
-        samples=len(samples),
-        batch=recipe.batch,
-        epochs=epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
-        patience=recipe.patience,
-        log_name=f"{phase}.csv",
-        checkpoint_name=f"{phase}.npz",
-    )
+    names = {"log_name": f"{phase}.csv", "checkpoint_name": f"{phase}.npz"}
+    return Run.by(recipe, title=title, folder=work, samples=len(samples), epochs=epochs, **names)
 
 
 def _export(
