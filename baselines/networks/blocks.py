@@ -22,6 +22,13 @@ Tensor = Any  # a Keras tensor
 BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 0.99 would lag behind
 
 
+def computed_in(name: str) -> str:
+    """The type that a recipe's precision stands for here: `auto` is bfloat16 where the processor multiplies it."""
+    if name == "auto":
+        return "bfloat16" if multiplies_bfloat16() else "float32"
+    return name
+
+
 @contextmanager
 def precision(name: str) -> Iterator[None]:
     """Networks built inside compute in `name`; weights and classifiers are float32 always.
@@ -29,10 +36,8 @@ def precision(name: str) -> Iterator[None]:
     Args:
         name: float32, bfloat16, or auto: bfloat16 where the processor multiplies it itself.
     """
-    if name == "auto":
-        name = "bfloat16" if multiplies_bfloat16() else "float32"
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if name == "bfloat16" else "float32")
+    keras.config.set_dtype_policy("mixed_bfloat16" if computed_in(name) == "bfloat16" else "float32")
     try:
         yield
     finally:

@@ -49,6 +49,11 @@ _LATER: dict[str, Any] = {
     "losses.skewness_weight": 1.0,
     "codebook.start": "lloyd",
     "codebook.deviation": 1.0,
+    "exit_loss": 0.0,
+    "rate": {},  # all keys of it at their old values
+    "rate.per_byte": 0.0,
+    "rate.every": 40,
+    "rate.pictures": 512,
     "codebook.quantise": True,
 }
 
@@ -205,6 +210,14 @@ class Codebook(Strict):
     quantise: bool = True  # False sends real numbers: a control for trials, not for a device
 
 
+class Rate(Strict):
+    """A loss on the bytes of what is sent, under the context codec's tables (schemes/agilenn/rate.py)."""
+
+    per_byte: float = Field(default=0.0, ge=0)  # what a byte a picture costs, in units of the loss; 0 = no such loss
+    every: int = Field(default=40, ge=1)  # steps after which the tables are learnt anew
+    pictures: int = Field(default=512, ge=1)  # that they are learnt from
+
+
 class Preselect(Strict):
     """Which k channels become the local ones before joint training starts (paper, algorithm 1)."""
 
@@ -220,12 +233,14 @@ class AgileNNRecipe(Recipe):
     importance: Importance = Importance()
     losses: Losses = Losses()
     codebook: Codebook = Codebook()
+    rate: Rate = Rate()
     preselect: Preselect = Preselect()
     finish_epochs: int = Field(default=0, ge=0)  # of the local branch alone, everything before it frozen
     clip_norm: float = Field(default=5.0, ge=0)  # of the whole gradient; 0 = never
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation
     distillation: Distillation = Distillation()
+    exit_loss: float = Field(default=0.0, ge=0, lt=1)  # accuracy that early exits may cost on validation; 0 = no exits
     codec: Literal["stored", "lzw", "context"] = "context"  # lzw is the paper's; docs/codecs.md
     reference: ReferenceRecipe
 
@@ -396,7 +411,9 @@ def _hashed(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
         if prefix + key in _LATER and value == _LATER[prefix + key]:
             continue
         if isinstance(value, dict):
-            found[key] = _hashed(value, "" if key == "reference" else f"{prefix}{key}.")
+            within = _hashed(value, "" if key == "reference" else f"{prefix}{key}.")
+            if within or prefix + key not in _LATER:
+                found[key] = within
         else:
             found[key] = _SAME.get((key, value), value) if isinstance(value, str) else value
     return found

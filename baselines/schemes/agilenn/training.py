@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from baselines.data import DataSet
 from baselines.export.artefact import work_folder, write_artefact
 from baselines.export.context_tables import PICTURES, tables_for
-from baselines.export.evaluation import combine, summarise
+from baselines.export.evaluation import combine, device_half, summarise
+from baselines.export.exits import choose_threshold
 from baselines.export.quantise import CALIBRATION_PICTURES
 from baselines.networks.blocks import precision
 from baselines.networks.folding import assign, fold
 from baselines.recipes.recipe import AgileNNRecipe
-from baselines.schemes.agilenn.export import export_device, export_remote
+from baselines.schemes.agilenn.export import Half, export_device, export_remote
 from baselines.schemes.agilenn.jobs import LocalJob
 from baselines.schemes.agilenn.joint import JointJob
 from baselines.schemes.agilenn.networks import device_model, reference_body, remote_spec
@@ -85,6 +86,8 @@ def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
             "network.remote_normalisation = folded needs statistics to start from",
             cure="set network.remote_start = reference, or network.remote_normalisation = batch",
         )
+    if recipe.rate.per_byte and not recipe.codebook.quantise:
+        raise BenchError("there are no bytes to lose where nothing is quantised", cure="set rate.per_byte = 0")
     if deployable and not recipe.codebook.quantise:
         raise BenchError(
             "a device can't send features that are not quantised",
@@ -161,6 +164,15 @@ def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, *, epo
     return Run.by(recipe, title=title, folder=work, samples=len(samples), epochs=epochs, **names)
 
 
+def _exit_threshold(scheme: Scheme, out: Path, half: Half, samples: Samples, loss: float) -> float:
+    """Choose the threshold of the artefact in `out` on validation, against both branches together."""
+    symbols, local = device_half(half.description, half.graph, samples.x_validation)
+    if symbols is None or local is None:
+        raise AssertionError("the device graph has features and logits")
+    together = combine(local, scheme.server(out).infer_batch(symbols), half.description.alpha)
+    return choose_threshold(local, together, samples.y_validation, loss)
+
+
 def _export(
     scheme: Scheme,
     job: JointJob,
@@ -191,6 +203,10 @@ def _export(
     export_remote(out, remote_spec(recipe, data), fold(job.remote))
     context = tables_for(half.description, half.graph, samples.first(PICTURES))
     write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history, context=context)
+    if recipe.exit_loss and recipe.network.k:
+        threshold = _exit_threshold(scheme, out, half, samples, recipe.exit_loss)
+        chosen = half.description.model_copy(update={"exit_threshold": threshold})
+        write_artefact(out, chosen, graph=half.graph, recipe=recipe, history=history, context=context)
     more: dict[str, Any] = {"validation_float": job.evaluate()}
     if recipe.network.k:
         local, remote = job.logits(samples.x_validation)
