@@ -32,6 +32,7 @@ class DataSet:
     y_test: Labels
     names: tuple[str, ...]
     checksum: str
+    flips: bool = True  # is a picture's mirror image of the same class? Not so for digits and letters
 
     @property
     def classes(self) -> int:

@@ -3,6 +3,7 @@
 ```toml
 file = "flowers.npz"     # x_train, y_train, x_test, y_test: uint8 [n, h, w, 3] and [n]; names: the class names
 checksum = ""            # SHA-256 as a run's manifest names it; "" takes the file as it is
+flips = true             # false where a mirror image is of another class, or of none (digits, letters)
 ```
 """
 
@@ -25,6 +26,7 @@ class OwnDataSet(Strict):
 
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.npz$")]
     checksum: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    flips: bool = True
 
 
 def names(folder: Path) -> list[str]:

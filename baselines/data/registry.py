@@ -48,6 +48,7 @@ class Entry:
     where: str  # one line that tells the user where to put what
     counts: tuple[int, int] | None = None
     own: bool = False  # the user's file, which he may change: the canonical copy is made anew when he did
+    flips: bool = True  # of the data set
 
 
 def _entries() -> dict[str, Entry]:
@@ -88,6 +89,7 @@ def _entries() -> dict[str, Entry]:
         checksum="",
         where="train_32x32.mat and test_32x32.mat (http://ufldl.stanford.edu/housenumbers)",
         counts=(73_257, 26_032),
+        flips=False,  # digits
     )
     imagenet200 = Entry(
         name="imagenet200",
@@ -113,7 +115,8 @@ def _own_entry(name: str, folder: Path) -> Entry | None:
     told = own.read(folder, name)
     if told is None:
         return None
-    return Entry(name, (Source(told.file, arrays.read_npz),), told.checksum, where=told.file, own=True)
+    source = Source(told.file, arrays.read_npz)
+    return Entry(name, (source,), told.checksum, where=told.file, own=True, flips=told.flips)
 
 
 def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
@@ -218,4 +221,4 @@ def _checked(entry: Entry, read: Arrays, path: Path) -> DataSet:
             if entry.own
             else f"move it out of {path.parent}, and put {entry.where} there or have it fetched",
         )
-    return DataSet(entry.name, read.x_train, read.y_train, read.x_test, read.y_test, read.names, found)
+    return DataSet(entry.name, read.x_train, read.y_train, read.x_test, read.y_test, read.names, found, entry.flips)

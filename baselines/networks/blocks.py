@@ -13,12 +13,20 @@ from typing import Any
 
 import keras
 
+from baselines.networks.normalisation import Normalisation
 from baselines.networks.pointwise import Pointwise
 from baselines.networks.processor import multiplies_bfloat16
 
 Tensor = Any  # a Keras tensor
 
 BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 0.99 would lag behind
+
+
+def computed_in(name: str) -> str:
+    """The type that a recipe's precision stands for here: `auto` is bfloat16 where the processor multiplies it."""
+    if name == "auto":
+        return "bfloat16" if multiplies_bfloat16() else "float32"
+    return name
 
 
 @contextmanager
@@ -28,10 +36,8 @@ def precision(name: str) -> Iterator[None]:
     Args:
         name: float32, bfloat16, or auto: bfloat16 where the processor multiplies it itself.
     """
-    if name == "auto":
-        name = "bfloat16" if multiplies_bfloat16() else "float32"
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if name == "bfloat16" else "float32")
+    keras.config.set_dtype_policy("mixed_bfloat16" if computed_in(name) == "bfloat16" else "float32")
     try:
         yield
     finally:
@@ -50,7 +56,7 @@ class Blocks:
 
     def _finish(self, x: Tensor, name: str, act: str | None) -> Tensor:
         if not self.folded:
-            x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"{name}_bn")(x)
+            x = Normalisation(momentum=BN_MOMENTUM, name=f"{name}_bn")(x)
         if act == "relu":
             return keras.layers.ReLU(name=f"{name}_relu")(x)
         if act == "relu6":

@@ -30,6 +30,12 @@ _LATER: dict[str, Any] = {
     "nesterov": True,
     "input_size": 0,
     "optimiser": "sgd",
+    "decay": "cosine",
+    "average": 0.0,
+    "flips": True,
+    "cutout": 0,
+    "mixup": 0.0,
+    "budget_flop": 0.0,
     "clip_norm": 0.0,  # of the reference network; AgileNN's own default is another, and so in every hash
     "pretrained": "none",
     "normalisation": "batch",
@@ -42,6 +48,12 @@ _LATER: dict[str, Any] = {
     "importance.second_order": True,
     "losses.skewness_weight": 1.0,
     "codebook.start": "lloyd",
+    "codebook.deviation": 1.0,
+    "exit_loss": 0.0,
+    "rate": {},  # all keys of it at their old values
+    "rate.per_byte": 0.0,
+    "rate.every": 40,
+    "rate.pictures": 512,
     "codebook.quantise": True,
 }
 
@@ -71,6 +83,11 @@ class Recipe(Strict):
     input_size: int = Field(default=0, ge=0, le=256)  # scale pictures to this height and width (0 = as they are)
     optimiser: Literal["sgd", "adam"] = "sgd"  # adam: betas 0.9 and 0.999, weight decay decoupled
     clip_norm: float = Field(default=0.0, ge=0)  # of the whole gradient; 0 = never
+    decay: Literal["cosine", "linear"] = "cosine"  # of the learning rate, after the warm-up
+    average: float = Field(default=0.0, ge=0, lt=1)  # keep a moving average of the weights, of this momentum (0 = none)
+    flips: bool = True  # mirror half of the pictures, where the data set allows it
+    cutout: int = Field(default=0, ge=0, le=256)  # side of a grey square on each training picture (0 = none)
+    budget_flop: float = Field(default=0.0, ge=0)  # refuse a phase that takes more in its steps (0 = not stated)
 
 
 class ReferenceRecipe(Recipe):
@@ -84,6 +101,7 @@ class ReferenceRecipe(Recipe):
     file: str = ""  # use this network file instead of training one
     network: NetworkKind = "residual"
     pretrained: Literal["none", "imagenet"] = "none"
+    mixup: float = Field(default=0.0, ge=0, le=10)  # both parameters of the beta distribution (0 = no mixing)
     normalisation: Literal["batch", "folded"] = "batch"
 
 
@@ -188,7 +206,16 @@ class Codebook(Strict):
     centroids: int = Field(default=8, ge=2, le=16)
     sharpness: float = Field(default=1.0, gt=0)  # of the soft assignment whose gradient is used
     start: Literal["lloyd", "random"] = "lloyd"  # fitted to the warm extractor's features, or random as published
+    deviation: float = Field(default=1.0, gt=0)  # of the normal distribution that random parameters are drawn from
     quantise: bool = True  # False sends real numbers: a control for trials, not for a device
+
+
+class Rate(Strict):
+    """A loss on the bytes of what is sent, under the context codec's tables (schemes/agilenn/rate.py)."""
+
+    per_byte: float = Field(default=0.0, ge=0)  # what a byte a picture costs, in units of the loss; 0 = no such loss
+    every: int = Field(default=40, ge=1)  # steps after which the tables are learnt anew
+    pictures: int = Field(default=512, ge=1)  # that they are learnt from
 
 
 class Preselect(Strict):
@@ -206,12 +233,14 @@ class AgileNNRecipe(Recipe):
     importance: Importance = Importance()
     losses: Losses = Losses()
     codebook: Codebook = Codebook()
+    rate: Rate = Rate()
     preselect: Preselect = Preselect()
     finish_epochs: int = Field(default=0, ge=0)  # of the local branch alone, everything before it frozen
     clip_norm: float = Field(default=5.0, ge=0)  # of the whole gradient; 0 = never
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation
     distillation: Distillation = Distillation()
+    exit_loss: float = Field(default=0.0, ge=0, lt=1)  # accuracy that early exits may cost on validation; 0 = no exits
     codec: Literal["stored", "lzw", "context"] = "context"  # lzw is the paper's; docs/codecs.md
     reference: ReferenceRecipe
 
@@ -382,7 +411,9 @@ def _hashed(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
         if prefix + key in _LATER and value == _LATER[prefix + key]:
             continue
         if isinstance(value, dict):
-            found[key] = _hashed(value, "" if key == "reference" else f"{prefix}{key}.")
+            within = _hashed(value, "" if key == "reference" else f"{prefix}{key}.")
+            if within or prefix + key not in _LATER:
+                found[key] = within
         else:
             found[key] = _SAME.get((key, value), value) if isinstance(value, str) else value
     return found

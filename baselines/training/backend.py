@@ -10,12 +10,15 @@ import keras
 if keras.backend.backend() == "jax":
     from baselines.training.on_jax import (
         compiled,
+        flop,
         fused,
         gather_lines,
         gradients,
         input_gradient,
         integers,
         nearest,
+        normalised,
+        scaled,
         set_seed,
         transposed_times,
         value_of,
@@ -24,12 +27,15 @@ if keras.backend.backend() == "jax":
 else:
     from baselines.training.on_tensorflow import (
         compiled,
+        flop,
         fused,
         gather_lines,
         gradients,
         input_gradient,
         integers,
         nearest,
+        normalised,
+        scaled,
         set_seed,
         transposed_times,
         value_of,
@@ -38,12 +44,15 @@ else:
 
 __all__ = [
     "compiled",
+    "flop",
     "fused",
     "gather_lines",
     "gradients",
     "input_gradient",
     "integers",
     "nearest",
+    "normalised",
+    "scaled",
     "set_seed",
     "transposed_times",
     "value_of",

@@ -6,9 +6,10 @@ import csv
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from baselines.training import backend, checkpoint
 from baselines.training.interface import Report
 from harness.contracts.errors import BenchError
 
+COSTS = ("wall_s", "cpu_s", "flop")  # columns of a history that add up
 READ_BACK_STEPS = 20  # metrics are fetched from the graph this often: fetching each step would stall it
 
 
@@ -36,22 +38,49 @@ class Job(ABC):
     def variables(self) -> list[Any]:
         """Every variable whose value the next step depends on."""
 
+    def assess(self) -> dict[str, float]:
+        """Evaluate with the weights that would be kept if this epoch were the best."""
+        return self.evaluate()
+
+    def settle(self) -> None:  # noqa: B027 - most jobs keep what they have
+        """Leave the networks with the weights that are kept; called once the best epoch's variables are back."""
+
+    def step_flop(self) -> float | None:
+        """Count the floating-point operations of the last step's graph; None where that is not known."""
+        return None
+
+
+class Settings(Protocol):
+    """What a phase takes of a recipe as it is."""
+
+    batch: int
+    epochs: int
+    seed: int
+    learning_rate: float
+    warmup_epochs: float
+    decay: Literal["cosine", "linear"]
+    patience: int
+    budget_flop: float
+
 
 @dataclass(frozen=True)
 class Schedule:
-    """Linear warm-up, then a cosine to nearly zero, per step."""
+    """Linear warm-up, then a cosine or a line to nearly zero, per step."""
 
     epochs: int
     steps_per_epoch: int
     peak: float
     warmup_epochs: float = 1.0
+    decay: Literal["cosine", "linear"] = "cosine"
 
     def __call__(self, step: int) -> float:
         total = self.epochs * self.steps_per_epoch
         warmup = min(self.warmup_epochs * self.steps_per_epoch, total / 2)
         if step < warmup:
             return self.peak * (step + 1) / warmup
-        return self.peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup))) + 1e-6
+        done = (step - warmup) / max(1.0, total - warmup)
+        left = 1 - done if self.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+        return self.peak * left + 1e-6
 
 
 @dataclass(frozen=True)
@@ -66,21 +95,31 @@ class Run:
     seed: int
     learning_rate: float
     warmup_epochs: float = 1.0
+    decay: Literal["cosine", "linear"] = "cosine"
     patience: int = 0  # epochs without a better validation figure before it stops early; 0 = never
+    budget_flop: float = 0.0  # of the whole phase; 0 = not stated
     log_name: str = "history.csv"
     checkpoint_name: str = "checkpoint.npz"
+
+    @classmethod
+    def by(cls, recipe: Settings, *, title: str, folder: Path, samples: int, **other: Any) -> Run:
+        """Take the phase's settings from `recipe`, but for those in `other`."""
+        names = ("batch", "epochs", "seed", "learning_rate", "warmup_epochs", "decay", "patience", "budget_flop")
+        return cls(title=title, folder=folder, samples=samples, **{n: getattr(recipe, n) for n in names} | other)
 
 
 def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, Any]:
     """Train `job` and leave it with the variables of the epoch that was best on validation.
 
-    Returns the figures of that epoch, with `epoch`, `wall_s` (over all sessions) and the `library` that took its last
-    step. With `resume`, an interrupted
-    training goes on from its last whole epoch: batches, augmentation and rates depend on seed and step alone.
+    Returns the figures of that epoch, with `epoch`, the cost of all epochs over all sessions (`wall_s`; `cpu_s`,
+    seconds of processor time with validation; `flop`, floating-point operations of the steps alone, where they are
+    known) and the `library` that took its last step. With `resume`, an interrupted training goes on from its last
+    whole epoch: batches, augmentation and rates depend on seed and step alone.
     With `run.patience`, it ends when so many epochs brought nothing better on validation; the rate is not hurried.
 
     Raises:
-        BenchError: the loss is no longer finite (the last good checkpoint is kept), or files can't be written.
+        BenchError: the loss is no longer finite (the last good checkpoint is kept), files can't be written, or the
+            phase would take more than its budget, which is known after the first step.
     """
     steps = run.samples // run.batch
     if steps < 1:
@@ -95,17 +134,20 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, Any]
     elif last.exists() and not resume:
         last.unlink()
         best.unlink(missing_ok=True)
-    schedule = Schedule(run.epochs, steps, run.learning_rate, run.warmup_epochs)
+    schedule = Schedule(run.epochs, steps, run.learning_rate, run.warmup_epochs, run.decay)
     report.begin(run.title, run.epochs, steps, len(history))
     for epoch in range(len(history), run.epochs):
         if _stale(history, run.patience):
             report.message(f"no better validation figure in {run.patience} epochs: stopped early")
             break
-        started = time.monotonic()
+        started, started_cpu = time.monotonic(), time.process_time()
         row: dict[str, float] = {"epoch": epoch + 1}
         row |= _epoch(job, run, schedule, report, epoch=epoch, steps=steps, last=last)
-        row |= job.evaluate()
+        row |= job.assess()
         row["wall_s"] = round(time.monotonic() - started, 2)
+        row["cpu_s"] = round(time.process_time() - started_cpu, 2)
+        if (flop := job.step_flop()) is not None:
+            row["flop"] = flop * steps
         history.append(row)
         state = {"seed": run.seed, "epochs": run.epochs, "batch": run.batch, "history": history}
         state["library"] = backend.version()
@@ -117,9 +159,22 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, Any]
     if not history:
         return {"epoch": 0, "wall_s": 0.0}
     state = checkpoint.load(best, job.variables())
+    job.settle()
     chosen = max(history, key=lambda h: (h["val_accuracy"], h["epoch"]))
     of = {"library": state["library"]} if "library" in state else {}  # older checkpoints do not say
-    return chosen | {"wall_s": round(sum(h["wall_s"] for h in history), 1)} | of
+    return {name: value for name, value in chosen.items() if name not in COSTS} | cost(history) | of
+
+
+def cost(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Add up what the epochs cost; a figure that one of them lacks, as older ones may, is left out."""
+    known = [name for name in COSTS if all(name in row for row in history)]
+    return {name: round(sum(row[name] for row in history), 1) for name in known}
+
+
+def added(*costs: Mapping[str, Any]) -> dict[str, float]:
+    """Add up the costs of several phases; a figure that one of them lacks is left out."""
+    known = [name for name in COSTS if all(name in one for one in costs)]
+    return {name: round(sum(float(one[name]) for one in costs), 1) for name in known}
 
 
 def _stale(history: list[dict[str, float]], patience: int) -> bool:
@@ -139,6 +194,8 @@ def _epoch(
         step = epoch * steps + i
         seed = np.array([run.seed, step], dtype=np.int32)
         pending.append(job.step(order[i * run.batch : (i + 1) * run.batch], seed, schedule(step)))
+        if i == 0:
+            _within_budget(job, run, steps)
         shown: dict[str, float] = {}
         if len(pending) == READ_BACK_STEPS or i + 1 == steps:
             for metrics in pending:
@@ -156,11 +213,21 @@ def _epoch(
     return {name: round(total / steps, 5) for name, total in sums.items()}
 
 
+def _within_budget(job: Job, run: Run, steps: int) -> None:
+    flop = job.step_flop() if run.budget_flop else None
+    if flop is not None and flop * steps * run.epochs > run.budget_flop:
+        raise BenchError(
+            f"{run.title}: {run.epochs} epochs take {flop * steps * run.epochs:.3g} FLOP, the recipe's budget is "
+            f"{run.budget_flop:.3g}",
+            cure=f"--epochs {int(run.budget_flop / (flop * steps))}, or another budget_flop",
+        )
+
+
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
     """Write one CSV row an epoch."""
     try:
         with path.open("w", newline="", encoding="utf-8") as f:
-            writer = csv.DictWriter(f, fieldnames=list(history[0]))
+            writer = csv.DictWriter(f, fieldnames=list(dict.fromkeys(name for row in history for name in row)))
             writer.writeheader()
             writer.writerows(history)
     except OSError as e:

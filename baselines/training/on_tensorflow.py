@@ -73,3 +73,97 @@ def value_of(variable: Any) -> Any:
 def version() -> str:
     """Name and version."""
     return f"tensorflow {tf.__version__}"
+
+
+def flop(step: Any, arguments: tuple[Any, ...]) -> float | None:
+    """Count what the convolutions and matrix products of a compiled function take, an addition being one, too.
+
+    Whatever gradient they belong to: the graph is counted, not the network. All else is left out: it takes time, and
+    few operations.
+    """
+    graph = step.get_concrete_function(*arguments).graph
+    return float(_flop(graph, graph.outputs))
+
+
+def _flop(graph: Any, results: list[Any]) -> int:
+    total = 0
+    for op, used in _needed(graph, results):
+        if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+            within = graph._get_function(op.get_attr("f").name).graph  # there is no public way
+            total += _flop(within, [within.outputs[i] for i in sorted(used)])
+        elif op.type in _COUNTED:
+            total += 2 * _COUNTED[op.type](op)
+    return total
+
+
+def _needed(graph: Any, results: list[Any]) -> list[tuple[Any, set[int]]]:
+    """Find what `results` and assignments depend on, with the outputs that are used of each operation.
+
+    The others never run, such as a gradient that nobody asks for.
+    """
+    found: dict[str, tuple[Any, set[int]]] = {}
+    left: list[tuple[Any, int | None]] = [(tensor.op, tensor.value_index) for tensor in results]
+    left += [(op, None) for op in graph.control_outputs]
+    while left:
+        op, index = left.pop()
+        if op.name not in found:
+            found[op.name] = (op, set())
+            left += [(tensor.op, tensor.value_index) for tensor in op.inputs]
+            left += [(before, None) for before in op.control_inputs]
+        if index is not None:
+            found[op.name][1].add(index)
+    return list(found.values())
+
+
+def _size(tensor: Any) -> int:
+    return int(tensor.shape.num_elements() or 0)
+
+
+def _by_kernel(tensor: Any, kernel: Any, *, depthwise: bool) -> int:
+    """Each output value of a convolution is a sum over the kernel's height, width and input channels."""
+    height, width, depth = (int(n) for n in kernel[:3])
+    return _size(tensor) * height * width * (1 if depthwise else depth)
+
+
+def _kernel_of(op: Any) -> Any:
+    """The kernel's shape of a filter gradient: its result, whose static shape its second input may hold."""
+    shape = op.outputs[0].shape
+    return shape if shape.is_fully_defined() else tf.get_static_value(op.inputs[1])
+
+
+def _product(op: Any) -> int:
+    a = op.inputs[0].shape
+    transposed = bool(op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x"))
+    return _size(op.outputs[0]) * int(a[-2 if transposed else -1])
+
+
+_COUNTED: dict[str, Callable[[Any], int]] = {
+    "Conv2D": lambda op: _by_kernel(op.outputs[0], op.inputs[1].shape, depthwise=False),
+    "Conv2DBackpropInput": lambda op: _by_kernel(op.inputs[2], op.inputs[1].shape, depthwise=False),
+    "Conv2DBackpropFilter": lambda op: _by_kernel(op.inputs[2], _kernel_of(op), depthwise=False),
+    "DepthwiseConv2dNative": lambda op: _by_kernel(op.outputs[0], op.inputs[1].shape, depthwise=True),
+    "DepthwiseConv2dNativeBackpropInput": lambda op: _by_kernel(op.inputs[2], op.inputs[1].shape, depthwise=True),
+    "DepthwiseConv2dNativeBackpropFilter": lambda op: _by_kernel(op.inputs[2], _kernel_of(op), depthwise=True),
+    "MatMul": _product,
+    "BatchMatMulV2": _product,
+}
+
+
+def normalised(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    """Normalise `x` [n, h, w, c] of any precision by its own statistics, in float32, as one operation.
+
+    Returns the result in the precision of `x`, and mean and variance [c], float32.
+    """
+    y, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
+    )
+    count = tf.cast(tf.size(x) // tf.shape(x)[-1], tf.float32)
+    return y, mean, unbiased * (count - 1.0) / count  # the operation gives the variance of a sample
+
+
+def scaled(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, epsilon: float) -> Any:
+    """Normalise `x` [n, h, w, c] by given statistics [c], in its own precision."""
+    y, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=epsilon, is_training=False
+    )
+    return y

@@ -66,21 +66,11 @@ def _train(
     from baselines.training.supervised import Samples, SupervisedJob  # noqa: PLC0415
 
     backend.set_seed(recipe.seed)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    samples = Samples.by(recipe, data)
     with precision(recipe.precision):
         model = starting_network(recipe, spec, samples)
-    job = SupervisedJob(model, samples, recipe=recipe)
-    run = Run(
-        title="reference network",
-        folder=folder,
-        samples=len(samples),
-        batch=recipe.batch,
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
-        patience=recipe.patience,
-    )
+    job = SupervisedJob(model, samples, recipe=recipe, mixup=recipe.mixup)
+    run = Run.by(recipe, title="reference network", folder=folder, samples=len(samples))
     figures = train(job, run, report, resume=resume)
     save_network(folder / "reference.npz", spec, fold(model))
     return figures

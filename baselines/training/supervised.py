@@ -11,10 +11,11 @@ from keras import ops
 from baselines.data import DataSet, Labels, resized, train_validation_split
 from baselines.recipes.recipe import Recipe
 from baselines.training import backend
-from baselines.training.augment import augment, to_unit
+from baselines.training.augment import USUAL, Augmentation, augment, to_unit
 from baselines.training.descent import DescentJob, optimiser_of
 from baselines.training.loop import in_batches
 
+MIXUP_STREAM = 11  # keeps its draws apart from the others of a step
 VALIDATION_SPLIT_SEED = 0  # one split for every training, so that choices made on one never see another's training
 
 
@@ -50,15 +51,24 @@ class Samples:
     `size` > 0 scales pictures to that height and width: training ones after augmentation, the others once.
     """
 
-    def __init__(self, data: DataSet, *, validation: int, limit: int = 0, size: int = 0) -> None:
+    def __init__(
+        self, data: DataSet, *, validation: int, limit: int = 0, size: int = 0, views: Augmentation = USUAL
+    ) -> None:
         x, y, self.x_validation, self.y_validation = train_validation_split(
             data.x_train, data.y_train, validation=validation, seed=VALIDATION_SPLIT_SEED
         )
         if limit:
             x, y = x[:limit], y[:limit]
         self.y = y
-        self._native, self._size = x, size
+        self._native, self._size, self._views = x, size, views
         self.x_validation = resized(self.x_validation, size)
+
+    @classmethod
+    def by(cls, recipe: Recipe, data: DataSet, *, whole: bool = False) -> Samples:
+        """Take what `recipe` asks for; with `whole`, all training pictures whatever its `max_train`."""
+        views = Augmentation(flips=recipe.flips and data.flips, cutout=recipe.cutout)
+        limit = 0 if whole else recipe.max_train
+        return cls(data, validation=recipe.validation, limit=limit, size=recipe.input_size, views=views)
 
     def first(self, count: int) -> npt.NDArray[np.uint8]:
         """The first `count` training pictures as the networks take them, not augmented."""
@@ -77,7 +87,7 @@ class Samples:
 
     def views(self, pictures: Any, seed: Any) -> Any:
         """Augmented float32 pictures in 0..1 of a batch of uint8 ones, at the size that the networks take."""
-        x = to_unit(augment(pictures, seed))
+        x = to_unit(augment(pictures, seed, self._views))
         return ops.image.resize(x, (self._size, self._size), interpolation="bilinear") if self._size else x
 
 
@@ -90,6 +100,8 @@ class SupervisedJob(DescentJob):
     """Cross-entropy (and distillation, weight `distil`) on augmented pictures.
 
     The teacher is a network that sees the same views, or its logits [samples, classes] of the pictures as they are.
+    `mixup` (Zhang et al. 2018) draws the share of the first picture from a symmetric beta distribution, one a batch;
+    with fixed logits it would contradict them, so that is refused.
     """
 
     def __init__(
@@ -102,13 +114,17 @@ class SupervisedJob(DescentJob):
         distil: float = 0.0,
         distil_temperature: float = 4.0,
         teacher_logits: npt.NDArray[np.float32] | None = None,
+        mixup: float = 0.0,
     ) -> None:
         super().__init__(samples, optimiser_of(recipe, model.trainable_variables))
+        if mixup and teacher_logits is not None:
+            raise ValueError("logits of pictures as they are say nothing of mixed ones")
         self.model = model
         self._smoothing = recipe.smoothing
         self._teacher = teacher if distil > 0 else None
         self._fixed = teacher_logits if distil > 0 else None
         self._distil = distil
+        self._mixup = mixup
         self._temperature = distil_temperature
         self._forward = backend.compiled(lambda x: self.model(to_unit(x), training=False))
 
@@ -116,15 +132,24 @@ class SupervisedJob(DescentJob):
         variables: list[Any] = self.model.trainable_variables
         return variables
 
-    def more(self, indices: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
-        return () if self._fixed is None else (self._fixed[indices],)
+    def more(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
+        fixed = () if self._fixed is None else (self._fixed[indices],)
+        if not self._mixup:
+            return fixed
+        share = np.random.default_rng([*seed.tolist(), MIXUP_STREAM]).beta(self._mixup, self._mixup)
+        return (*fixed, np.float32(share))
 
     def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
-        teacher_logits = more[0] if more else None
-        if self._teacher is not None and not more:
+        share = more[-1] if self._mixup else None
+        if share is not None:  # with the batch the other way round, as good as any partner in a shuffled batch
+            x = share * x + (1.0 - share) * ops.flip(x, axis=0)
+        teacher_logits = more[0] if self._fixed is not None else None
+        if self._teacher is not None and self._fixed is None:
             teacher_logits = self._teacher(x, training=False)
         logits = self.model(x, training=True)
         loss = cross_entropy(y, logits, self._smoothing)
+        if share is not None:
+            loss = share * loss + (1.0 - share) * cross_entropy(ops.flip(y, axis=0), logits, self._smoothing)
         if teacher_logits is not None:
             soft = distillation(teacher_logits, logits, self._temperature)
             loss = (1.0 - self._distil) * loss + self._distil * soft

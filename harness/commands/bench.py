@@ -17,6 +17,7 @@ WHAT = {
     "networks": "whole networks on the emulated board, by layer and cause",
     "codecs": "bytes and cycles of the entropy codes of what is sent",
     "pictures": "bytes and cycles of the codes of pictures",
+    "training": "operations a second of training steps on this host",
     "edge": "service time of the edge server on this host",
     "fuzz": "the C parsers under random input",
 }

@@ -82,9 +82,7 @@ def body(argv: list[str]) -> int:
         return 0 if options.export else _export_later(argv, screen, wanted=not args.no_export)
     above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / f"{args.scheme}-seeds"
     with going_on(same_command("harness.train", argv, "--resume")):
-        folders = [
-            _one(args.scheme, replace(options, seed=seed, out=above / f"seed-{seed}"), screen) for seed in args.seeds
-        ]
+        folders = [_one(args.scheme, seeded(options, seed, out=above / f"seed-{seed}"), screen) for seed in args.seeds]
     if not options.export:
         return _export_later(argv, screen, wanted=not args.no_export)
     _spread(above, folders, screen)
@@ -94,6 +92,14 @@ def body(argv: list[str]) -> int:
 def seeds(text: str) -> list[int]:
     """Read `0,1,2` as seeds, each once."""
     return [whole(0, MOST_SEED, "--seeds")(part) for part in names(text)]
+
+
+def seeded(options: TrainOptions, seed: int, *, out: Path) -> TrainOptions:
+    """Set one of several seeds: the reference network's too, unless the user fixed that one.
+
+    A reference network of another seed is another teacher and judge, which makes more difference than the rest.
+    """
+    return replace(options, seed=seed, out=out, overrides={"reference.seed": str(seed)} | options.overrides)
 
 
 def _one(name: str, options: TrainOptions, screen: Console) -> Path:

@@ -33,9 +33,9 @@ def fit(values: npt.NDArray[Any], centroids: int, iterations: int = 30) -> Float
     return np.clip(found, 0.01, TOP - 0.01).astype(np.float32)
 
 
-def drawn(centroids: int, seed: int) -> Floats:
-    """Centroids of standard normal parameters, ascending: how the public code starts."""
-    parameters = np.random.default_rng([seed, 6]).standard_normal(centroids)
+def drawn(centroids: int, seed: int, deviation: float = 1.0) -> Floats:
+    """Centroids of normal parameters, ascending: how the public code starts."""
+    parameters = np.random.default_rng([seed, 6]).standard_normal(centroids) * deviation
     return np.sort(TOP / (1 + np.exp(-parameters))).astype(np.float32)
 
 

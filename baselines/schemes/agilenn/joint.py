@@ -14,6 +14,7 @@ from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn import codebook
 from baselines.schemes.agilenn.importance import ImportanceMeter, channel_importance
 from baselines.schemes.agilenn.losses import disorder_loss, mean_over, skewness, skewness_loss, violations
+from baselines.schemes.agilenn.rate import RateTerm
 from baselines.training import backend
 from baselines.training.augment import to_unit
 from baselines.training.descent import DescentJob, optimiser_of
@@ -46,6 +47,12 @@ class JointJob(DescentJob):
         super().__init__(samples, optimiser_of(recipe, self.trainable()))
         # XLA fuses the quantiser's many passes over [..., centroids] into one: three times faster on two cores.
         self._quantise = backend.fused(codebook.quantise)
+        self._rate = None
+        if recipe.rate.per_byte:
+            height, width, channels = (int(size) for size in device.get_layer("extract_mix_relu").output.shape[1:])
+            sent = (height, width, channels - self._k)
+            self._rate = RateTerm(recipe.rate, sent, recipe.codebook.centroids, recipe.codebook.sharpness)
+        self._nearest = backend.compiled(self._symbols)
         self._forward = backend.compiled(self._infer)
         self._measured = backend.compiled(self._measure)
 
@@ -105,6 +112,10 @@ class JointJob(DescentJob):
         if weights.reference:
             judged = self.meter.judge(features[:some]) if judged is None else judged
             loss += weights.reference * cross_entropy(y[:some], judged)
+        if self._rate is not None:
+            sent_bytes = self._rate.bytes_of(features[..., self._k :], backend.value_of(self.codebook))
+            loss += self._rate.per_byte * sent_bytes
+            figures = figures | {"bytes": sent_bytes}
         halves = {"local": ops.mean(hits(local, y)), "alpha": alpha} if self._k else {}
         return {
             "loss": loss,
@@ -150,14 +161,18 @@ class JointJob(DescentJob):
 
     def symbols(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """What the float device half would send of uint8 pictures: symbols of the ascending codebook [n, h, w, c]."""
-        centroids = ops.convert_to_tensor(self.centroids())
+        return in_batches(self._nearest, pictures).astype(np.uint8)
 
-        def nearest(x: Any) -> Any:
-            features, _ = self._device_half(to_unit(x), training=False)
-            distance = ops.abs(features[..., self._k :, None] - centroids)
-            return ops.cast(ops.argmin(distance, axis=-1), "uint8")
+    def _symbols(self, x: Any) -> Any:
+        centroids = ops.sort(codebook.TOP * ops.sigmoid(backend.value_of(self.codebook)))
+        features, _ = self._device_half(to_unit(x), training=False)
+        distance = ops.abs(features[..., self._k :, None] - centroids)
+        return ops.cast(ops.argmin(distance, axis=-1), "uint8")
 
-        return in_batches(backend.compiled(nearest), pictures).astype(np.uint8)
+    def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
+        if self._rate is not None and int(seed[1]) % self._rate.every == 0:
+            self._rate.learn(self.symbols(self._samples.first(self._rate.pictures)))
+        return super().step(indices, seed, learning_rate)
 
     def attention(self, pictures: npt.NDArray[np.uint8], labels: Labels) -> dict[str, float]:
         """Mean `skewness` and share of `violations` over uint8 pictures; share that the `reference` network gets right.
@@ -196,5 +211,6 @@ class JointJob(DescentJob):
             *self.remote.variables,
             self.codebook,
             self.balance,
+            *([] if self._rate is None else [self._rate.bits]),
             *self._optimiser.variables,
         ]

@@ -35,6 +35,14 @@ class AgileNN(Scheme):
         return load_server(artefact / SERVER, (shape[0], shape[1], d.channels), d.classes, d.centroids)
 
 
+class AgileNNR(AgileNN):
+    """AgileNN with a loss on the bytes that are sent, and early exits: an extension of this bench, not published."""
+
+    name = "agilenn_r"
+    title = "AgileNN-R"
+    recipe_name = "agilenn_r"
+
+
 def feature_shape(artefact: Path) -> tuple[int, int]:
     """Height and width of the feature map that the device graph gives."""
     from baselines.export.quantise import output_shape  # noqa: PLC0415 - imports TensorFlow

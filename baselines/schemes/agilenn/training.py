@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from baselines.data import DataSet
 from baselines.export.artefact import work_folder, write_artefact
 from baselines.export.context_tables import PICTURES, tables_for
-from baselines.export.evaluation import combine, summarise
+from baselines.export.evaluation import combine, device_half, summarise
+from baselines.export.exits import choose_threshold
 from baselines.export.quantise import CALIBRATION_PICTURES
 from baselines.networks.blocks import precision
 from baselines.networks.folding import assign, fold
 from baselines.recipes.recipe import AgileNNRecipe
-from baselines.schemes.agilenn.export import export_device, export_remote
+from baselines.schemes.agilenn.export import Half, export_device, export_remote
 from baselines.schemes.agilenn.jobs import LocalJob
 from baselines.schemes.agilenn.joint import JointJob
 from baselines.schemes.agilenn.networks import device_model, reference_body, remote_spec
@@ -21,7 +22,7 @@ from baselines.schemes.agilenn.warm import arrange, start_remote, warm_extractor
 from baselines.training import backend
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
-from baselines.training.loop import Run, train
+from baselines.training.loop import COSTS, Run, added, train
 from baselines.training.pictures import training_data
 from baselines.training.reference import Reference, cached, obtain
 from baselines.training.supervised import Samples, accuracy
@@ -49,7 +50,7 @@ def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, 
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    samples = Samples.by(recipe, data)
     job = prepare(recipe, data, reference, samples, report, channels=work / CHANNELS, resume=options.resume)
     figures = run_phases(job, recipe, samples, work, report, title=scheme.title, resume=options.resume)
     if not options.export:
@@ -85,6 +86,8 @@ def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
             "network.remote_normalisation = folded needs statistics to start from",
             cure="set network.remote_start = reference, or network.remote_normalisation = batch",
         )
+    if recipe.rate.per_byte and not recipe.codebook.quantise:
+        raise BenchError("there are no bytes to lose where nothing is quantised", cure="set rate.per_byte = 0")
     if deployable and not recipe.codebook.quantise:
         raise BenchError(
             "a device can't send features that are not quantised",
@@ -138,7 +141,9 @@ def run_phases(
     if recipe.finish_epochs and recipe.epochs and recipe.network.k:
         finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
         local = train(LocalJob(job.device, samples, recipe), finish, report, resume=resume)
-        figures |= {"finish_epoch": local["epoch"], "wall_s": round(figures["wall_s"] + local["wall_s"], 1)}
+        both = added(figures, local)
+        figures = {name: value for name, value in figures.items() if name not in COSTS} | both
+        figures |= {"finish_epoch": local["epoch"]}
     return figures
 
 
@@ -155,19 +160,17 @@ def choose_alpha(job: JointJob, recipe: AgileNNRecipe, samples: Samples) -> Alph
 
 
 def _run(title: str, work: Path, samples: Samples, recipe: AgileNNRecipe, *, epochs: int, phase: str) -> Run:
-    return Run(
-        title=title,
-        folder=work,
-        samples=len(samples),
-        batch=recipe.batch,
-        epochs=epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
-        patience=recipe.patience,
-        log_name=f"{phase}.csv",
-        checkpoint_name=f"{phase}.npz",
-    )
+    names = {"log_name": f"{phase}.csv", "checkpoint_name": f"{phase}.npz"}
+    return Run.by(recipe, title=title, folder=work, samples=len(samples), epochs=epochs, **names)
+
+
+def _exit_threshold(scheme: Scheme, out: Path, half: Half, samples: Samples, loss: float) -> float:
+    """Choose the threshold of the artefact in `out` on validation, against both branches together."""
+    symbols, local = device_half(half.description, half.graph, samples.x_validation)
+    if symbols is None or local is None:
+        raise AssertionError("the device graph has features and logits")
+    together = combine(local, scheme.server(out).infer_batch(symbols), half.description.alpha)
+    return choose_threshold(local, together, samples.y_validation, loss)
 
 
 def _export(
@@ -200,6 +203,10 @@ def _export(
     export_remote(out, remote_spec(recipe, data), fold(job.remote))
     context = tables_for(half.description, half.graph, samples.first(PICTURES))
     write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history, context=context)
+    if recipe.exit_loss and recipe.network.k:
+        threshold = _exit_threshold(scheme, out, half, samples, recipe.exit_loss)
+        chosen = half.description.model_copy(update={"exit_threshold": threshold})
+        write_artefact(out, chosen, graph=half.graph, recipe=recipe, history=history, context=context)
     more: dict[str, Any] = {"validation_float": job.evaluate()}
     if recipe.network.k:
         local, remote = job.logits(samples.x_validation)

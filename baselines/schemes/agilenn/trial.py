@@ -60,7 +60,7 @@ class Trials:
         data, started = self._data, time.monotonic()
         work = work_folder("trial", recipe, data)
         reference = self._reference(recipe)
-        samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+        samples = Samples.by(recipe, data)
         # The warm extractor is shared: it sees all pictures, whatever the budget of a point.
         job = prepare(recipe, data, reference, samples, self._report, warm_on=self._all(recipe))
         trained = run_phases(job, recipe, samples, work, self._report, title="joint training", resume=True)
@@ -81,7 +81,7 @@ class Trials:
     def _all(self, recipe: AgileNNRecipe) -> Samples:
         key = (recipe.validation, recipe.input_size)
         if self._whole is None or self._whole[0] != key:
-            self._whole = key, Samples(self._data, validation=recipe.validation, size=recipe.input_size)
+            self._whole = key, Samples.by(recipe, self._data, whole=True)
         return self._whole[1]
 
     def _measured(

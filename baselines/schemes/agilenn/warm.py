@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from keras import ops
 
 from baselines.data import DataSet
 from baselines.networks.folding import assign, for_last_channels, unfold
@@ -27,7 +28,7 @@ from baselines.training.augment import to_unit
 from baselines.training.interface import Report
 from baselines.training.loop import Run, in_batches, train
 from baselines.training.reference import Reference
-from baselines.training.supervised import Samples
+from baselines.training.supervised import Samples, hits
 from harness.contracts.errors import BenchError
 from harness.contracts.files import replacing
 from harness.contracts.paths import cache_dir
@@ -71,15 +72,13 @@ def warm_extractor(
     extractor = keras.Model(device.input, device.get_layer("extract_mix_relu").output)
     if not recipe.preselect.warm_epochs:
         return extractor
-    run = Run(
+    run = Run.by(
+        recipe,
         title="warm start of the extractor",
         folder=folder,
         samples=len(samples),
-        batch=recipe.batch,
         epochs=recipe.preselect.warm_epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
+        patience=0,
         log_name="warm.csv",
         checkpoint_name="warm.npz",
     )
@@ -114,7 +113,7 @@ def arrange(
         reorder(device, body, order)
         report.message(f"local channels: {', '.join(str(c) for c in order[:k])} of the warm extractor")
     if recipe.codebook.start == "random":
-        return codebook.drawn(recipe.codebook.centroids, recipe.seed)
+        return codebook.drawn(recipe.codebook.centroids, recipe.seed, recipe.codebook.deviation)
     forward = backend.compiled(lambda pictures: extractor(to_unit(pictures), training=False))
     features = in_batches(forward, samples.first(CODEBOOK_SAMPLES))
     return codebook.fit(features[..., k:], recipe.codebook.centroids)
@@ -127,9 +126,13 @@ def _chosen(extractor: Any, body: Any, samples: Samples, recipe: AgileNNRecipe) 
     meter = ImportanceMeter.of(body, recipe.importance)
 
     def measure(pictures: Any, labels: Any) -> Any:
-        return channel_importance(meter(extractor(to_unit(pictures), training=False), labels)[0])
+        importance, judged = meter(extractor(to_unit(pictures), training=False), labels)
+        return ops.concatenate([channel_importance(importance), hits(judged, labels)[:, None]], axis=1)
 
-    channels = in_batches(backend.compiled(measure), x, y, batch=256)
+    measured = in_batches(backend.compiled(measure), x, y, batch=256)
+    channels, right = measured[:, :-1], measured[:, -1] > 0
+    if recipe.importance.correct_only and right.any():
+        channels = channels[right]
     return channel_order(channels, count, settings.method, recipe.seed)
 
 

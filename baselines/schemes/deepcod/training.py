@@ -123,7 +123,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
             "DeepCOD's decoder stands before the residual reference network", cure="reference.network=residual"
         )
     backend.set_seed(recipe.seed)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    samples = Samples.by(recipe, data)
     height, width, _ = picture_shape(recipe, data)
     some = samples.first(START_SAMPLES)
     encoder = Encoder(first_kernel(some, recipe.channels, recipe.seed), recipe.centroids, recipe.sharpness)
@@ -133,17 +133,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         decoder = decoder_model(shape, recipe.decoder, folded=False)
     start_linear(decoder, np.asarray(encoder.kernel))
     job = DeepCODJob(encoder, decoder, frozen(reference, recipe.precision), samples, recipe)
-    run = Run(
-        title=scheme.title,
-        folder=work,
-        samples=len(samples),
-        batch=recipe.batch,
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
-        patience=recipe.patience,
-    )
+    run = Run.by(recipe, title=scheme.title, folder=work, samples=len(samples))
     figures = train(job, run, report, resume=options.resume)
     if not options.export:
         return hand_over(report, work, cached(recipe.reference, data))

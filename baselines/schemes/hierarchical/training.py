@@ -31,7 +31,7 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
     backend.set_seed(recipe.seed)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    samples = Samples.by(recipe, data)
     shape = picture_shape(recipe, data)
     with precision(recipe.precision):
         model = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=False)
@@ -44,17 +44,7 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
         distil=distil.weight,
         distil_temperature=distil.temperature,
     )
-    run = Run(
-        title=scheme.title,
-        folder=work,
-        samples=len(samples),
-        batch=recipe.batch,
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
-        patience=recipe.patience,
-    )
+    run = Run.by(recipe, title=scheme.title, folder=work, samples=len(samples))
     figures = train(job, run, report, resume=options.resume)
     if not options.export:
         return hand_over(report, work, cached(recipe.reference, data))

@@ -88,7 +88,7 @@ def fit(
     teacher = teacher or Teacher()
     distil = recipe.distillation
     backend.set_seed(recipe.seed)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    samples = Samples.by(recipe, data)
     guide: dict[str, Any] = {}
     if distil.weight > 0 and recipe.epochs > 0:
         if distil.once:
@@ -106,17 +106,7 @@ def fit(
         distil_temperature=distil.temperature,
         **guide,
     )
-    run = Run(
-        title=title,
-        folder=work,
-        samples=len(samples),
-        batch=recipe.batch,
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
-        patience=recipe.patience,
-    )
+    run = Run.by(recipe, title=title, folder=work, samples=len(samples))
     figures = train(job, run, report, resume=resume)
     folded = network(recipe, data, folded=True)
     assign(folded, fold(model))

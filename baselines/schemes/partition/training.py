@@ -86,7 +86,7 @@ def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptio
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume) if recipe.start == "reference" else None
     backend.set_seed(recipe.seed)
-    samples = Samples(data, validation=recipe.validation, limit=recipe.max_train, size=recipe.input_size)
+    samples = Samples.by(recipe, data)
     shape = picture_shape(recipe, data)
     with precision(recipe.precision):
         model = training_model(
@@ -96,17 +96,7 @@ def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptio
         copied = start_from(model, recipe.blocks, reference.model, reference.spec, samples.first(START_SAMPLES))
         report.message(f"{copied} convolutions start as the reference network's")
     job = PartitionJob(model, samples, recipe)
-    run = Run(
-        title=scheme.title,
-        folder=work,
-        samples=len(samples),
-        batch=recipe.batch,
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        learning_rate=recipe.learning_rate,
-        warmup_epochs=recipe.warmup_epochs,
-        patience=recipe.patience,
-    )
+    run = Run.by(recipe, title=scheme.title, folder=work, samples=len(samples))
     figures = train(job, run, report, resume=options.resume)
     if not options.export:
         return hand_over(report, work, cached(recipe.reference, data))

@@ -39,6 +39,12 @@ def test_fit_of_nothing_but_zeros_stays_in_range() -> None:
     assert np.all(found <= 5.99)
 
 
+def test_random_centroids_lie_close_together_as_the_public_codes_do() -> None:
+    wide, narrow = codebook.to_parameters(codebook.drawn(8, 0)), codebook.to_parameters(codebook.drawn(8, 0, 0.05))
+    assert narrow == pytest.approx(0.05 * wide, rel=1e-3, abs=1e-5)
+    assert np.all(np.abs(codebook.drawn(8, 0, 0.05) - codebook.TOP / 2) < 0.3)
+
+
 def test_parameters_give_their_centroids_back() -> None:
     centroids = np.array([0.05, 1.0, 3.0, 5.9], dtype=np.float32)
     back = codebook.TOP / (1 + np.exp(-codebook.to_parameters(centroids)))

@@ -42,6 +42,9 @@ def test_it_is_known_by_its_file_name(tmp_path: Path) -> None:
     assert (data.name, data.classes, data.x_train.shape) == ("flowers", 3, (30, 16, 16, 3))
     again = load_dataset("flowers", tmp_path)  # from the canonical copy
     assert again.checksum == data.checksum
+    assert data.flips
+    (tmp_path / "flowers.toml").write_text('file = "flowers.npz"\nflips = false\n')
+    assert not load_dataset("flowers", tmp_path).flips
     (tmp_path / "flowers.toml").write_text(f'file = "flowers.npz"\nchecksum = "{data.checksum}"\n')
     assert load_dataset("flowers", tmp_path).checksum == data.checksum
 

@@ -18,11 +18,13 @@ from baselines.recipes.recipe import (
     as_tree,
     load_recipe,
     preset_names,
+    recipe_for,
     recipe_hash,
 )
 from harness.commands import train
 from harness.contracts import tomlout
 from harness.contracts.errors import BenchError
+from harness.training.options import TrainOptions
 
 MODELS = {"agilenn": AgileNNRecipe}
 
@@ -68,6 +70,7 @@ def test_presets_hold_what_paper_and_public_code_say() -> None:
         "topk_appearance",
         24,
     )
+    assert (public.codebook.start, public.codebook.deviation) == ("random", 0.05)
     assert (public.importance.method, public.importance.attribution) == ("ig2", "loss")
     assert not public.importance.correct_only
     assert (public.losses.prediction, public.temperature, public.losses.disorder) == (0.8, 1.0, "element")
@@ -94,6 +97,19 @@ def test_keys_that_came_later_do_not_disown_what_was_trained_before() -> None:
     for key, value in (("patience", "3"), ("input_size", "96"), ("nesterov", "false"), ("network", "mobilenet")):
         assert recipe_hash(recipe(**{f"reference__{key}": value}).reference) != recipe_hash(old)
     assert recipe_hash(recipe(importance__second_order="false")) != recipe_hash(recipe())
+
+
+def test_auto_is_the_same_recipe_as_bfloat16_and_another_than_float32() -> None:
+    auto, fast, exact = (recipe(precision=f"'{name}'") for name in ("auto", "bfloat16", "float32"))
+    assert recipe_hash(auto) == recipe_hash(fast) != recipe_hash(exact)
+
+
+def test_several_seeds_are_the_reference_networks_too() -> None:
+    options = train.seeded(TrainOptions("cifar10", overrides={"losses.rho": "0.7"}), 3, out=Path("out"))
+    found = recipe_for(AgileNNRecipe, "agilenn", options)
+    assert (found.seed, found.reference.seed, found.losses.rho) == (3, 3, 0.7)
+    fixed = train.seeded(TrainOptions("cifar10", overrides={"reference.seed": "0"}), 3, out=Path("out"))
+    assert recipe_for(AgileNNRecipe, "agilenn", fixed).reference.seed == 0
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("agilenn-*.toml")), ids=lambda p: p.stem)

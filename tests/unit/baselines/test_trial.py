@@ -15,6 +15,7 @@ from baselines.recipes.recipe import AgileNNRecipe, load_recipe
 from baselines.schemes.agilenn import warm
 from baselines.schemes.agilenn.trial import Trials
 from baselines.training.interface import Silent
+from baselines.training.supervised import Samples
 from harness.contracts.paths import cache_dir
 from harness.training.sweep import points
 from harness.training.sweep.axes import Setting
@@ -118,3 +119,27 @@ def test_random_channels_follow_the_seed() -> None:
     assert sorted(first.tolist()) == list(range(24))
     assert np.array_equal(first, channel_order(channels, 5, "random", 0))
     assert not np.array_equal(first[:5], channel_order(channels, 5, "random", 1)[:5])
+
+
+class _Judge:
+    """Channel 1 matters to pictures that are judged right, channel 2 to all others."""
+
+    def __call__(self, features: Any, labels: Any) -> tuple[Any, Any]:
+        from keras import ops  # noqa: PLC0415
+
+        right = ops.cast(ops.convert_to_tensor(labels) < 1, "float32")[:, None]
+        one = ops.one_hot(ops.ones((len(labels),), "int32"), 3) * right
+        two = ops.one_hot(ops.ones((len(labels),), "int32") * 2, 3) * (1 - right)
+        return (one + two)[:, None, None, :], ops.one_hot(ops.zeros((len(labels),), "int32"), 4)
+
+
+@pytest.mark.parametrize(("correct_only", "first"), [(True, 1), (False, 2)])
+def test_local_channels_are_chosen_on_pictures_that_count(
+    tiny: DataSet, monkeypatch: pytest.MonkeyPatch, correct_only: bool, first: int
+) -> None:
+    """Three of four pictures are judged wrong: theirs is the choice only where they count."""
+    monkeypatch.setattr(warm.ImportanceMeter, "of", lambda *_: _Judge())
+    over = {**OVERRIDES, "importance.correct_only": str(correct_only).lower(), "network.split": "0.05"}
+    recipe = load_recipe(AgileNNRecipe, "agilenn", "cifar10", "compact", overrides=over)
+    chosen = warm._chosen(lambda x, training: x, None, Samples.by(recipe, tiny), recipe)
+    assert chosen[0] == first
