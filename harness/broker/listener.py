@@ -20,8 +20,8 @@ _ANSWER_S = 15.0
 
 
 class Listener:
-    """A subscriber. What `hear` raises for a message is told in the log and costs that message; what ends the thread is
-    told by `check`.
+    """Subscribes and hears. What `hear` raises for a message is told in the log and costs that message; what ends the
+    thread is told by `check`.
 
     Args:
         topics: filters to subscribe to, QoS 0, after every connection anew.

@@ -1,4 +1,4 @@
-"""Who talks over the broker, and what each may say: only the edge answers, only a device asks, the bench listens.
+"""Says who talks over the broker, and what each may say: only the edge answers, only a device asks, the bench listens.
 
 The mosquitto of the bench's own and the amqtt that stands in for it are both held to `RULES`; `acl_text` writes the
 same rules as an `acl_file` for a broker that the lab runs.
@@ -34,7 +34,7 @@ RULES: Mapping[Role, Rules] = {
 
 @dataclass(frozen=True)
 class Account:
-    """A user of the broker with its password, which stays in memory."""
+    """Holds a user of the broker with its password, which stays in memory."""
 
     user: str
     password: str = field(default="", repr=False)

@@ -95,5 +95,5 @@ class BrokerSection(Strict):
 
     @property
     def account(self) -> AccountSection | None:
-        """The bench's own account; None where none is named."""
+        """Return the bench's own account; None where none is named."""
         return AccountSection(user=self.user, password=self.password) if self.user else None

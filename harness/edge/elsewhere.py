@@ -41,7 +41,7 @@ def announcement(ready: list[dict[str, Any]]) -> bytes:
 
 
 class _One(BaseModel):
-    """One remote half in an announcement."""
+    """Holds one remote half in an announcement."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,7 +51,7 @@ class _One(BaseModel):
 
 
 class _Announcement(BaseModel):
-    """What an edge server says when it comes."""
+    """Holds what an edge server says when it comes."""
 
     ready: list[_One] = Field(max_length=64)
 

@@ -29,7 +29,7 @@ _CURE = "see who else writes to this broker: docs/lab.md tells how to keep other
 
 
 class Account(BaseModel):
-    """What the edge says of one answer."""
+    """Holds what the edge says of one answer."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 

@@ -112,7 +112,7 @@ def _tell(tell: Callable[[], None], over: threading.Event, first_s: float, every
 
 
 def _text(seconds: float) -> str:
-    """`45 s`, `3 min`, `2 h 5 min`."""
+    """Return seconds as text: `45 s`, `3 min`, `2 h 5 min`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
