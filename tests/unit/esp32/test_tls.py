@@ -195,7 +195,7 @@ def test_a_start_of_wifi_that_failed_half_way_can_be_repeated(
     monkeypatch.setenv("AGILENN_STANDIN_START_FAILS", "1")
     chip.reset()
     with broker.running() as own:
-        to = own.address
+        to = own.entered_by("board")
         _configure(device, Network(to.host, to.port, "agile/t/00", "b", ssid="lab", mqtt_user=to.user,
                                    mqtt_password=to.password))  # fmt: skip
         with pytest.raises(DeviceError, match="the radio does not start"):

@@ -25,9 +25,9 @@ PREFIX = "agile/test/00"
 def edge_at() -> Iterator[broker.Address]:
     """A broker with an edge behind it that answers every payload."""
     with broker.running() as own:
-        address, ready = own.address, threading.Event()
+        address, answers, ready = own.entered_by("board"), own.entered_by("edge"), threading.Event()
         edge = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-        edge.username_pw_set(address.user, address.password)
+        edge.username_pw_set(answers.user, answers.password)
         edge.on_connect = lambda c, *_: c.subscribe(f"{PREFIX}/up")
         edge.on_subscribe = lambda *_: ready.set()
         edge.on_message = lambda c, _u, m: c.publish(f"{PREFIX}/down", logits_reply(m.payload, [0.0, 0.0, 900.0]))
