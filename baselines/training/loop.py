@@ -53,14 +53,22 @@ class Job(ABC):
 class Settings(Protocol):
     """What a phase takes of a recipe as it is."""
 
-    batch: int
-    epochs: int
-    seed: int
-    learning_rate: float
-    warmup_epochs: float
-    decay: Literal["cosine", "linear"]
-    patience: int
-    budget_flop: float
+    @property
+    def batch(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup_epochs(self) -> float: ...
+    @property
+    def decay(self) -> Literal["cosine", "linear"]: ...
+    @property
+    def patience(self) -> int: ...
+    @property
+    def budget_flop(self) -> float: ...
 
 
 @dataclass(frozen=True)

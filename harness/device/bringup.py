@@ -165,7 +165,7 @@ class Board:
                 raise Cancelled("the run is being stopped")
             try:
                 self.up()
-            except Cancelled:
+            except (Cancelled, locks.BoardBusy):
                 raise
             except BenchError as e:
                 failures += 1

@@ -19,6 +19,7 @@ from harness.broker.listener import Listener
 from harness.contracts.errors import BenchFailed
 from harness.contracts.problems import first_problem
 from harness.edge import tag
+from harness.edge.payload import HEADER_BYTES, sequence_of
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,9 @@ class Services:
             if heard is None:
                 return  # nobody has asked there
             if kind == "down":
-                if len(heard.answers) < _MOST_HEARD:
+                # The late answer to a board that was lost is not this question's, and its device does not take it.
+                late = len(data) >= HEADER_BYTES and sequence_of(data) != heard.sequence
+                if not late and len(heard.answers) < _MOST_HEARD:
                     heard.answers.append(data[:_MOST_ANSWER])
             elif kind == "service":
                 try:

@@ -33,6 +33,7 @@ EXCEPTIONS = {
     ("harness.training.sweep", "baselines.schemes.agilenn"),
     ("harness.commands.trained_sweep", "baselines.schemes.agilenn"),
     ("harness.faults", "testbeds."),
+    ("harness.bench.training", "baselines."),  # times a training step of every recipe
 }
 
 

@@ -101,6 +101,12 @@ def test_two_answers_or_accounts_of_one_question_void_the_sample() -> None:
     assert len(_asked(*many)._open["p"].accounts) <= 16, "memory is bounded"
 
 
+def test_the_late_answer_to_an_earlier_question_does_not_void_this_one() -> None:
+    """A board that is killed leaves a question whose answer comes while the next one is open."""
+    late = payload.reply(payload.Status.OK, 6, 0xCAFE, np.zeros(4, np.float32))
+    assert _judged(_asked(("down", late), ("down", ANSWER), ("service", _account()))) == 1.5
+
+
 def test_an_answer_that_the_edge_does_not_vouch_for_voids_the_sample() -> None:
     right = _account(tag=tag.of(KEY, "p", 7, 1500, ANSWER))
     assert _judged(_asked(("down", ANSWER), ("service", right), key=KEY)) == 1.5
