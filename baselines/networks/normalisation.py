@@ -23,7 +23,8 @@ class Normalisation(keras.layers.BatchNormalization):  # type: ignore[misc]
         """[n, h, w, c] -> the same shape and precision; `mask` is not heeded."""
         if not (training and self.trainable):
             values = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
-            return backend.scaled(inputs, *map(backend.value_of, values), self.epsilon)
+            gamma, beta, mean, variance = map(backend.value_of, values)
+            return backend.scaled(inputs, gamma, beta, mean, variance, self.epsilon)
         gamma, beta = backend.value_of(self.gamma), backend.value_of(self.beta)
         outputs, mean, variance = backend.normalised(inputs, gamma, beta, self.epsilon)
         for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
