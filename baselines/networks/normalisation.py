@@ -22,8 +22,8 @@ class Normalisation(keras.layers.BatchNormalization):  # type: ignore[misc]
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """[n, h, w, c] -> the same shape and precision; `mask` is not heeded."""
         if not (training and self.trainable):
-            gamma, beta = backend.value_of(self.gamma), backend.value_of(self.beta)
-            mean, variance = backend.value_of(self.moving_mean), backend.value_of(self.moving_variance)
+            values = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+            gamma, beta, mean, variance = map(backend.value_of, values)
             return backend.scaled(inputs, gamma, beta, mean, variance, self.epsilon)
         gamma, beta = backend.value_of(self.gamma), backend.value_of(self.beta)
         outputs, mean, variance = backend.normalised(inputs, gamma, beta, self.epsilon)

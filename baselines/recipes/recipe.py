@@ -6,9 +6,9 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from baselines.data import dataset_names
 from baselines.networks.stages import parse_stage
@@ -50,6 +50,17 @@ _LATER: dict[str, Any] = {
     "codebook.start": "lloyd",
     "codebook.deviation": 1.0,
     "exit_loss": 0.0,
+    "adapt": {},
+    "adapt.epochs": 0,
+    "adapt.qualities": [50, 65, 80, 90],
+    "adapt.clean": True,
+    "adapt.learning_rate": 2e-4,
+    "adapt.weight_decay": 0.01,
+    "adapt.distillation": {},
+    "adapt.distillation.weight": 0.5,
+    "adapt.distillation.temperature": 4.0,
+    "classifier": "frozen",  # of DeepCOD
+    "labels_weight": 0.0,
     "rate": {},  # all keys of it at their old values
     "rate.per_byte": 0.0,
     "rate.every": 40,
@@ -112,6 +123,20 @@ class Distillation(Strict):
     temperature: float = Field(default=4.0, gt=0)
 
 
+class Adaptation(Strict):
+    """Some more training of the server network on JPEGs (training/adapted.py); with `epochs` = 0 there is none.
+
+    `qualities` are what training pictures are coded with, in turn, and not at all if `clean`.
+    """
+
+    epochs: int = Field(default=0, ge=0, le=10_000)
+    qualities: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(50, 65, 80, 90), min_length=1)
+    clean: bool = True
+    learning_rate: float = Field(default=2e-4, gt=0, le=100)  # of Adam, for a network that is trained already
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
+    distillation: Distillation = Distillation(weight=0.5)  # from the reference network on pictures as they are
+
+
 class FullOffloadRecipe(Strict):
     """Full offloading: the reference network on the server, the whole picture on the link.
 
@@ -125,7 +150,16 @@ class FullOffloadRecipe(Strict):
     jpeg_chroma: Literal["420", "444"] = "420"
     upscaled: int = Field(default=0, ge=0, le=256)
     server_of: str = ""
+    adapt: Adaptation = Adaptation()
     reference: ReferenceRecipe
+
+    @model_validator(mode="after")
+    def _one_server(self) -> Self:
+        if self.adapt.epochs and (self.server_of or self.codec != "jpeg"):
+            raise ValueError("adapt.epochs is for codec = jpeg and a server of its own (server_of = '')")
+        if self.adapt.epochs and (self.upscaled or self.reference.input_size):
+            raise ValueError("adapt.epochs is for pictures that are sent at their own size")
+        return self
 
 
 class LocalDistillation(Distillation):

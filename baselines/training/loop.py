@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from keras import ops
 from baselines.training import backend, checkpoint
 from baselines.training.interface import Report
 from harness.contracts.errors import BenchError
+
+if TYPE_CHECKING:
+    from baselines.recipes.recipe import Recipe
 
 COSTS = ("wall_s", "cpu_s", "flop")  # columns of a history that add up
 READ_BACK_STEPS = 20  # metrics are fetched from the graph this often: fetching each step would stall it
@@ -48,27 +51,6 @@ class Job(ABC):
     def step_flop(self) -> float | None:
         """Count the floating-point operations of the last step's graph; None where that is not known."""
         return None
-
-
-class Settings(Protocol):
-    """What a phase takes of a recipe as it is."""
-
-    @property
-    def batch(self) -> int: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup_epochs(self) -> float: ...
-    @property
-    def decay(self) -> Literal["cosine", "linear"]: ...
-    @property
-    def patience(self) -> int: ...
-    @property
-    def budget_flop(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -110,7 +92,7 @@ class Run:
     checkpoint_name: str = "checkpoint.npz"
 
     @classmethod
-    def by(cls, recipe: Settings, *, title: str, folder: Path, samples: int, **other: Any) -> Run:
+    def by(cls, recipe: Recipe, *, title: str, folder: Path, samples: int, **other: Any) -> Run:
         """Take the phase's settings from `recipe`, but for those in `other`."""
         names = ("batch", "epochs", "seed", "learning_rate", "warmup_epochs", "decay", "patience", "budget_flop")
         return cls(title=title, folder=folder, samples=samples, **{n: getattr(recipe, n) for n in names} | other)

@@ -20,6 +20,7 @@ TOOLCHAIN = {
     "testbeds.firmware.generator.graph", "testbeds.firmware.generator.model", "testbeds.firmware.generator.writer",
     "testbeds.firmware.generator.zoo", "testbeds.firmware.host.graphlib", "testbeds.firmware.host.hostlib",
     "testbeds.firmware.host.schemelib", "testbeds.firmware.toolchain.build", "testbeds.firmware.toolchain.describe",
+    "testbeds.firmware.toolchain.footprint",
     "testbeds.tools", "testbeds.virtual", "testbeds.virtual.codec_cycles", "testbeds.virtual.layer_cycles",
     "testbeds.virtual.power_states",
 }  # fmt: skip

@@ -28,6 +28,8 @@ class DeepCODRecipe(Recipe):
     classifier_clip: float = Field(
         default=1.0, gt=0
     )  # norm of the gradient that enters the decoder from the classifier
+    classifier: Literal["frozen", "trained"] = "frozen"  # as published; `trained` lets it follow what the decoder gives
+    labels_weight: float = Field(default=0.0, ge=0)  # of a cross-entropy on the labels
     beta_1: float = Field(default=0.9, ge=0, lt=1)
     beta_2: float = Field(default=0.99, ge=0, lt=1)
     codec: Literal["stored", "lzw", "shuffle", "context"] = "context"  # the paper's is lzw

@@ -28,7 +28,7 @@ from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, in_batches, train
 from baselines.training.pictures import training_data
 from baselines.training.reference import cached, obtain
-from baselines.training.supervised import Samples, accuracy, hits, picture_shape
+from baselines.training.supervised import Samples, accuracy, cross_entropy, hits, picture_shape
 from harness.contracts.description import SERVER, DeviceDescription
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
@@ -54,18 +54,25 @@ def clipped(x: Any, norm: float) -> Any:
 
 
 class DeepCODJob(DescentJob):
-    """Picture and logits of the reference network, both through encoder, centres and decoder."""
+    """Picture and logits of the reference network, both through encoder, centres and decoder.
 
-    def __init__(self, encoder: Encoder, decoder: Any, classifier: Any, samples: Samples, recipe: DeepCODRecipe):
-        self.encoder, self.decoder = encoder, decoder
+    Args:
+        teacher: the frozen reference network, which sees the pictures as they are.
+        classifier: what sees the decoded ones: the same network, or a copy that is trained with the rest.
+    """
+
+    def __init__(
+        self, encoder: Encoder, decoder: Any, teacher: Any, classifier: Any, samples: Samples, recipe: DeepCODRecipe
+    ) -> None:
+        self.encoder, self.decoder, self._teacher, self.classifier = encoder, decoder, teacher, classifier
         optimiser = keras.optimizers.Adam(recipe.learning_rate, recipe.beta_1, recipe.beta_2)
         optimiser.build(self.trainable())
         super().__init__(samples, optimiser)
-        self._classifier, self._recipe = classifier, recipe
+        self._recipe = recipe
         self._forward = backend.compiled(self._infer)
 
     def trainable(self) -> list[Any]:
-        return [*self.encoder.trainable(), *self.decoder.trainable_variables]
+        return [*self.encoder.trainable(), *self.decoder.trainable_variables, *self.classifier.trainable_variables]
 
     def _decoded(self, x: Any, *, training: bool) -> Any:
         sent = self.encoder.sent(self.encoder.features(x, update=training))
@@ -73,20 +80,22 @@ class DeepCODJob(DescentJob):
 
     def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
         r = self._recipe
-        target = self._classifier(x, training=False)
+        target = self._teacher(x, training=False)
         picture = self._decoded(x, training=True)
-        logits = self._classifier(clipped(picture, r.classifier_clip), training=False)
+        logits = self.classifier(clipped(picture, r.classifier_clip), training=False)
         mse = ops.mean(ops.square(picture - x))
         loss = r.picture_weight * 4.0 * mse  # the published error is of pictures in -1..1
         loss += r.logits_weight * ops.mean(ops.square(logits - target))
         loss += r.orthogonality * self.encoder.orthogonality()
+        if r.labels_weight:
+            loss += r.labels_weight * cross_entropy(y, logits, r.smoothing)
         return {"loss": loss, "accuracy": ops.mean(hits(logits, y)), "picture_mse": mse}
 
     def _infer(self, pictures: Any) -> Any:
         x = to_unit(pictures)
         decoded = self._decoded(x, training=False)
         mse = ops.mean(ops.square(decoded - x), axis=(1, 2, 3))
-        return ops.concatenate([self._classifier(decoded, training=False), mse[:, None]], axis=1)
+        return ops.concatenate([self.classifier(decoded, training=False), mse[:, None]], axis=1)
 
     def evaluate(self) -> dict[str, float]:
         found = in_batches(self._forward, self._samples.x_validation)
@@ -95,15 +104,16 @@ class DeepCODJob(DescentJob):
         return {"val_accuracy": round(right, 5), "val_psnr_db": round(float(psnr_db), 3)}
 
     def variables(self) -> list[Any]:
-        return [*self.encoder.variables(), *self.decoder.variables, *self._optimiser.variables]
+        own = self.classifier.variables if self.classifier.trainable_variables else []
+        return [*self.encoder.variables(), *self.decoder.variables, *own, *self._optimiser.variables]
 
 
-def frozen(reference: Any, name: str) -> Any:
-    """The reference network once more, computing in precision `name`."""
+def copied(reference: Any, name: str, *, trainable: bool = False) -> Any:
+    """The reference network once more, computing in precision `name`; its normalisation is folded."""
     with precision(name):
         model = reference.spec.build(folded=True)
     model.set_weights(reference.model.get_weights())
-    model.trainable = False
+    model.trainable = trainable
     return model
 
 
@@ -132,7 +142,10 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
     with precision(recipe.precision):
         decoder = decoder_model(shape, recipe.decoder, folded=False)
     start_linear(decoder, np.asarray(encoder.kernel))
-    job = DeepCODJob(encoder, decoder, frozen(reference, recipe.precision), samples, recipe)
+    classifier = teacher = copied(reference, recipe.precision)
+    if recipe.classifier == "trained":
+        classifier = copied(reference, recipe.precision, trainable=True)
+    job = DeepCODJob(encoder, decoder, teacher, classifier, samples, recipe)
     run = Run.by(recipe, title=scheme.title, folder=work, samples=len(samples))
     figures = train(job, run, report, resume=options.resume)
     if not options.export:
@@ -161,7 +174,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         alpha=0.0,
     )
     spec = NetworkSpec("deepcod", shape, data.classes, (*recipe.decoder, *reference.spec.widths))
-    save_network(out / SERVER, spec, fold(decoder) | fold(reference.model))
+    save_network(out / SERVER, spec, fold(decoder) | fold(classifier))
     context = tables_for(description, graph, samples.first(PICTURES))
     write_artefact(out, description, graph=graph, recipe=recipe, history=work / run.log_name, context=context)
     summarise(scheme, out, data, recipe.validation, training=figures, more={"validation_float": job.evaluate()})

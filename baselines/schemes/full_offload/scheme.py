@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,12 +52,13 @@ class FullOffload(Scheme):
         shape = picture_spec(recipe.reference, data).input_shape
         sent = (recipe.upscaled, recipe.upscaled, 3) if recipe.upscaled else shape
         _reach(sent, shape)
-        reference = None
+        network = None
         if shared is None:
             reference = obtain(recipe.reference, data, report, resume=options.resume)
+            network = _network(recipe, reference, data, report, resume=options.resume)
             if not options.export:
-                return hand_over(report, reference.path.parent)
-            write_bytes(folder / SERVER, reference.path.read_bytes())
+                return hand_over(report, network.path.parent, reference.path.parent)
+            write_bytes(folder / SERVER, network.path.read_bytes())
         else:
             report.message(f"the server network is that of {beside}")
             if not options.export:
@@ -83,10 +85,11 @@ class FullOffload(Scheme):
             server_sha256=shared or "",
             alpha=0.0,
         )
-        history, figures = (None, {}) if reference is None else (reference.history, reference.figures)
+        history, figures = (None, {}) if network is None else (network.history, network.figures)
         write_artefact(folder, description, graph=None, recipe=recipe, history=history)
         if recipe.codec == "jpeg":  # its loss is the C encoder's, which `python -m harness.accuracy` asks
-            write_summary(folder, {"scheme": self.name, "dataset": data.name, "versions": versions()})
+            known = {"training": figures} if figures else {}
+            write_summary(folder, {"scheme": self.name, "dataset": data.name, **known, "versions": versions()})
         else:
             summarise(self, folder, data, recipe.reference.validation, training=figures)
         return folder
@@ -110,6 +113,16 @@ class FullOffloadJpeg(FullOffload):
 
     name = "full_offload_jpeg"
     title = "Full offloading (JPEG)"
+
+
+def _network(recipe: FullOffloadRecipe, reference: Any, data: Any, report: Report, *, resume: bool) -> Any:
+    """The server's network: the reference network, or that trained on for the pictures that arrive."""
+    if not recipe.adapt.epochs:
+        return reference
+    from baselines.training.adapted import obtain_adapted  # noqa: PLC0415 - TensorFlow
+
+    jpeg = {"quality": recipe.jpeg_quality, "chroma": recipe.jpeg_chroma}
+    return obtain_adapted(reference, recipe.reference, recipe.adapt, data, report, **jpeg, resume=resume)
 
 
 def _shared(folder: Path, dataset: str) -> str | None:

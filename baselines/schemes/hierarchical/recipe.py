@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from baselines.networks.block_text import BLOCK, MOST_BLOCKS
-from baselines.recipes.recipe import Distillation, Recipe, ReferenceRecipe
+from baselines.recipes.recipe import Adaptation, Distillation, Recipe, ReferenceRecipe
 
 
 class HierarchicalRecipe(Recipe):
@@ -20,4 +20,11 @@ class HierarchicalRecipe(Recipe):
     codec: Literal["stored", "lzw", "png", "rice", "jpeg"] = "jpeg"
     jpeg_quality: int = Field(default=75, ge=1, le=100)
     jpeg_chroma: Literal["420", "444"] = "420"
+    adapt: Adaptation = Adaptation()  # of the server's network
     reference: ReferenceRecipe
+
+    @model_validator(mode="after")
+    def _of_jpeg(self) -> Self:
+        if self.adapt.epochs and (self.codec != "jpeg" or self.input_size):
+            raise ValueError("adapt.epochs is for codec = jpeg and pictures that are sent at their own size")
+        return self

@@ -13,9 +13,10 @@ from baselines.networks.chain import chain_model
 from baselines.networks.folding import assign, fold
 from baselines.schemes.hierarchical.recipe import HierarchicalRecipe
 from baselines.training import backend
+from baselines.training.adapted import obtain_adapted
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
-from baselines.training.loop import Run, train
+from baselines.training.loop import Run, added, train
 from baselines.training.pictures import training_data
 from baselines.training.reference import cached, obtain
 from baselines.training.supervised import Samples, SupervisedJob, accuracy, picture_shape
@@ -71,7 +72,12 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
         alpha=0.0,
         exit_threshold=NEVER,
     )
-    write_bytes(out / SERVER, reference.path.read_bytes())
+    server = reference.path
+    if recipe.adapt.epochs:
+        jpeg = {"quality": recipe.jpeg_quality, "chroma": recipe.jpeg_chroma}
+        adapted = obtain_adapted(reference, recipe.reference, recipe.adapt, data, report, **jpeg, resume=options.resume)
+        server, figures = adapted.path, figures | added(figures, adapted.figures)
+    write_bytes(out / SERVER, server.read_bytes())
     write_artefact(out, description, graph=graph, recipe=recipe, history=work / run.log_name)
     symbols, local = device_half(description, graph, samples.x_validation)
     if symbols is None or local is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,23 @@ def test_deepcod_decodes_and_classifies(tmp_path: Path, tiny: DataSet) -> None:
     assert symbols.shape == (len(tiny.x_test), 8 * 8 * 4)
     assert len(np.unique(symbols)) > 2
     assert scheme.server(folder).infer_batch(symbols).shape == (len(tiny.x_test), 4)
+
+
+def test_deepcod_unfrozen_trains_the_network_behind_its_decoder(tmp_path: Path, tiny: DataSet) -> None:
+    weights = {}
+    for name, changes in {
+        "frozen": {},
+        "unfrozen": {"classifier": "trained", "labels_weight": "1.0", "learning_rate": "0.001"},
+    }.items():
+        folder = DeepCOD().train(options(tmp_path / name, DEEPCOD | changes, epochs=1), Silent())
+        with np.load(folder / "server.npz") as found:
+            weights[name] = found["stage0_conv/kernel"]
+        (row,) = csv.DictReader((folder / "history.csv").read_text().splitlines())
+        assert float(row["flop"]) > 0
+    assert not np.array_equal(weights["frozen"], weights["unfrozen"])
+    (reference,) = (tmp_path / "cache" / "training").glob("reference-*/reference.npz")  # both were taught by one
+    with np.load(reference) as found:
+        assert np.array_equal(found["stage0_conv/kernel"], weights["frozen"])
 
 
 def test_deepcod_starts_as_the_best_linear_code(tmp_path: Path, tiny: DataSet) -> None:
