@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from baselines.networks import block_text, chain, decoder, lite, mobilenet, residual
 from baselines.networks.folding import Weights, assign
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.files import replacing
 
@@ -94,14 +94,14 @@ def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[Netw
 
 def _read(path: Path) -> tuple[NetworkSpec, Weights]:
     try:
-        with np.load(path, allow_pickle=False) as z:
-            meta = json.loads(z["meta"].tobytes())
-            weights: Weights = {name: z[name].astype(np.float32) for name in z.files if name != "meta"}
+        arrays = reading.npz_of(path, _CURE)
+        meta = reading.parsed_json(arrays.pop("meta").tobytes())
+        weights: Weights = {name: array.astype(np.float32) for name, array in arrays.items()}
         if meta.pop("format") != FORMAT or meta["network"] not in _BUILDERS:
             raise ValueError("a format or network that this version does not know")
         widths, blocks = tuple(map(int, meta["widths"])), _blocks(meta)
         spec = NetworkSpec(str(meta["network"]), _shape(meta["input_shape"]), int(meta["classes"]), widths, blocks)
-    except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as e:
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as e:
         raise BenchError(f"{path} is missing or no network file ({e})", cure=_CURE) from e
     return spec, weights
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -13,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from baselines.data import dataset_names
 from baselines.networks.stages import parse_stage
 from baselines.training.interface import TrainOptions
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.problems import first_problem, key_of
 from harness.contracts.toml import Strict
@@ -390,12 +390,7 @@ def _preset(scheme: str, name: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as e:
-        raise BenchError(f"recipe {path} can't be read ({e})", cure="check the path") from e
-    except tomllib.TOMLDecodeError as e:
-        raise BenchError(f"recipe {path} is not valid TOML ({e})", cure="mend that line") from e
+    return reading.toml_of(path, "check the recipe's path, or mend that line")
 
 
 def _lay_over(tree: dict[str, Any], over: dict[str, Any]) -> None:
@@ -416,8 +411,8 @@ def _shipped(scheme: str, dataset: str, profile: str) -> Path:
 
 def _set(tree: dict[str, Any], key: str, text: str) -> None:
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = reading.parsed_toml(f"value = {text}")["value"]
+    except ValueError:
         value = text
     *parents, last = key.split(".")
     for parent in parents:

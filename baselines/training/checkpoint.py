@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.files import replacing
 
@@ -31,10 +31,10 @@ def load(path: Path, variables: list[Any]) -> dict[str, Any]:
         BenchError: the file is damaged or of another network or recipe.
     """
     try:
-        with np.load(path, allow_pickle=False) as z:
-            state: dict[str, Any] = json.loads(z["state"].tobytes())
-            values = [z[f"v{i:04d}"] for i in range(len(z.files) - 1)]
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as e:
+        arrays = reading.npz_of(path, "start again without --resume")
+        state: dict[str, Any] = reading.parsed_json(arrays["state"].tobytes())
+        values = [arrays[f"v{i:04d}"] for i in range(len(arrays) - 1)]
+    except (LookupError, ValueError) as e:
         raise BenchError(f"{path} is damaged ({e})", cure="start again without --resume") from e
     shapes = [tuple(value.shape) for value in values]
     if shapes != [tuple(variable.shape) for variable in variables]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.datum import Datum
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 
 MEASURED = "measured"  # accuracies and shares of importance are counted, on whatever hardware
@@ -65,17 +65,11 @@ def history(path: Path) -> list[dict[str, float]]:
 
 
 def _table(path: Path, wanted: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise BenchError(f"{path} is larger than {_MOST_BYTES} bytes", cure="restore the file")
-        with path.open(encoding="utf-8", newline="") as f:
-            reader = csv.DictReader(f)
-            rows = [{k: v for k, v in r.items() if k is not None} for r in reader]
-            missing = [name for name in wanted if name not in (reader.fieldnames or ())]
-    except (OSError, UnicodeDecodeError, csv.Error) as e:
-        raise BenchError(f"{path} can't be read ({e})", cure="restore the file, or run the sweep again") from e
+    cure = "restore the file, or run the sweep again"
+    rows = reading.csv_of(path, cure)
+    missing = [name for name in wanted if rows and name not in rows[0]]
     if missing:
-        raise BenchError(f"{path} lacks the column {missing[0]}", cure="restore the file, or run the sweep again")
+        raise BenchError(f"{path} lacks the column {missing[0]}", cure=cure)
     return rows
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.artefacts.artefacts import Artefact
-from harness.contracts import exits, scratch
+from harness.contracts import exits, reading, scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.host import last_words, registry
@@ -72,9 +72,9 @@ class Measured:
 def cached(artefact: Artefact, library: Path, data: Images) -> Measured | None:
     """Return the accuracy measured before for exactly this artefact, C code and test set; None when there is none."""
     try:
-        found: dict[str, Any] = json.loads(_cache_file(artefact, library, data).read_text(encoding="utf-8"))
+        found: dict[str, Any] = reading.json_of(_cache_file(artefact, library, data), "measured anew")
         return Measured(**found)
-    except (OSError, ValueError, TypeError):
+    except (BenchError, TypeError):
         return None  # not there, or half written by an older bench: measured anew
 
 

@@ -5,14 +5,13 @@ from.
 from __future__ import annotations
 
 import shutil
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.artefacts.images import Images
-from harness.contracts import scratch
+from harness.contracts import reading, scratch
 from harness.contracts.description import DESCRIPTION, GRAPH, SERVER, DeviceDescription
 from harness.contracts.errors import BenchError
 
@@ -80,8 +79,8 @@ def write_description(folder: Path, description: DeviceDescription) -> None:
 
 def _held_out(folder: Path) -> int:
     try:
-        recipe = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        recipe = reading.toml_of(folder / RECIPE, "train again")
+    except BenchError:
         return VALIDATION
     held = recipe.get("validation")
     return held if isinstance(held, int) and held > 0 else VALIDATION

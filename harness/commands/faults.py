@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.faults import catalogue
 from harness.faults.catalogue import FAULTS
@@ -76,7 +77,7 @@ def write(path: Path, found: Sequence[Outcome]) -> None:
         BenchError: it can't be read or written, or has no marks.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = reading.text(path, "give another --write")
         before, rest = text.split(_BEGIN, 1)
         table, after = rest.split(_END, 1)
         safe = merged(table, [[cell.replace("|", "/") for cell in line] for line in lines(found)])

@@ -6,14 +6,13 @@ The networks stay as they are; device and edge must both get the folder anew, as
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness.artefacts.features import RECIPE, device_symbols, training_pictures, write_description
+from harness.contracts import reading
 from harness.contracts.codecs import FEATURE_CODECS
 from harness.contracts.context import ContextTables
 from harness.contracts.description import DESCRIPTION, DeviceDescription, load_description, weights_hash
@@ -92,8 +91,8 @@ def _write(folder: Path, before: DeviceDescription, codec: str, tables: ContextT
         write_context(folder, None)
     recipe = folder / RECIPE
     try:
-        tree: dict[str, Any] = tomllib.loads(recipe.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        tree = reading.toml_of(recipe, "train again")
+    except BenchError:
         return
     if "codec" in tree:
         write_text(recipe, tomlout.dumps(tree | {"codec": codec}))

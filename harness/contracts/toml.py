@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.problems import first_problem
 
@@ -30,16 +30,9 @@ def read_toml(path: Path, model: type[Model], context: Mapping[str, Any] | None 
     Raises:
         BenchError: the file is missing, unreadable, no TOML, or a key is unknown, missing or out of range.
     """
+    tree = reading.toml_of(path, "check path and encoding, or mend that line")
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as e:
-        raise BenchError(f"{path} does not exist", cure="check the path") from e
-    except (OSError, UnicodeDecodeError) as e:
-        raise BenchError(f"{path} can't be read ({e})", cure="check its permissions and encoding") from e
-    try:
-        return model.model_validate(tomllib.loads(text), context=context)
-    except tomllib.TOMLDecodeError as e:
-        raise BenchError(f"{path} is not valid TOML ({e})", cure="mend that line") from e
+        return model.model_validate(tree, context=context)
     except ValidationError as e:
         what, cure = first_problem(e, model)
         raise BenchError(f"{path}: {what}", cure=cure) from e

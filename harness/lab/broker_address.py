@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.broker.mqtt import BrokerAddress, on_loopback
 from harness.broker.section import BrokerSection, BrokerUrl, broker_url
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.testbed import Testbed
 from harness.lab.labfile import WifiSection
@@ -78,7 +79,4 @@ def ca_text(path: Path | None) -> str:
     """
     if path is None:
         return ""
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as e:
-        raise BenchError(f"{path} can't be read as PEM ({e})", cure="mend [broker] ca") from e
+    return reading.text(path, "mend [broker] ca", encoding="ascii", most_bytes=1 << 20)

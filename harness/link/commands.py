@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -12,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Commands:
         """Return the JSON that a command with -j says; empty for an empty answer. Raises as `do`."""
         out = self.do(*argv)
         try:
-            found = json.loads(out or "[]")
+            found = reading.parsed_json(out or "[]")
         except ValueError as e:
             raise BenchError(f"'{' '.join(argv)}' did not answer in JSON", cure="update iproute2") from e
         return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

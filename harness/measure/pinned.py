@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from harness.artefacts.artefacts import Artefact
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.problems import first_problem
 from harness.contracts.toml import Strict
@@ -127,10 +128,7 @@ def read(path: Path) -> Pinned:
     Raises:
         BenchError: missing, unreadable, or not of this format.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as e:
-        raise BenchError(f"pinned file {path} can't be read ({e.strerror})", cure="give one by --remote-ms") from e
+    text = reading.text(path, "give one by --remote-ms, or move it away: it is calibrated anew")
     try:
         tree = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
         pinned = Pinned.model_validate(tree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 
 LABELS = "y_labels.csv"
@@ -42,9 +44,9 @@ def from_folder(folder: Path) -> InputSet:
     """
     path = folder / LABELS
     try:
-        with path.open(newline="", encoding="utf-8") as f:
-            rows = [row for row in csv.reader(f) if row and any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as e:
+        said = reading.text(path, f"give --inputs a folder with {LABELS} and the .bin files it names")
+        rows = [row for row in csv.reader(io.StringIO(said, newline="")) if any(cell.strip() for cell in row)]
+    except (csv.Error, ValueError) as e:
         raise BenchError(
             f"{path} can't be read ({e})", cure=f"give --inputs a folder with {LABELS} and the .bin files it names"
         ) from e

@@ -7,7 +7,6 @@ window of inferences. A submission's figure is the median over the windows of en
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +15,7 @@ from statistics import median
 
 import numpy as np
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import Trace
 from harness.power.energy import window_energy_uj
@@ -82,13 +82,7 @@ def read_timestamps(path: Path) -> list[float]:
     Raises:
         BenchError: unreadable, or not an ascending list of 1 + 2 n numbers.
     """
-    try:
-        edges = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise BenchError(f"{path} can't be read ({e.strerror})", cure="check the path") from e
-    except (ValueError, RecursionError) as e:
-        raise BenchError(f"{path} is no JSON ({e})", cure="copy it again") from e
-    return check_timestamps(edges, str(path))
+    return check_timestamps(reading.json_of(path, "check the path, or copy it again"), str(path))
 
 
 def check_timestamps(edges: object, name: str = "the time stamps") -> list[float]:

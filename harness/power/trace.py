@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import UNITS, Source, Trace
 
@@ -113,7 +114,7 @@ def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str
     if b"trace" not in metadata:
         raise ValueError("no header")
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
-    header = json.loads(metadata[b"trace"])
+    header = reading.parsed_json(metadata[b"trace"])
     if not isinstance(header, dict):
         raise ValueError("its header is no table")
     return columns, header
@@ -136,7 +137,7 @@ def _read_csv(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, An
         first = f.readline(_MAX_HEADER)
         if not first.startswith("# {") or not first.endswith("\n"):
             raise ValueError("its first line is no header")
-        header = json.loads(first[2:])
+        header = reading.parsed_json(first[2:])
         frame = pd.read_csv(f, dtype=np.float64)
     known = [*_COLUMNS, "lost"]
     if unknown := [str(name) for name in frame.columns if name not in known]:

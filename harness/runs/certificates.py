@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.contracts import reading
+from harness.contracts.errors import BenchError
 from harness.contracts.link import Certificate
 from harness.runs.store import Store
 
@@ -47,13 +49,13 @@ def read(store: Store) -> dict[str, list[Certificate]]:
     """
     path = store.folder / NAME
     try:
-        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        said: dict[str, Any] = reading.json_of(path, "taken anew")
         return {
             str(point): [Certificate.model_validate(one) for one in found] for point, found in said["points"].items()
         }
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as e:
+    except (BenchError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as e:
+        if not path.exists():
+            return {}
         log.warning("%s can't be read (%s): its certificates are taken anew", path, type(e).__name__)
         return {}
 

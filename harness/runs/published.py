@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.runs.paths import PUBLISHED
 
@@ -38,13 +38,12 @@ def load(figure: str, folder: Path = PUBLISHED) -> list[Value]:
         known = ", ".join(sorted(p.stem for p in folder.glob("*.csv"))) or "none here"
         raise BenchError(f"no published values for '{figure}' in {folder}", cure=f"choose from {known}")
     values = []
-    with path.open(encoding="utf-8", newline="") as f:
-        for number, row in enumerate(csv.DictReader(f), start=2):
-            try:
-                x = float(row.pop("x") or "nan")
-                values.append(Value(x=x, value=float(row.pop("value")), **row))
-            except (ValueError, TypeError, KeyError) as e:
-                raise BenchError(f"{path} line {number} is wrong ({e})", cure="restore the file") from e
+    for number, row in enumerate(reading.csv_of(path, "restore the file"), start=2):
+        try:
+            x = float(row.pop("x") or "nan")
+            values.append(Value(x=x, value=float(row.pop("value")), **row))
+        except (ValueError, TypeError, KeyError) as e:
+            raise BenchError(f"{path} line {number} is wrong ({e})", cure="restore the file") from e
     return values
 
 

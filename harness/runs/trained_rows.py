@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import math
@@ -11,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.runs.store import csv_text
@@ -74,10 +74,10 @@ def read(path: Path) -> list[Row]:
     Raises:
         BenchError: the file is damaged.
     """
+    rows = reading.csv_of(path, "restore it, or move it away")
     try:
-        with path.open(encoding="utf-8", newline="") as f:
-            return [_typed(row) for row in csv.DictReader(f)]
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError, KeyError, TypeError) as e:
+        return [_typed(row) for row in rows]
+    except (ValueError, KeyError) as e:
         raise BenchError(
             f"{path} can't be read as rows of a training sweep ({e})", cure="restore it, or move it away"
         ) from e
@@ -140,9 +140,9 @@ def find(recipe_hash: str, folders: Iterable[Path]) -> Row | None:
     path = _cache(recipe_hash)
     if path.exists():
         try:
-            found: Row = json.loads(path.read_text(encoding="utf-8"))
+            found: Row = reading.json_of(path, "trained anew")
             return dict.fromkeys(COLUMNS) | {name: found[name] for name in found if name in COLUMNS}
-        except (OSError, ValueError, TypeError):
+        except (BenchError, TypeError):
             log.warning("%s is damaged: trained anew", path)
     for folder in folders:
         for file in sorted(folder.glob("*.csv")):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.show import style
 
@@ -26,11 +26,10 @@ def read_history(path: Path) -> dict[str, list[float]]:
     Raises:
         BenchError: the file is missing, empty or no such log.
     """
+    rows = reading.csv_of(path, "train again, or give another folder")
     try:
-        with path.open(encoding="utf-8", newline="") as f:
-            rows = list(csv.DictReader(f))
         columns = {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError, csv.Error) as e:
+    except (ValueError, KeyError) as e:
         raise BenchError(f"{path} is no training log ({e})", cure="train again, or give another folder") from e
     if not {"epoch", "loss"} <= columns.keys():
         raise BenchError(f"{path} is no training log (epoch or loss is missing)", cure="give another folder")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import json
 import os
 import signal
@@ -27,6 +26,7 @@ from rich.markup import escape
 from harness.analysis.stats import Interval
 from harness.broker import given as given_broker
 from harness.broker import managed as broker
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.host import cli, registry
 from harness.host.processes import die_with_parent, inherited_path
@@ -86,8 +86,7 @@ def joined(folder: Path, names: Sequence[str], axis: str) -> list[dict[str, str]
     for name in names:
         path = folder / name / "tables" / f"{axis}.csv"
         if path.is_file():
-            with path.open(encoding="utf-8", newline="") as f:
-                rows += [{"testbed": name, **row} for row in csv.DictReader(f)]
+            rows += [{"testbed": name, **row} for row in reading.csv_of(path, "make it anew: --resume")]
     return rows
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.contracts.errors import BenchError
+from harness.contracts import reading
 from harness.runs.store import csv_text
 
 # Figure of summary.toml -> text; shares, shown in percent.
@@ -30,11 +29,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
     Raises:
         BenchError: it is missing or damaged.
     """
-    path = folder / "summary.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise BenchError(f"{path} can't be read ({e})", cure="train again") from e
+    return reading.toml_of(folder / "summary.toml", "train again")
 
 
 def _value(summary: Mapping[str, Any], name: str) -> float | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import operator
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.contracts.errors import BenchError
+from harness.contracts import reading
 from harness.contracts.paths import weights_dir
 from harness.contracts.toml import Strict, read_toml
 from harness.runs import trained_rows as rows
@@ -203,10 +202,7 @@ def load_summaries(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the summary.toml of every scheme below `folder` (one data set and profile)."""
     found = {}
     for path in sorted(folder.glob("*/summary.toml")):
-        try:
-            found[path.parent.name] = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-            raise BenchError(f"{path} can't be read ({e})", cure="restore it, or train again") from e
+        found[path.parent.name] = reading.toml_of(path, "restore it, or train again")
     return found
 
 

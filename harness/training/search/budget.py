@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.contracts import scratch
+from harness.contracts import reading, scratch
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 
@@ -61,8 +61,8 @@ def measured(graph: bytes, budget: Budget) -> Cost:
     """
     path = cache_dir() / "search" / f"cost-{_key(graph)}.json"
     try:
-        return Cost(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Cost(**reading.json_of(path, "measured anew"))
+    except (BenchError, TypeError):
         pass  # not there, or of an older bench
     cost = _measure(graph, budget)
     if cost.latency_ms is not None:

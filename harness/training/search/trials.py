@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.analysis.pareto import front
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.contracts.search import SearchSpace
@@ -82,9 +83,9 @@ def _next(space: SearchSpace, trials: list[Trial], rng: np.random.Generator, *, 
 def _trained(space: SearchSpace, candidate: str, cost: Cost) -> Trial:
     path = _file(space, candidate)
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = reading.json_of(path, "trained anew")
         return Trial(candidate, cost, float(kept["accuracy"]), None, float(kept["train_s"]))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (BenchError, ValueError, TypeError, KeyError, OverflowError):
         pass  # not there yet
     began = time.monotonic()
     accuracy = space.accuracy(candidate)

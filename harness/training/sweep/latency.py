@@ -7,7 +7,6 @@ are the run's medians for AgileNN, scaled by cycles or symbols. So every figure 
 
 from __future__ import annotations
 
-import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.runs.store import Store
 
@@ -78,11 +78,11 @@ def newest(folder: Path, dataset: str) -> Path:
     found = []
     for manifest in folder.glob("**/manifest.json"):
         try:
-            facts: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+            facts: dict[str, Any] = reading.json_of(manifest, "left out")
             fits = facts["axis"]["name"] == "bandwidth" and facts["dataset"]["name"] == dataset
             if fits and "agilenn" in facts["schemes"]:
                 found.append((str(facts["began_at"]), manifest.parent))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (BenchError, KeyError, TypeError):
             continue  # another kind of run, or one half written
     if not found:
         raise BenchError(f"no bandwidth run of {dataset} below {folder}", cure=_CURE)
