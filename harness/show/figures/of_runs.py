@@ -124,9 +124,8 @@ class Energy(Figure):
             f"instrument nor rail, so only ratios compare (docs/power.md)."
         )
         with draw.page(out, note=note, height=1.1) as axes:
-            bars.grouped(
-                axes, data, ["ours", "paper"], lambda d: "paper" if d.source == "published" else "ours", digits=2
-            )
+            places = ["ours", "paper"] if published else ["ours"]  # of this data set, or none
+            bars.grouped(axes, data, places, lambda d: "paper" if d.source == "published" else "ours", digits=2)
             axes.set_ylabel("energy / AgileNN's")
             draw.legend(axes)
 
