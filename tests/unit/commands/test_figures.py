@@ -85,11 +85,12 @@ def test_the_same_input_gives_the_same_bytes(make_run: Make, tmp_path: Path) -> 
     assert len(digests[0]) == 6
 
 
-def test_sources_are_told_apart_in_the_legend(make_run: Make, tmp_path: Path) -> None:
+def test_the_source_is_said_once_and_the_papers_lines_have_a_panel(make_run: Make, tmp_path: Path) -> None:
     way.draw_all(material(make_run, tmp_path), tmp_path / "out", ["latency_vs_bandwidth"])
     text = (tmp_path / "out" / "latency_vs_bandwidth-cifar100.svg").read_text()
-    assert "AgileNN (modelled)" in text
-    assert "AgileNN (paper)" in text
+    assert text.count("Times modelled on") == 1
+    assert "(modelled)" not in text
+    assert "the paper's latency (ms)" in text
 
 
 def test_a_figure_without_its_data_says_what_it_needs(make_run: Make, tmp_path: Path) -> None:
