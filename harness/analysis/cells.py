@@ -14,6 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis import stats
+from harness.analysis.chance import Chance, Outcomes, quantile
+from harness.analysis.chance import mean as expectation
 from harness.analysis.stats import Interval
 from harness.runs.measurements import METRICS, STAGES, Statistic
 
@@ -28,6 +30,8 @@ _OF_SENDING = (
 )
 _KEPT = ("local", "combine")
 _SUMS = {"total_ms": [f"{stage}_ms" for stage in _KEPT], "energy_uj": [f"energy_{stage}_uj" for stage in _KEPT]}
+_OF_LUCK = ("total_ms", "network_ms")  # what a lost packet makes longer
+HIT_MS = 150.0  # beyond the median: the shorter time-out of the two senders is 200 ms (docs/link.md)
 _STAGE_OF = {f"energy_{stage}_uj": stage for stage in STAGES} | {"remote_wall_ms": "remote"}
 _OF_ALL = tuple(name for parts in _SUMS.values() for name in parts)
 
@@ -60,7 +64,18 @@ class Cell:
     rows: tuple[dict[str, Any], ...]  # measured ones, without warm-ups
     failed: int = 0
     wanted: Statistic = "median"  # where all pictures are of one kind
+    chance: Chance | None = None  # of the link, where it is modelled: losses are then taken by it, not by luck
     test_exits: float | None = None  # share of the whole test set that exits; None where it was not taken
+
+    @cached_property
+    def exact(self) -> bool:
+        """Say whether losses are taken by their exact chance: on a modelled link, along an axis of chance."""
+        return self.chance is not None and self.wanted == "mean" and bool(self.rows)
+
+    @cached_property
+    def _luck(self) -> dict[int, Outcomes]:
+        """Return what each timed picture may take, by the identity of its row."""
+        return {id(r): self.chance.total_ms(r) for r in self.rows} if self.exact and self.chance else {}
 
     @property
     def mixed(self) -> bool:
@@ -99,18 +114,18 @@ class Cell:
         if self._weighted:
             return stats.weighted_interval(self.left(metric), self.sent(metric), self.test_exits or 0.0)
         of = stats.median_interval if self.statistic == "median" else stats.mean_interval
-        return of(_values(self.rows, metric))
+        return of(self._values(self.rows, metric))
 
     def middle(self, metric: str) -> float | None:
         """Return what `interval` returns, without the interval."""
         if not self._weighted:
             of = stats.median if self.statistic == "median" else stats.mean
-            return of(_values(self.rows, metric))
+            return of(self._values(self.rows, metric))
         return self._together(self.left(metric), self.sent(metric))
 
     def sent(self, metric: str) -> list[float]:
         """Return the values of a metric of the timed pictures that did not exit."""
-        return _values([r for r in self.rows if not r["exited"]], metric)
+        return self._values([r for r in self.rows if not r["exited"]], metric)
 
     def left(self, metric: str) -> list[float]:
         """Return the values of a metric of the timed pictures that exited.
@@ -120,7 +135,7 @@ class Cell:
         """
         left = [r for r in self.rows if r["exited"]]
         if left or not self._weighted:
-            return _values(left, metric)
+            return self._values(left, metric)
         if metric in _OF_SENDING:
             return [0.0 for _ in self.sent(metric)]
         if metric in _SUMS:
@@ -132,10 +147,51 @@ class Cell:
         """Return the share of the pictures over a deadline, exits weighted as in `middle`; None where nothing can be
         told.
         """
+        if self.exact:
+            mixture = self._mixture()
+            return sum(p for ms, p in mixture if ms > deadline_ms) if mixture else None
         if not self._weighted:
-            return stats.mean([ms > deadline_ms for ms in _values(self.rows, "total_ms")])
+            return stats.mean([ms > deadline_ms for ms in self._values(self.rows, "total_ms")])
         left, sent = ([ms > deadline_ms for ms in kind] for kind in (self.left("total_ms"), self.sent("total_ms")))
         return self._together(left, sent)
+
+    def percentile(self, q: float) -> float | None:
+        """Return the q-th percentile of the latency: exact where losses are, else of the timed pictures, and None where
+        their n does not carry it.
+        """
+        if self.exact:
+            mixture = self._mixture()
+            return quantile(mixture, q / 100) if mixture else None
+        return stats.percentile(self._values(self.rows, "total_ms"), q)
+
+    def hits(self) -> int | None:
+        """Count the samples that a loss hit: told by the testbed, else those over `HIT_MS` slower than the median."""
+        known = [int(r["repeated_segments"]) for r in self.rows if r.get("repeated_segments") is not None]
+        if known:
+            return sum(n > 0 for n in known)
+        sent = [float(r["total_ms"]) for r in self.rows if not r["exited"]]
+        middle = stats.median(sent)
+        return None if middle is None else sum(ms > middle + HIT_MS for ms in sent)
+
+    def _mixture(self) -> list[tuple[float, float]]:
+        """Return latencies (ms) of all pictures with their weights, which add up to 1; exits as in `left`."""
+        sent = [self._luck[id(r)] for r in self.rows if not r["exited"]]
+        left = self.left("total_ms")
+        exits = self.test_exits if self._weighted and self.test_exits is not None else len(left) / len(self.rows)
+        if (exits < 1 and not sent) or (exits > 0 and not left):
+            return []
+        mixture = [(ms, exits / len(left)) for ms in left]
+        for outcomes in sent:
+            through = sum(p for _, p in outcomes)
+            mixture += [(ms, p / through * (1 - exits) / len(sent)) for ms, p in outcomes]
+        return mixture
+
+    def _values(self, rows: Sequence[Mapping[str, Any]], metric: str) -> list[float]:
+        """Return the values that there are, each what is to be expected of it where chance has a say."""
+        if not self.exact or metric not in _OF_LUCK:
+            return _values(rows, metric)
+        more = [expectation(self._luck[id(r)]) - float(r["total_ms"]) for r in rows]
+        return [float(r[metric]) + extra for r, extra in zip(rows, more, strict=True)]
 
     def _together(self, left: Sequence[float], sent: Sequence[float]) -> float | None:
         """Return the mean of both kinds, weighted by the test set; None where one of them is not known."""
@@ -161,6 +217,9 @@ def accuracies_of(facts: Manifest) -> dict[str, Accuracy]:
 def rule(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
     """Say what the middles of these cells are, for a caption."""
     exits = rule_of_exits(found, ours=ours)
+    if any(c.exact for c in found):
+        ours_text = f"{ours} over the pictures of what is to be expected of each, by the exact chance of every loss"
+        return ours_text + (f"; {exits}" if exits else "")
     return f"{ours} over the pictures" + (f"; {exits}" if exits else "")
 
 
@@ -200,11 +259,13 @@ def cells(
     order: Sequence[str] = (),
     statistic: Statistic = "median",
     accuracies: Mapping[str, Accuracy] | None = None,
+    chance: Chance | None = None,
 ) -> list[Cell]:
     """Group measured samples (warm-ups aside) by scheme (in `order`, then as they appear) and value of the column.
 
     Args:
         accuracies: of the whole test set, which tell how many pictures exit.
+        chance: of the run's link (`harness.analysis.chance.of_run`).
     """
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for r in rows:
@@ -216,5 +277,5 @@ def cells(
         ok = sorted((r for r in group if r["status"] == "ok"), key=lambda r: int(r["image"]))
         known = (accuracies or {}).get(scheme)
         exits = known.exited_share if known else None
-        out.append(Cell(scheme, value, tuple(ok), len(group) - len(ok), statistic, exits))
+        out.append(Cell(scheme, value, tuple(ok), len(group) - len(ok), statistic, chance, exits))
     return out

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells
+from harness.analysis.chance import of_run
 from harness.analysis.stats import share_interval
 from harness.contracts.errors import BenchError
 from harness.measure.axes import AXES, Axis
@@ -96,7 +97,7 @@ def read_run(folder: Path) -> RunData:
     found: list[Datum] = []
     known = AXES.get(axis)
     accuracies = accuracies_of(facts)
-    grouped = cells(rows, column, list(schemes), known.statistic if known else "median", accuracies)
+    grouped = cells(rows, column, list(schemes), known.statistic if known else "median", accuracies, of_run(facts))
     for cell in grouped:
         title = str(schemes.get(cell.scheme, {}).get("title", cell.scheme))
         for name in ("total_ms", *_BY_STAGE, *ENERGY_METRICS):
@@ -110,6 +111,9 @@ def read_run(folder: Path) -> RunData:
                     cell.source(name), interval.low, interval.high, interval.n, testbed,
                 )
             )  # fmt: skip
+        if cell.exact and (p95 := cell.percentile(95)) is not None:
+            source = cell.source("total_ms")
+            found.append(Datum(dataset, cell.scheme, title, "total_ms_p95", "ms", axis, cell.value, p95, source))
     if not found:
         raise BenchError(f"{folder} has no measured sample", cure="finish it with --resume")
     found += _of_schemes(dataset, testbed, schemes, accuracies)

@@ -43,11 +43,13 @@ def rows(found: Sequence[Cell], axis: str, deadline_ms: float | None) -> list[di
             "value": cell.value,
             "n": len(latencies),
             "failed": cell.failed,
-            **{f"total_ms_p{q}": stats.percentile(latencies, q) for q in PERCENTILES},
-            "total_ms_max": max(latencies, default=None),
+            **{f"total_ms_p{q}": cell.percentile(q) for q in PERCENTILES},
+            "total_ms_max": None if cell.exact else max(latencies, default=None),
             "interval_share": cell.latency and cell.latency.width_share,
         }
-        if deadline_ms is not None and (all_ := len(latencies) + cell.failed):
+        if deadline_ms is not None and cell.exact:
+            line |= {"deadline_ms": deadline_ms, "missed_share": cell.late_share(deadline_ms)}
+        elif deadline_ms is not None and (all_ := len(latencies) + cell.failed):
             missed = sum(ms > deadline_ms for ms in latencies) + cell.failed
             low, high = stats.share_interval(missed, all_) or (None, None)
             line |= {"deadline_ms": deadline_ms, "missed": missed, "missed_share": missed / all_}
@@ -77,7 +79,8 @@ def lines(
 def missed_text(line: Mapping[str, Any]) -> str:
     """Return the misses as text: `2 of 40, 5.0 % [1.4, 16.5]`."""
     if line.get("missed") is None:
-        return "–"
+        share = line.get("missed_share")
+        return "–" if share is None else f"{100 * share:.1f} %"
     n = line["n"] + line["failed"]
     low, high = 100 * line["missed_share_low"], 100 * line["missed_share_high"]
     return f"{line['missed']} of {n}, {100 * line['missed_share']:.1f} % [{low:.1f}, {high:.1f}]"

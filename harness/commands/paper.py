@@ -32,7 +32,11 @@ def parser() -> cli.Parser:
     p.add_argument("--datasets", type=cli.names, metavar="A,B,…", help="default: all with trained weights")
     p.add_argument("--testbed", default="virtual", help="default: %(default)s")
     p.add_argument(
-        "--images", type=cli.whole(1, 10_000, "--images"), default=20, metavar="N", help="a point; default: 20"
+        "--images",
+        type=cli.whole(1, 10_000, "--images"),
+        default=20,
+        metavar="N",
+        help="a point, at least as many as each axis has by itself; default: 20",
     )
     p.add_argument("--out", type=Path, default=Path("results/paper"), metavar="DIR", help="default: %(default)s")
     p.add_argument("--dry-run", action="store_true", help="show the steps and their minutes; measure nothing")
@@ -57,8 +61,8 @@ def main(argv: list[str]) -> int:
     if out.exists() and not out.is_dir():
         raise BenchError(f"{out} is a file", cure="give a folder by --out")
     said = cli.console(stderr=True)
-    options = ("--testbed", args.testbed, "--profile", args.profile, "--images", str(args.images))
-    todo = steps(args.datasets or known, out, options)
+    options = ("--testbed", args.testbed, "--profile", args.profile)
+    todo = steps(args.datasets or known, out, options, args.images)
     if args.dry_run:
         return _dry_run(todo, out, args.images)
     for number, step in enumerate(todo, start=1):

@@ -71,14 +71,13 @@ def main(argv: list[str]) -> int:
     once = [reason for reason in verdicts[0].reasons if all(reason in v.reasons for v in verdicts)]
     once = once if len(verdicts) > 1 else []
     table = Table(title="From the best to the worst", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, name in enumerate(("scheme", "setting", "latency ms", "accuracy %", "energy mJ", "fits", "why")):
-        table.add_column(name, justify="left" if i in (0, 1, 6) else "right", overflow="fold")
+    for i, name in enumerate(("scheme", "latency ms", "accuracy %", "energy mJ", "fits")):
+        table.add_column(name, justify="right" if i else "left", no_wrap=True)
     for v in verdicts:
         o = v.option
         energy = "–" if o.energy_uj is None else f"{o.energy_uj / 1e3:.2f}"
         accuracy = told_apart(o.accuracy, args.min_accuracy)
-        row = [o.title, o.setting, f"{o.latency_ms:.1f}", accuracy, energy, "yes" if v.fits else "no"]
-        table.add_row(*row, "; ".join(reason for reason in v.reasons if reason not in once))
+        table.add_row(o.title, f"{o.latency_ms:.1f}", accuracy, energy, "yes" if v.fits else "no")
     out = cli.console()
     best = verdicts[0]
     if best.fits:
@@ -98,12 +97,15 @@ def main(argv: list[str]) -> int:
     else:
         out.print("Nothing stored fits. Relax what is asked, or measure other schemes and settings.", soft_wrap=True)
     out.print(table)
+    for v in verdicts:
+        why = "; ".join(reason for reason in v.reasons if reason not in once)
+        out.print(f"{v.option.title} ({v.option.setting}){': ' if why else ''}{why}", markup=False)
     for reason in once:
-        out.print(f"Of all of them: {reason}.", soft_wrap=True)
+        out.print(f"Of all of them: {reason}.", markup=False)
     if args.deadline is not None:
-        out.print(f"A scheme fits when at most {args.most_late:g} % of its pictures miss the deadline.", soft_wrap=True)
+        out.print(f"A scheme fits when at most {args.most_late:g} % of its pictures miss the deadline.", markup=False)
     for line in left_out(runs, found, registry.scheme_names(), wanted):
-        out.print(f"Left out: {line}.", soft_wrap=True)
+        out.print(f"Left out: {line}.", markup=False)
     return 0 if best.fits else NONE_FITS
 
 

@@ -44,7 +44,11 @@ def parser() -> Parser:
     p.add_argument("--data-dir", type=Path, help="folder of the data sets (default: $AGILENN_DATA_DIR, or the cache)")
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the same recipe")
     p.add_argument("--recipe", type=Path, help="a recipe file instead of the shipped one")
-    p.add_argument("--preset", metavar="NAME", help="settings laid over the recipe, such as paper, public, all_sent or random of agilenn")
+    p.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="settings laid over the recipe, such as paper, public, all_sent or random of agilenn",
+    )
     p.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="change a recipe key, e.g. losses.rho=0.7"
     )

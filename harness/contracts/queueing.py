@@ -21,13 +21,13 @@ class Queue:
     """Models one direction. Times are whole numbers of a unit of which there are `second` in a second.
 
     Args:
-        seed: decides every loss and every jitter, in the order of packets.
+        chance: decides every loss and every jitter, in the order of packets: a seed, or a source of its own.
     """
 
-    def __init__(self, shape: Direction, second: int, seed: str) -> None:
+    def __init__(self, shape: Direction, second: int, chance: str | random.Random) -> None:
         self.shape = shape
         self._second = second
-        self._random = random.Random(seed)
+        self._random = random.Random(chance) if isinstance(chance, str) else chance
         self.free = 0  # when the last packet leaves
         self._waiting: deque[int] = deque()
 

@@ -14,6 +14,8 @@ An acknowledgement takes the other direction's delay and `header_bytes` at its r
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,9 +50,17 @@ class TcpLine:
 
     Args:
         second: units of time in a second; all times are whole numbers of it.
+        chance: makes the source of all chance of a direction from its seed; by default Python's own generator.
     """
 
-    def __init__(self, second: int, retransmission: Retransmission | None = None) -> None:
+    def __init__(
+        self,
+        second: int,
+        retransmission: Retransmission | None = None,
+        *,
+        chance: Callable[[str], random.Random] = random.Random,
+    ) -> None:
+        self._chance = chance
         self._second = second
         self.spec: LinkSpec | None = None
         self.seed = 0
@@ -67,7 +77,9 @@ class TcpLine:
         """Empty the queues, and start chance anew from `seed`."""
         self._in_order = {"up": 0, "down": 0}
         if self.spec is not None:
-            self._queues = {way: Queue(self.spec.direction(way), self._second, f"{self.seed} {way}") for way in WAYS}
+            self._queues = {
+                way: Queue(self.spec.direction(way), self._second, self._chance(f"{self.seed} {way}")) for way in WAYS
+            }
 
     def send(self, way: Literal["up", "down"], message_bytes: int, at: int) -> Passage:
         """Hand a message of `message_bytes` (as an MQTT packet) to the link at `at`."""

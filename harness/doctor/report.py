@@ -66,11 +66,13 @@ class Report:
         """Return the table for the screen."""
         title = f"{self.testbed}: " + ", ".join(f"{n} {status}" for status, n in self.counts.items() if n)
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("check", "", "what was found", "cure"):
-            table.add_column(name, overflow="fold")
+        table.add_column("check", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        table.add_column("what was found, and the cure", overflow="fold")
         for f in self.findings:
             style = _STYLES[f.status]
-            table.add_row(f.check, f"[{style}]{f.status}[/{style}]", escape(f.said), escape(f.cure))
+            cure = f"\ncure: {escape(f.cure)}" if f.cure else ""
+            table.add_row(f.check, f"[{style}]{f.status}[/{style}]", escape(f.said) + cure)
         return table
 
 

@@ -54,10 +54,12 @@ class Step:
         return [*plain, *self.options, where, str(self.folder)]
 
 
-def steps(datasets: Sequence[str], out: Path, options: Sequence[str]) -> list[Step]:
+def steps(datasets: Sequence[str], out: Path, options: Sequence[str], images: int) -> list[Step]:
     """Return every sweep of every data set; `options` go to each."""
     return [
-        Step(axis, dataset, out / "runs" / f"{dataset}-{axis}", (*more, *options))
+        Step(
+            axis, dataset, out / "runs" / f"{dataset}-{axis}", (*more, *options, "--images", str(_images(axis, images)))
+        )
         for dataset in datasets
         for axis, more in _AXES
         if axis in axes.AXES
@@ -78,8 +80,13 @@ def estimate(step: Step, images: int) -> float | None:
         if facts.ended_at is None or not facts.order or not facts.images:
             continue
         took_s = (datetime.fromisoformat(facts.ended_at) - datetime.fromisoformat(facts.began_at)).total_seconds()
-        return took_s / 60 * images / len(facts.images)
+        return took_s / 60 * _images(step.axis, images) / len(facts.images)
     return None
+
+
+def _images(axis: str, asked: int) -> int:
+    """Return how many pictures a point gets: as many as asked for, but not fewer than the axis needs by itself."""
+    return max(asked, axes.AXES[axis].images)
 
 
 def take(step: Step) -> None:

@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.analysis import stability, stats, tail
+from harness.analysis import chance, stability, stats, tail
 from harness.analysis.cells import Accuracy, Cell, cells, rule, rule_of_exits, sources
 from harness.contracts.testbed import TestbedDescription
 from harness.measure.axes import Axis
@@ -39,10 +39,11 @@ def write(
 ) -> tuple[list[Cell], list[Path]]:
     """Write samples.csv, tables and plots from the journal; return the cells and the files written."""
     store.write_samples()
-    found = cells(store.rows(), axis.column, list(titles), axis.statistic, accuracies)
+    facts = store.facts()
+    found = cells(store.rows(), axis.column, list(titles), axis.statistic, accuracies, chance.of_run(facts))
     shown = {value: axis.show(value) for value in sorted(values)}
     header, lines = tables.summary(found, titles, shown, accuracies)
-    note = time_note(found, testbed, store.facts().pinned)
+    note = time_note(found, testbed, facts.pinned)
     told = tail.rows(found, axis.name, deadline_ms)
     tail_header, tail_lines = tail.lines(told, titles, shown)
     csv = {axis.name: (tables.COLUMNS, tables.table(found, axis.name, accuracies)), "tail": (tail.COLUMNS, told)}
@@ -138,9 +139,12 @@ def warnings(
     said += [f"no energy of {why} ({n} samples)" for why, n in _reasons(rows).items()]
     repeated: dict[str, list[str]] = {}
     for cell in found:
-        if share := cell.repeated_share():
-            repeated.setdefault(cell.scheme, []).append(f"{100 * share:.0f} % at {axis.show(cell.value)}")
-    said += [f"{scheme}: samples with a segment sent again: {', '.join(v)}" for scheme, v in repeated.items()]
+        wanted = axis.shared_chance and any(r.get("loss") for r in cell.rows)
+        if (hits := cell.hits()) is not None and (wanted or cell.repeated_share()):
+            repeated.setdefault(cell.scheme, []).append(f"{hits} of {len(cell.rows)} at {axis.show(cell.value)}")
+    exact = any(cell.exact for cell in found)
+    rests = "" if exact or not axis.shared_chance else " (the mean rests on these few)"
+    said += [f"{scheme}: samples that a loss hit: {', '.join(v)}{rests}" for scheme, v in repeated.items()]
     retried = sum(int(r.get("retries") or 0) for r in rows)
     if retried:
         said.append(f"{retried} requests to the device had to be repeated")
@@ -158,7 +162,7 @@ def _unstable(cell: Cell, procedure: Procedure | None) -> list[str]:
 
 def missed(found: Sequence[Cell], axis: Axis, deadline_ms: float) -> list[str]:
     """Return a line for each scheme and value of which samples miss the deadline."""
-    told = [line for line in tail.rows(found, axis.name, deadline_ms) if line.get("missed")]
+    told = [line for line in tail.rows(found, axis.name, deadline_ms) if line.get("missed_share")]
     return [
         f"{line['scheme']} at {axis.show(line['value'])}: {tail.missed_text(line)} miss {deadline_ms:g} ms"
         for line in told

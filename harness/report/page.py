@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from harness.analysis import chance
 from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells, rule
 from harness.analysis.pareto import Choice, pareto
 from harness.measure import axes
 from harness.measure.axes import WIFI_BPS, Axis
-from harness.report import markup, outcome, svg, timeline
+from harness.report import energy, markup, outcome, svg, timeline
 from harness.report.markup import Markup, tag, text
 from harness.runs.manifest import Manifest
-from harness.runs.measurements import STAGES
+from harness.runs.measurements import ENERGY_METRICS, STAGES
 from harness.runs.store import Store
 from harness.show import style, tables
 
@@ -35,7 +36,7 @@ def build(store: Store, *, live: bool = False) -> str:
     axis = axes.axis(facts.axis.name if facts.axis else "none")
     titles = {name: scheme.title for name, scheme in facts.schemes.items()}
     accuracies = accuracies_of(facts)
-    found = cells(rows, axis.column, list(titles), axis.statistic, accuracies)
+    found = cells(rows, axis.column, list(titles), axis.statistic, accuracies, chance.of_run(facts))
     note = f"Times {facts.testbed.time_source} on {facts.testbed.title}"
     note += f" ({facts.testbed.remarks})" if facts.testbed.remarks else ""
     note += f"; {facts.pinned.told}." if facts.pinned else "."
@@ -100,6 +101,7 @@ def _body(
         parts.append(_latency(axis, found, titles, facts.dataset.name, values))
         parts += _fronts(axis, found, titles, accuracies, values)
         parts += _stages(axis, found, titles, values, note)
+        parts += _energies(axis, found, titles, values)
         parts += _timelines(rows, axis, found, titles, values)
     parts += _certificates(facts)
     said = outcome.warnings(found, rows, axis)
@@ -192,7 +194,34 @@ def _stages(
 ) -> list[Markup]:
     lines = tables.stage_lines(found, titles, values)
     header = ["scheme", "at", *(f"{stage} ms" for stage in STAGES), "total ms"]
-    return [tag("h2", "Stages"), markup.table(f"In ms: {rule(found, ours=axis.statistic)}. {note}", header, lines)]
+    whole = markup.table(f"In ms: {rule(found, ours=axis.statistic)}. {note}", header, lines, name="stages")
+    return [tag("h2", "Stages"), tag("details", tag("summary", text(f"Stages of all {len(lines)} points")), whole)]
+
+
+def _energies(
+    axis: Axis, found: Sequence[Cell], titles: Mapping[str, str], values: Mapping[float, str]
+) -> list[Markup]:
+    """Return what an inference costs at each value, and by stage, where energies were asked for."""
+    if not any(c.middle("energy_uj") is not None for c in found):
+        return []
+    by = {(c.scheme, c.value): c.middle("energy_uj") for c in found}
+    uj = ENERGY_METRICS["energy_uj"]
+    lines = [
+        [titles.get(scheme, scheme), *(uj.show(by.get((scheme, value))) for value in values)]
+        for scheme in dict.fromkeys(c.scheme for c in found)
+    ]
+    caption = f"In uJ: {rule(found, ours=axis.statistic)}. {energy.energy_note(found)}"
+    stages = [
+        [titles.get(c.scheme, c.scheme), values[c.value], *(m.show(c.middle(n)) for n, m in ENERGY_METRICS.items())]
+        for c in found
+    ]
+    header = ["scheme", "at", *(f"{m.stage} uJ" for m in ENERGY_METRICS.values())]
+    whole = markup.table("In uJ by stage; network: all waiting, the edge included", header, stages, name="energies")
+    return [
+        tag("h2", "Energy of an inference"),
+        markup.table(caption, ["scheme", *values.values()], lines, name="energy"),
+        tag("details", tag("summary", text(f"Energies by stage of all {len(stages)} points")), whole),
+    ]
 
 
 def _timelines(
@@ -213,15 +242,24 @@ def _timelines(
     longest = max(float(row["total_ms"]) for row in typical.values())
     parts = [
         tag("h2", text(f"One inference at {values[value]}")),
-        tag("p", "The sample of median latency of each scheme: what device, link and edge did when.", _class="note"),
+        tag(
+            "p",
+            "The sample of median latency of each scheme, of those that were sent where pictures exit early: what "
+            "device, link and edge did when.",
+            _class="note",
+        ),
         timeline.key(),
     ]
     for index, (scheme, row) in enumerate(typical.items()):
         title = titles.get(scheme, scheme)
-        parts.append(tag("h3", text(f"{title}: {float(row['total_ms']):.1f} ms (picture {row['image']})")))
+        parts.append(tag("h3", text(f"{title}: {float(row['total_ms']):.1f} ms (picture {row['image']}{_kind(row)})")))
         drawn = timeline.draw(title, row, longest, f"time{index}")
         parts.append(tag("div", drawn, _class="wide", tabindex="0", role="region", aria_label=f"Timeline of {title}"))
     return parts
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    return ", left early" if row.get("exited") else ", sent" if row.get("payload_bytes") else ""
 
 
 def _certificates(facts: Manifest) -> list[Markup]:

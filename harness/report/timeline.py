@@ -66,12 +66,15 @@ def spans(row: Mapping[str, Any]) -> list[Span]:
 
 
 def typical(rows: Sequence[Mapping[str, Any]], scheme: str, column: str, value: float) -> Mapping[str, Any] | None:
-    """Return the measured sample of a scheme at a value of the axis whose latency is the (lower) median."""
+    """Return the measured sample of a scheme at a value of the axis whose latency is the (lower) median: of those that
+    were sent, where pictures exit early and some were sent.
+    """
     own = [
         r
         for r in rows
         if r["scheme"] == scheme and not r["warmup"] and r["status"] == "ok" and r.get(column) == value
     ]  # fmt: skip
+    own = [r for r in own if not r.get("exited")] or own
     own.sort(key=lambda r: (float(r["total_ms"]), int(r["image"])))
     return own[(len(own) - 1) // 2] if own else None
 

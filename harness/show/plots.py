@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.analysis.cells import Cell
+from harness.analysis.datum import PUBLISHED, Datum
 from harness.show import style
+from harness.show.figures import along
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from harness.runs.published import Value
 
 WAITING = "energy_network_uj"
-_PAPER = " (paper)"
-_THREE_COLUMNS = 22  # characters of a legend's text, of which three fit side by side
 _NOTE_WIDTH = 100  # characters of the small print under a figure
 
 
@@ -38,43 +37,27 @@ def latency(
     Args:
         values: value of the axis -> text of its tick.
         note: what the times are (modelled, measured) and how far they can be trusted; printed under the figure.
-        out: path without suffix; .png and .pdf are written.
-        published: the paper's values, drawn dashed and open.
+        out: path without suffix; .png, .pdf and .svg are written.
+        published: the paper's values, in a panel of their own where they are lines.
     """
-    import matplotlib  # noqa: PLC0415 - half a second that --help need not wait for
+    mean = "mean " if any(c.wanted == "mean" for c in found) else ""
+    own = [d for c in found for d in _data(c, titles)]
+    paper = [Datum(v.dataset, v.scheme, v.title, v.metric, "ms", "", v.x, v.value, PUBLISHED) for v in published]
+    return along.page(
+        out, own, paper, title=axis_title, ticks=values, log=log_scale, y_label=f"{mean}latency (ms)", note=note
+    )
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    with plt.rc_context(style.RC):
-        figure, axes = plt.subplots(figsize=style.COLUMN_INCHES, layout="constrained")
-        for index, scheme in enumerate(dict.fromkeys(c.scheme for c in found)):
-            _one(axes, [c for c in found if c.scheme == scheme], titles.get(scheme, scheme), style.line(scheme, index))
-        _published(axes, published)
-        if log_scale:
-            axes.set_xscale("log")
-        axes.set_xticks(list(values), labels=list(values.values()))
-        axes.minorticks_off()
-        for label in axes.get_xticklabels():
-            label.set_rotation(20)
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
-        axes.set_xlabel(axis_title)
-        mean = "mean " if any(c.wanted == "mean" for c in found) else ""
-        axes.set_ylabel(f"{mean}end-to-end latency (ms)")
-        handles, labels = axes.get_legend_handles_labels()
-        ours_first = sorted(range(len(labels)), key=lambda i: (labels[i].endswith(_PAPER), i))
-        figure.legend(
-            [handles[i] for i in ours_first],
-            [labels[i] for i in ours_first],
-            loc="outside upper center",
-            ncols=3 if max(map(len, labels), default=0) <= _THREE_COLUMNS else 2,
-            frameon=False,
-        )
-        figure.supxlabel(textwrap.fill(note, _NOTE_WIDTH), fontsize=6.5, color="#444444")
-        written = _saved(figure, out)
-        plt.close(figure)
-    return written
+def _data(cell: Cell, titles: Mapping[str, str]) -> list[Datum]:
+    """Return a cell's latency with its interval, and its tail where that is exact."""
+    if cell.latency is None:
+        return []
+    plain, source = ("", cell.scheme, titles.get(cell.scheme, cell.scheme)), cell.source("total_ms")
+    middle = cell.latency
+    found = [Datum(*plain, "total_ms", "ms", "", cell.value, middle.middle, source, middle.low, middle.high, middle.n)]
+    if cell.exact and (p95 := cell.percentile(95)) is not None:
+        found.append(Datum(*plain, "total_ms_p95", "ms", "", cell.value, p95, source))
+    return found
 
 
 def energy(
@@ -142,28 +125,3 @@ def _saved(figure: Figure, out: Path) -> list[Path]:
         figure.savefig(path, metadata=style.METADATA[kind])
         written.append(path)
     return written
-
-
-def _one(axes: Axes, cells: Sequence[Cell], title: str, line: style.Line) -> None:
-    drawn = [(c.value, c.latency) for c in cells if c.latency]
-    x = [value for value, _ in drawn]
-    y = [interval.middle for _, interval in drawn]
-    below = [interval.middle - (interval.middle if interval.low is None else interval.low) for _, interval in drawn]
-    above = [(interval.middle if interval.high is None else interval.high) - interval.middle for _, interval in drawn]
-    axes.errorbar(x, y, [below, above], label=title, color=line.colour, marker=line.marker, capsize=2.5)
-
-
-def _published(axes: Axes, published: Sequence[Value]) -> None:
-    for scheme in dict.fromkeys(v.scheme for v in published):
-        own = sorted((v for v in published if v.scheme == scheme), key=lambda v: v.x)
-        drawn = style.line(scheme, 0)
-        axes.plot(
-            [v.x for v in own],
-            [v.value for v in own],
-            label=own[0].title + _PAPER,
-            color=drawn.colour,
-            marker=drawn.marker,
-            markerfacecolor="white",
-            linestyle="--",
-            linewidth=1.0,
-        )

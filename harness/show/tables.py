@@ -76,6 +76,13 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([one(header), one(rule), *(one(line) for line in lines)]) + "\n"
 
 
+def cell_text(cell: Cell) -> str:
+    """Return a cell's latency: with its interval, or with the 95th percentile where losses are taken exactly."""
+    if cell.exact and cell.latency and (p95 := cell.percentile(95)) is not None:
+        return f"{cell.latency.middle:.1f} (p95 {p95:,.1f})"
+    return latency_text(cell.latency)
+
+
 def latency_text(interval: Interval | None) -> str:
     """Return a latency as `12.3 [12.1, 12.6]`, with the interval only where n carries one."""
     if interval is None:
@@ -107,7 +114,7 @@ def summary(
     for scheme in dict.fromkeys(c.scheme for c in found):
         own = [by.get((scheme, value)) for value in values]
         first = next(c for c in own if c)
-        text = [latency_text(c.latency) if c else "–" for c in own]
+        text = [cell_text(c) if c else "–" for c in own]
         lines.append([titles.get(scheme, scheme), *text, accuracy_text(accuracies.get(scheme)), bytes_text(first)])
     header = ["scheme", *(f"{text}" for text in values.values()), "accuracy (test set)", "payload / wire B"]
     return header, lines

@@ -63,7 +63,7 @@ def test_the_reference_run_is_what_its_command_measures(tmp_path: Path, start: C
     """A few samples of it, on any machine: the service times are shipped, the rest is modelled."""
     words = ("--rates", "2M", "--schemes", ",".join(AGAIN), "--images", "2", "--no-accuracy")
     sweep = start("harness.sweep", "bandwidth", *words, "--out", str(tmp_path / "again"))
-    code, _, err = sweep.wait()
+    code, _, err = sweep.wait(900)
     assert code == 0, err
     now = pd.read_csv(tmp_path / "again" / "samples.csv")
     then = pd.read_parquet(RUN / "samples.parquet")

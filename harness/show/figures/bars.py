@@ -83,7 +83,7 @@ def grouped(
     for i, own in enumerate(at_place.values()):
         for j, d in enumerate(own):
             colour, kind = style.line(d.scheme, styles.index(d.scheme)).colour, look(d.source)
-            label = f"{d.title} ({kind.suffix})"
+            label = d.title if kind.filled else f"{d.title} ({kind.suffix})"
             x = i + (j - (len(own) - 1) / 2) * width
             axes.bar(
                 x,
@@ -95,8 +95,11 @@ def grouped(
                 linewidth=0.3 if kind.filled else 0.9,
                 hatch=kind.hatch,
             )
+            if d.low is not None and d.high is not None:
+                axes.plot([x, x], [d.low, d.high], color="#000000", linewidth=0.8, zorder=5)
             named.add(label)
-            axes.text(x, d.value, f"{d.value:,.{digits}f}", ha="center", va="bottom", fontsize=5)
+            top = d.value if d.high is None else d.high
+            axes.text(x, top, f"{d.value:,.{digits}f}", ha="center", va="bottom", fontsize=5)
     axes.set_xticks(range(len(places)), labels=list(places))
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.12)

@@ -51,7 +51,11 @@ def ticks(axes: Any, values: Mapping[float, str], *, log: bool = False, y_log: b
     axes.set_xticks(list(values), labels=list(values.values()))
     axes.minorticks_off()
     if y_log:
+        from matplotlib.ticker import LogLocator, NullLocator  # noqa: PLC0415
+
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
 
 

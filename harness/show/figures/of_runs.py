@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.cells import Cell, rule
 from harness.analysis.datum import Datum, along, at, beside, pick
 from harness.analysis.material import Material
 from harness.analysis.pareto import Choice
 from harness.host import cli
 from harness.measure import axes as axes_
 from harness.measure.axes import WIFI_BPS
+from harness.runs.measurements import Statistic
 from harness.show.figures import bars, draw, front, lines
+from harness.show.figures.along import page
 from harness.show.figures.figure import Figure, Missing, pick_scheme
 
 FRONT_RATES = (270e3, 2e6, 6e6)
@@ -34,7 +37,8 @@ class Breakdown(Figure):
         panels = [self._groups(ours, run.data)]
         if published:
             panels.append(self._groups(published, published))
-        note = run.note + " Accuracy of the whole test set."
+        here = [c for c in run.cells if abs(c.value - WIFI_BPS) <= 1e-3 * WIFI_BPS]
+        note = f"{run.note} {_rule(here, axes_.axis('bandwidth').statistic)} Accuracy of the whole test set."
         heights = [len(groups) for groups in panels]
         shape: Any = {"nrows": len(panels), "height_ratios": heights, "squeeze": False}
         with draw.page(out, note=note, height=0.5 + 0.085 * sum(heights), **shape) as all_axes:
@@ -43,7 +47,7 @@ class Breakdown(Figure):
             all_axes[0, 0].set_title("this bench" if published else "", loc="left", fontsize=7)
             if published:
                 all_axes[1, 0].set_title("paper (another scale)", loc="left", fontsize=7)
-            all_axes[-1, 0].set_xlabel("latency (ms), medians over the images")
+            all_axes[-1, 0].set_xlabel("latency (ms)")
             draw.legend(all_axes[0, 0], columns=3, handles=bars.stage_handles())
 
     def _groups(self, data: Sequence[Datum], accuracies: Sequence[Datum]) -> list[tuple[str, list[Datum]]]:
@@ -73,21 +77,24 @@ class Latency(Figure):
         run = material.run(axis.name, dataset)
         if run is None:
             raise Missing(f"no {axis.name} run of {dataset}")
-        ours = [d for d in pick(run.data, "total_ms") if d.axis == axis.name]
-        published = pick(along(axis, dataset), "total_ms")
+        ours = [d for d in run.data if d.metric in ("total_ms", "total_ms_p95") and d.axis == axis.name]
         places = lines.places(ours)
-        with draw.page(out, note=run.note, height=1.15) as axes:
-            lines.lines(axes, ours)
-            lines.lines(axes, published)
-            log = axis.log_scale and places[0] > 0
-            lines.ticks(axes, {x: axis.show(x) for x in places}, log=log, y_log=True)
-            for label in axes.get_xticklabels():
-                label.set_rotation(25)
-            axes.set_xlabel(axis.title)
-            axes.set_ylabel(
-                f"{axis.statistic} latency (ms)" if axis.statistic != "median" else "end-to-end latency (ms)"
-            )
-            draw.legend(axes)
+        mean = "mean" if axis.statistic == "mean" else "end-to-end"
+        page(
+            out,
+            ours,
+            pick(along(axis, dataset), "total_ms"),
+            title=axis.title,
+            ticks={x: axis.show(x) for x in places},
+            log=axis.log_scale and places[0] > 0,
+            y_label=f"{mean} latency (ms)",
+            note=f"{run.note} {_rule(run.cells, axis.statistic)}",
+        )
+
+
+def _rule(found: Sequence[Cell], statistic: Statistic) -> str:
+    told = rule(found, ours=statistic)
+    return f"{told[0].upper()}{told[1:]}."
 
 
 class Energy(Figure):
@@ -117,9 +124,8 @@ class Energy(Figure):
             f"instrument nor rail, so only ratios compare (docs/power.md)."
         )
         with draw.page(out, note=note, height=1.1) as axes:
-            bars.grouped(
-                axes, data, ["ours", "paper"], lambda d: "paper" if d.source == "published" else "ours", digits=2
-            )
+            places = ["ours", "paper"] if published else ["ours"]  # of this data set, or none
+            bars.grouped(axes, data, places, lambda d: "paper" if d.source == "published" else "ours", digits=2)
             axes.set_ylabel("energy / AgileNN's")
             draw.legend(axes)
 
@@ -156,8 +162,6 @@ class Memory(Figure):
         with draw.page(out, note=note, height=1.1) as axes:
             bars.grouped(axes, data, ["RAM", "flash"], lambda d: names[d.metric])
             axes.set_ylabel("KB")
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
             draw.legend(axes)
 
 

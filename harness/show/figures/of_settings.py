@@ -11,7 +11,7 @@ from harness.host import cli
 from harness.show import style
 from harness.show.figures import draw, front
 from harness.show.figures.figure import Figure, Missing
-from harness.show.figures.of_trainings import training_note
+from harness.show.figures.of_trainings import training_note, word
 from harness.training.sweep.latency import RATES
 
 _MODEL = "Latency modelled: fitted to the bandwidth run (docs/agilenn.md)."
@@ -56,4 +56,4 @@ class Settings(Figure):
 
 def _choice(row: TrainedRow, rate: str) -> Choice:
     source = row.columns.get("time_source") or "modelled"
-    return Choice(row.value, row.value, row.number(rate) or 0.0, 100 * (row.number("accuracy") or 0.0), source)
+    return Choice(row.value, word(row.value), row.number(rate) or 0.0, 100 * (row.number("accuracy") or 0.0), source)

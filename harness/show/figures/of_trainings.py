@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.analysis.datum import PUBLISHED, Datum, beside, pick
 from harness.analysis.material import Material
+from harness.analysis.stats import share_interval
 from harness.analysis.trainings import TrainedRow, as_data
 from harness.host import registry
 from harness.runs.trained_rows import AT_RUN_TIME
@@ -59,6 +60,26 @@ class Trained(Figure):
             draw.legend(axes, handles=handles)
 
 
+_WORDS = {  # of rows -> of readers
+    "agilenn": "AgileNN as it is",
+    "control": "no split",
+    "all_sent": "all channels sent",
+    "random": "random channels",
+    "saliency": "gradient saliency",
+    "ig2": "IG, two points",
+    "ig": "IG, many points",
+    "original": "no disorder loss",
+    "descending": "strictly descending",
+    "relaxed": "relaxed, by channel",
+    "element": "relaxed, by element",
+}
+
+
+def word(value: str) -> str:
+    """Return what readers call a value of an axis that the rows have a key for."""
+    return _WORDS.get(value, value.replace("_", " "))
+
+
 def _by_training(rows: Sequence[TrainedRow]) -> dict[str, list[TrainedRow]]:
     """Return rows by how they came about, under a name: trained so, or laid over trained weights."""
     laid_over = [r for r in rows if r.value.endswith(AT_RUN_TIME)]
@@ -83,6 +104,10 @@ def training_note(rows: Sequence[TrainedRow]) -> str:
         parts.append("At run time: the committed weights, their codebook made coarser.")
     if n:
         parts.append(f"Accuracy on {' or '.join(n)} test pictures.")
+    seeds = sorted({c.get("seed", "") for c in trained} - {""})
+    if seeds:
+        bars_ = "range over the seeds" if len(seeds) > 1 else "95 % interval of an accuracy's sampling error"
+        parts.append(f"Seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}; bars: {bars_}.")
     return " ".join(parts)
 
 
@@ -105,12 +130,11 @@ class Kinds(Figure):
         data = []
         for column, _ in self._columns:
             for value in values:
-                numbers = [100 * n for r in rows if r.value == value and (n := r.number(column)) is not None]
-                if numbers:
-                    mean = sum(numbers) / len(numbers)
-                    data.append(Datum(dataset, value, value, column, "%", self._axis, 0.0, mean, "measured"))
+                own = [(r, n) for r in rows if r.value == value and (n := r.number(column)) is not None]
+                if own:
+                    data.append(_mean(own, dataset, value, column, self._axis))
             data += [
-                Datum(dataset, value, value, column, "%", self._axis, 0.0, number, PUBLISHED)
+                Datum(dataset, value, word(value), column, "%", self._axis, 0.0, number, PUBLISHED)
                 for (value, metric), number in published.items()
                 if metric == column
             ]
@@ -121,6 +145,20 @@ class Kinds(Figure):
             bars.grouped(axes, data, places, lambda d: names[d.metric], digits=1)
             axes.set_ylabel("%")
             draw.legend(axes)
+
+
+def _mean(own: Sequence[tuple[TrainedRow, float]], dataset: str, value: str, column: str, axis: str) -> Datum:
+    """Return the mean over seeds in percent, with their range; of one seed with the sampling error of an accuracy."""
+    numbers = [100 * number for _, number in own]
+    mean = sum(numbers) / len(numbers)
+    low, high = (min(numbers), max(numbers)) if len(numbers) > 1 else (None, None)
+    n_test = own[0][0].number("n_test")
+    if low is None and column == "accuracy" and n_test:
+        told = share_interval(round(own[0][1] * n_test), round(n_test))
+        low, high = (100 * told[0], 100 * told[1]) if told else (None, None)
+    return Datum(
+        dataset, value, word(value), column, "%", axis, 0.0, mean, "measured", low, high, len(numbers)
+    )  # fmt: skip
 
 
 class SplitGrid(Figure):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,11 +87,12 @@ def test_the_same_input_gives_the_same_bytes(make_run: Make, tmp_path: Path) -> 
     assert len(digests[0]) == 6
 
 
-def test_sources_are_told_apart_in_the_legend(make_run: Make, tmp_path: Path) -> None:
+def test_the_source_is_said_once_and_the_papers_lines_have_a_panel(make_run: Make, tmp_path: Path) -> None:
     way.draw_all(material(make_run, tmp_path), tmp_path / "out", ["latency_vs_bandwidth"])
     text = (tmp_path / "out" / "latency_vs_bandwidth-cifar100.svg").read_text()
-    assert "AgileNN (modelled)" in text
-    assert "AgileNN (paper)" in text
+    assert text.count("Times modelled on") == 1
+    assert "(modelled)" not in text
+    assert "the paper's latency (ms)" in text
 
 
 def test_a_figure_without_its_data_says_what_it_needs(make_run: Make, tmp_path: Path) -> None:
@@ -149,6 +152,34 @@ def test_energy_ratios_need_agilenn() -> None:
     base = Datum("d", "agilenn", "AgileNN", "energy_uj", "uJ", "", 0.0, 2.0, "modelled")
     assert ratios([other]) == []
     assert [d.value for d in ratios([base, other])] == [1.0, 2.0]
+
+
+def test_lines_are_named_at_their_ends_and_equal_ones_stand_side_by_side(
+    make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.axes import Axes  # noqa: PLC0415 - half a second
+
+    named: list[tuple[str, float]] = []
+    places: list[float] = []
+    plain, bars = Axes.annotate, Axes.errorbar
+
+    def annotate(self: Axes, text: str, *more: Any, **kw: Any) -> Any:
+        named.append((text, more[1][1]))
+        return plain(self, text, *more, **kw)
+
+    def errorbar(self: Axes, x: Any, *more: Any, **kw: Any) -> Any:
+        places.append(x[0])
+        return bars(self, x, *more, **kw)
+
+    monkeypatch.setattr(Axes, "annotate", annotate)
+    monkeypatch.setattr(Axes, "errorbar", errorbar)
+    same = {name: {270e3: [20.0] * 5, 6e6: [9.0] * 5} for name in ("agilenn", "deepcod", "local_only")}
+    run = read_run(make_run("same", same))
+    next(f for f in FIGURES if f.name == "latency_vs_bandwidth").draw(Material((run,)), "cifar100", tmp_path / "one")
+    assert [text for text, _ in named[:3]] == ["AgileNN", "DeepCOD", "Local only"]  # no "(modelled)" in a name
+    heights = sorted(height for _, height in named[:3])
+    assert min(b - a for a, b in itertools.pairwise(heights)) > 0.02
+    assert len(set(places[:3])) == 3
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,15 @@ ACCURACY = {"agilenn": 0.87, "local_only": 0.82}
 
 
 def test_each_sweep_is_a_run_of_its_own(tmp_path: Path) -> None:
-    found = steps.steps(["cifar10", "cifar100"], tmp_path, ["--images", "3"])
+    found = steps.steps(["cifar10", "cifar100"], tmp_path, ["--profile", "compact"], 3)
     assert len({s.folder for s in found}) == len(found)
     assert {"bandwidth", "frequency"} <= {s.axis for s in found}
     command = found[0].command()
     assert command[-2:] == ["--out", str(tmp_path / "runs" / "cifar10-bandwidth")]
     assert "--energy" in command
     assert not any(s.finished() for s in found)
+    own = {s.axis: s.options[s.options.index("--images") + 1] for s in found}
+    assert (own["bandwidth"], own["loss"]) == ("10", "40")  # 3 were asked for: no axis gets fewer than its own
 
 
 def test_a_stopped_sweep_goes_on_and_a_finished_one_is_kept(make_run: Make) -> None:

@@ -68,6 +68,27 @@ def test_the_digits_that_decide_are_shown(make_run: Make, capsys: pytest.Capture
     assert "85.0" not in told
 
 
+def test_no_word_is_broken_at_80_columns(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ["--runs", str(run), "--dataset", "cifar100", "--rate", "6M", "--min-accuracy", "85", "--deadline", "30ms"]
+    assert way_in(recommend.main, words) == 0
+    out = capsys.readouterr().out
+    lines = out[out.index("From the best") :].splitlines()  # before it: what to ship, a line each for programs
+    assert max(map(len, lines)) <= 80
+    told = " ".join(" ".join(lines).split())
+    for whole in (
+        "Full offloading",
+        "latency ms",
+        "accuracy %",
+        "energy mJ",
+        "(codec lzw, alpha 0.5, weights agilenn)",
+    ):
+        assert whole in told
+    assert "accuracy 82.0 % is below 85 %" in told
+
+
 def test_between_two_rates_the_latency_is_on_the_links_line(run: Path) -> None:
     asked = Wanted("virtual", "cifar100", 1e6, 85)
     best = judge(options([read_run(run)], asked), asked)[0]

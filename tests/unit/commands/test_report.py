@@ -70,6 +70,22 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(run: Path) -> None:
     assert not re.search(r"url\(|@import", page)
 
 
+def test_long_tables_are_folded_away_and_energies_are_there(run: Path) -> None:
+    page = build(Store(run))
+    assert "<summary>Stages of all 4 points</summary>" in page
+    assert "Energy of an inference" in page and "9,200.0" in page
+    css = resources.files("harness.report").joinpath("page.css").read_text(encoding="utf-8")
+    assert re.search(r"td:not\(\.left\)[^}]*white-space: nowrap", css)  # no interval breaks within a number
+
+
+def test_the_timeline_of_a_scheme_with_exits_is_of_a_sample_that_was_sent() -> None:
+    rows = [stored.measured(i, i, exited=i < 6, total_ms=5.0 if i < 6 else 20.0 + i) for i in range(10)]
+    sent = timeline.typical(rows, "agilenn", "rate_bps", 6e6)
+    assert sent is not None and sent["image"] == 7  # the lower median of pictures 6 to 9
+    only = timeline.typical(rows[:6], "agilenn", "rate_bps", 6e6)
+    assert only is not None and only["exited"]
+
+
 def test_what_comes_from_a_run_is_escaped(make_run: Make) -> None:
     bad = '<img src=x onerror="alert(1)">'
     schemes = {"agilenn": stored.manifest()["schemes"]["agilenn"] | {"title": bad}}

@@ -74,6 +74,19 @@ def test_a_stand_in_is_examined_as_a_board_would_be(setup: LabSetup) -> None:
     assert "association" in console.export_text()
 
 
+def test_the_table_breaks_no_word_at_80_columns() -> None:
+    findings = (
+        Finding("round trip 10,000 B", "pass", "9 of 9 answers equal, median 12.3 ms (allowed: 20.0 ms)"),
+        Finding("association", "fail", "the access point refused the password", "mend [wifi] password_env in lab.toml"),
+    )
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(Report("esp32", findings).table())
+    told = console.export_text()
+    assert max(map(len, told.splitlines())) <= 80
+    for whole in ("round trip 10,000 B", "association", "password_env", "cure: mend [wifi]", "allowed:"):
+        assert whole in told
+
+
 def test_a_board_in_use_is_told_and_left_alone(setup: LabSetup) -> None:
     lock = locks.take("usb-stand-in")
     report = examine.full(setup, "stand_in", Wanted(quick=True))
