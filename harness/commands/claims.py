@@ -14,7 +14,7 @@ from harness.artefacts import images
 from harness.host import cli
 from harness.runs.paths import TRAINED_ROWS
 from harness.runs.store import Store, csv_text
-from harness.show import tables
+from harness.show import table_files
 
 COLUMNS = ("name", "claim", "where", "published", "ours", "holds", "rule", "command")
 
@@ -56,9 +56,9 @@ def main(argv: list[str]) -> int:
         store, stem = Store(options.out), f"claims-{options.dataset}"
         lines = [_record(v) for v in judged]
         out.print(str(store.write_text(f"{stem}.csv", csv_text(COLUMNS, lines))), soft_wrap=True)
-        out.print(
-            str(store.write_text(f"{stem}.md", tables.markdown(HEADER, [line(v) for v in judged]))), soft_wrap=True
-        )
+        title = f"The paper's claims about its method, {options.dataset}, {options.profile} networks."
+        for path in table_files.text_files(store, stem, title, HEADER, [line(v) for v in judged]):
+            out.print(str(path), soft_wrap=True)
     return 0
 
 

@@ -23,7 +23,7 @@ from harness.host import cli
 from harness.measure.axes import AXES
 from harness.runs.measurements import METRICS
 from harness.runs.store import Store, csv_text
-from harness.show import tables
+from harness.show import table_files
 
 WORSE = 1
 _SHARE = 100.0
@@ -87,15 +87,22 @@ def show_published(material: Material, dataset: str, out: Console, folder: Path 
     checked = claims.findings(material, dataset)
     claim_header = ["claim", "where", "published", "ours", "verdict"]
     claim_lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in checked]
-    _table(out, f"{dataset}: the paper's claims about the system", claim_header, claim_lines, None)
+    claims_title = f"{dataset}: the paper's claims about the system"
+    _table(out, claims_title, claim_header, claim_lines, None)
     if folder is None:
         return []
     store = Store(folder)
     rows = [vars(p) | {"ratio": p.ratio} for p in found]
     return [
         store.write_text(f"published-{dataset}.csv", csv_text([*vars(found[0]), "ratio"] if found else [], rows)),
-        store.write_text(f"published-{dataset}.md", tables.markdown(header, lines)),
-        store.write_text(f"system-claims-{dataset}.md", tables.markdown(claim_header, claim_lines)),
+        *table_files.text_files(store, f"published-{dataset}", f"{dataset}: ours beside the paper's.", header, lines),
+        *table_files.text_files(
+            store,
+            f"system-claims-{dataset}",
+            f"{dataset}: the paper's claims about the system.",
+            claim_header,
+            claim_lines,
+        ),
     ]
 
 
@@ -135,8 +142,9 @@ def _runs(options: argparse.Namespace, out: Console) -> int:
         lines.append(["accuracy", a.title, "", *shares, "", verdict])
     _table(out, f"{other.folder} against {base.folder}", header, lines, None)
     if options.out is not None:
-        written = Store(options.out).write_text("comparison.md", tables.markdown(header, lines))
-        out.print(str(written), soft_wrap=True)
+        title = f"{other.folder.name} against {base.folder.name}. {base.note}"
+        for path in table_files.text_files(Store(options.out), "comparison", title, header, lines):
+            out.print(str(path), soft_wrap=True)
     worse = [x for x in found if x.worse] + [a for a in accuracy if a.differs and a.other < a.base]
     paired = "picture by picture" if all(x.difference.paired for x in found) else "in part over different pictures"
     out.print(

@@ -40,7 +40,7 @@ def page(material: Material, figures: Sequence[Path], missing: Sequence[str], ou
 def schemes(run: RunData) -> tuple[list[str], list[list[str]]]:
     """Return a line a scheme: accuracy of the whole test set, stages at 6 Mbit/s, bytes, energy and memory."""
     here = at([d for d in run.data if d.axis], WIFI_BPS)
-    header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "payload B", "energy mJ",
+    header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "B a picture", "energy mJ",
               "flash KB", "RAM KB"]  # fmt: skip
     lines = []
     for name in dict.fromkeys(d.scheme for d in run.data):

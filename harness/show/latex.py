@@ -1,8 +1,13 @@
-"""Writes a table as LaTeX with the rules of booktabs: \\usepackage{booktabs} in the preamble is all it needs."""
+"""Writes a table as LaTeX with the rules of booktabs: \\usepackage{booktabs} in the preamble is all it needs.
+
+A table fits a column of a two-column paper (240 pt): in \\footnotesize, with long text broken in cells of a fixed
+width, and with its columns in several parts one below the other where they are too many for one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 _ESCAPED = {
     "\\": r"\textbackslash{}",
@@ -22,6 +27,33 @@ _ESCAPED = {
     "≤": r"$\leq$",
 }
 
+COLUMN_PT = 240.0  # of ACM's and IEEE's two-column styles, with a point to spare
+_GAP_PT = 6.0  # between two columns: \\tabcolsep of 3 pt on either side
+_LONGEST_PT = 45.0  # of a cell of words before it is broken into lines; numbers never are
+_NARROWEST_PT = 40.0  # of a column that is broken
+# Widths of Computer Modern at 8 pt, rounded up.
+_WIDTHS = {"ijl.,:;!'|[]()/ -": 3.4, "frstI": 4.0, "mwMWOQ%–±≥≤": 8.7, "ABCDEFGHKLNPRSTUVXYZ&": 6.9}
+_OTHER_PT = 4.9
+_PATH = re.compile(r"\s*\(?\b(?:docs|results|baselines|harness|testbeds)/[^\s,;)]+\)?")
+
+
+def caption_of(text: str) -> str:
+    """Return `text` as a caption: without paths of files, which no reader of a paper has, and no sentence twice."""
+    plain = _PATH.sub("", text).replace("+-", "±")
+    plain = re.sub(r"\(\s*[,;]?\s*\)|[,;]\s*(?=\))", "", plain)
+    sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(plain.split()))
+    return " ".join(dict.fromkeys(sentences))
+
+
+def label_of(*parts: str) -> str:
+    """Return a label for \\ref of a table, from the names of its run and of the table."""
+    return "tab:" + "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts if part)
+
+
+def width_pt(text: str) -> float:
+    """Return about how wide `text` is in \\footnotesize, in points, rather more than less."""
+    return sum(next((w for kind, w in _WIDTHS.items() if c in kind), _OTHER_PT) for c in text)
+
 
 def escaped(text: str) -> str:
     """Return `text` so that LaTeX prints it as it is."""
@@ -29,33 +61,84 @@ def escaped(text: str) -> str:
 
 
 def booktabs(header: Sequence[str], lines: Sequence[Sequence[str]], *, caption: str = "", label: str = "") -> str:
-    """Return a `table` with a `tabular` inside; the first column is to the left, the others to the right.
+    """Return a `table` with a `tabular` inside, or several; the first column is to the left, the others to the right.
 
     Args:
         header, lines: as for `tables.markdown`, every line as long as the header.
         caption, label: left out when empty; a label is for \\ref.
     """
-    columns = "l" + "r" * (len(header) - 1)
-
-    def row(cells: Sequence[str]) -> str:
-        # A line that begins with [ would be taken for an option of the \\ before it.
-        told = [escaped(cell) for cell in cells]
-        return " & ".join("{}" + cell if cell.startswith("[") else cell for cell in told) + r" \\"
-
+    widths = _column_widths(header, lines)
+    parts = [_tabular(header, lines, widths, part) for part in _parts(widths)]
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
             *([rf"\caption{{{escaped(caption)}}}"] if caption else []),
             *([rf"\label{{{label}}}"] if label else []),
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            row(header),
-            r"\midrule",
-            *(row(line) for line in lines),
-            r"\bottomrule",
-            r"\end{tabular}",
+            r"\footnotesize",
+            r"\setlength{\tabcolsep}{3pt}",
+            "\n\\\\[1ex]\n".join(parts),
             r"\end{table}",
             "",
+        ]
+    )
+
+
+def _column_widths(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[tuple[float, bool]]:
+    """Return each column's width in points, and whether its cells are broken into lines of that width."""
+    natural = [max(width_pt(line[i]) for line in [header, *lines]) for i in range(len(header))]
+    if sum(natural) + _GAP_PT * len(natural) <= COLUMN_PT:
+        return [(width, False) for width in natural]
+    words_only = [_of_words(max((line[i] for line in lines), key=width_pt, default="")) for i in range(len(header))]
+    broken = [i for i, width in enumerate(natural) if width > _LONGEST_PT and words_only[i]]
+    if not broken:
+        return [(width, False) for width in natural]
+    words = [max(width_pt(word) for line in [header, *lines] for word in (line[i].split() or [""])) for i in broken]
+    least = {i: max(_NARROWEST_PT, word) for i, word in zip(broken, words, strict=True)}
+    room = COLUMN_PT - _GAP_PT * len(natural) - sum(w for i, w in enumerate(natural) if i not in least)
+    spare = max(0.0, room - sum(least.values()))
+    more = {i: spare * natural[i] / sum(natural[j] for j in least) for i in least}
+    return [(least[i] + more[i], True) if i in least else (width, False) for i, width in enumerate(natural)]
+
+
+def _of_words(cell: str) -> bool:
+    return 2 * sum(c.isalpha() for c in cell) > len(cell)
+
+
+def _parts(widths: Sequence[tuple[float, bool]]) -> list[list[int]]:
+    """Return the columns of each part: the first one is in all of them, the others where there is room."""
+    parts: list[list[int]] = [[0]]
+    used = widths[0][0] + _GAP_PT
+    for i, (width, _) in enumerate(widths[1:], start=1):
+        if len(parts[-1]) > 1 and used + width + _GAP_PT > COLUMN_PT:
+            parts.append([0])
+            used = widths[0][0] + _GAP_PT
+        parts[-1].append(i)
+        used += width + _GAP_PT
+    return parts
+
+
+def _tabular(
+    header: Sequence[str], lines: Sequence[Sequence[str]], widths: Sequence[tuple[float, bool]], part: Sequence[int]
+) -> str:
+    def kind(i: int) -> str:
+        if widths[i][1]:
+            return rf"p{{{widths[i][0]:.0f}pt}}"
+        return "l" if i == 0 else "r"
+
+    def row(cells: Iterable[str]) -> str:
+        # A line that begins with [ would be taken for an option of the \\ before it.
+        told = [escaped(cell) for cell in cells]
+        return " & ".join("{}" + cell if cell.startswith("[") else cell for cell in told) + r" \\"
+
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{''.join(map(kind, part))}}}",
+            r"\toprule",
+            row(header[i] for i in part),
+            r"\midrule",
+            *(row(line[i] for i in part) for line in lines),
+            r"\bottomrule",
+            r"\end{tabular}",
         ]
     )

@@ -13,10 +13,15 @@ def write(
     store: Store, name: str, *, caption: str, note: str, header: Sequence[str], lines: Sequence[Sequence[str]]
 ) -> list[Path]:
     """Write tables/<name>.md and tables/<name>.tex; `note` says what the values are, and goes wherever they go."""
-    text = f"{caption}. {note}"
+    return text_files(store, f"tables/{name}", f"{caption.rstrip('.')}. {note}", header, lines)
+
+
+def text_files(
+    store: Store, path: str, caption: str, header: Sequence[str], lines: Sequence[Sequence[str]]
+) -> list[Path]:
+    """Write <path>.md and <path>.tex; the label has the folder's name, so that tables of several runs go together."""
+    label = latex.label_of(store.folder.resolve().name, Path(path).name)
     return [
-        store.write_text(f"tables/{name}.md", f"{text}\n\n" + tables.markdown(header, lines)),
-        store.write_text(
-            f"tables/{name}.tex", latex.booktabs(header, lines, caption=text, label=f"tab:{name.replace('_', '-')}")
-        ),
+        store.write_text(f"{path}.md", f"{caption}\n\n" + tables.markdown(header, lines)),
+        store.write_text(f"{path}.tex", latex.booktabs(header, lines, caption=latex.caption_of(caption), label=label)),
     ]

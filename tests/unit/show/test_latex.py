@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.show import latex
+from harness.runs.store import Store
+from harness.show import latex, table_files
 
 LINES = [["AgileNN_2 & more", "12.3 [12.1, 12.6]", "50 % #1"], ["[odd]", "–", "$5 {x}~^\\"]]
 
@@ -22,6 +24,78 @@ def test_a_table_has_booktabs_rules_and_every_cell() -> None:
     assert r"AgileNN\_2 \& more & 12.3 [12.1, 12.6] & 50 \% \#1 \\" in text
     assert r"{}[odd] & -- & \$5 \{x\}\textasciitilde{}\textasciicircum{}\textbackslash{} \\" in text
     assert r"\caption{Latency in ms \& more}" in text
+
+
+def set_width_pt(tabular: str) -> float:
+    """The width that TeX gives a tabular of \\footnotesize, measured with Computer Modern's own widths."""
+    from matplotlib import get_data_path  # noqa: PLC0415
+    from matplotlib.ft2font import FT2Font  # noqa: PLC0415
+
+    font = FT2Font(str(Path(get_data_path()) / "fonts" / "ttf" / "cmr10.ttf"))
+    font.set_size(8, 72)
+
+    def of(text: str) -> float:
+        for code, character in latex._ESCAPED.items():
+            text = text.replace(character, code)
+        font.set_text(text.replace("{}", "").replace("±", "+").replace("–", "--").replace("µ", "m"))
+        return font.get_width_height()[0] / 64 * 1.0625  # cmr8 is that much wider than cmr10 set smaller
+
+    columns = re.search(r"\\begin\{tabular\}\{(.*)\}", tabular)
+    assert columns
+    kinds = re.findall(r"[lr]|p\{\d+pt\}", columns[1])
+    rows = [line.removesuffix(r" \\").split(" & ") for line in tabular.splitlines() if line.endswith(r"\\")]
+    widths = [float(kind[2:-3]) if kind[0] == "p" else max(of(row[i]) for row in rows) for i, kind in enumerate(kinds)]
+    for i, kind in enumerate(kinds):
+        if kind[0] == "p":
+            assert max(of(word) for row in rows for word in row[i].split() or [""]) <= widths[i] + 1
+    return sum(widths) + 6 * len(kinds)
+
+
+RATES = ["270 kbit/s", "1 Mbit/s", "2 Mbit/s", "6 Mbit/s", "20 Mbit/s"]
+WIDE = ["scheme", *RATES, "accuracy (test set)", "payload / wire B"]
+WIDE_LINES = [
+    [name, *["123.4 [122.1, 124.6]"] * len(RATES), "87.4 % (n 10,000)", "1,608 / 2,278 where sent"]
+    for name in ("Full offloading, lossless", "Partition (SPINN), mean with exits", "AgileNN")
+]
+CLAIM_LINES = [
+    ["AgileNN is at least 2x as fast as every other scheme at 6 Mbit/s", "Fig 16", "2.0-12.9x",
+     "Full offloading 1.48x, DeepCOD 0.75x, Local only 3.14x, Hierarchical 0.88x", "does not hold"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "lines"),
+    [(WIDE, WIDE_LINES), (["claim", "where", "published", "ours", "verdict"], CLAIM_LINES), (["a", "b"], [["1", "2"]])],
+)
+def test_every_part_fits_a_column_and_no_cell_is_lost(header: list[str], lines: list[list[str]]) -> None:
+    text = latex.booktabs(header, lines)
+    parts = re.findall(r"\\begin\{tabular\}.*?\\end\{tabular\}", text, re.DOTALL)
+    assert all(set_width_pt(part) <= latex.COLUMN_PT for part in parts)
+    for line in [header, *lines]:
+        for cell in line:
+            assert latex.escaped(cell) in text
+    assert (len(parts) > 1) == (header is WIDE)
+    assert all(latex.escaped(lines[0][0]) in part for part in parts)  # whose line it is stands in each
+
+
+def test_a_caption_has_no_path_no_ascii_sign_and_no_sentence_twice() -> None:
+    caption = latex.caption_of(
+        "Latency in ms. Times modelled on the board (cycle model: +-5 % for network code, +-15 % for other code "
+        "(docs/board.md)). Means over pictures. Means over pictures."
+    )
+    assert caption == (
+        "Latency in ms. Times modelled on the board (cycle model: ±5 % for network code, ±15 % for other code). "
+        "Means over pictures."
+    )
+
+
+def test_labels_of_two_runs_differ(tmp_path: Path) -> None:
+    found = set()
+    for run in ("20260101-bandwidth", "cifar100_bandwidth"):
+        store = Store.create(tmp_path / run)
+        told = table_files.write(store, "best_split", caption="A.", note="B.", header=["a"], lines=[["1"]])
+        found.add(re.search(r"\\label\{(.*)\}", told[1].read_text())[1])  # type: ignore[index]
+    assert found == {"tab:20260101-bandwidth-best-split", "tab:cifar100-bandwidth-best-split"}
 
 
 @given(st.text(max_size=40))
