@@ -27,6 +27,8 @@ from harness.contracts.description import load_description
 from harness.contracts.errors import BenchError
 from harness.training.options import TrainOptions
 
+pytestmark = pytest.mark.slow
+
 SIDE = Path(__file__).parent / "backend_side.py"
 spec = importlib.util.spec_from_file_location("backend_side", SIDE)
 assert spec is not None and spec.loader is not None

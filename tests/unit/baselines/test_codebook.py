@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from baselines.schemes.agilenn import codebook
 
+pytestmark = pytest.mark.slow
+
 
 @given(
     scale=st.floats(1e-3, 0.1),

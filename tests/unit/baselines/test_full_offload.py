@@ -20,6 +20,8 @@ from harness.contracts.description import SERVER, DeviceDescription, load_descri
 from harness.contracts.errors import BenchError
 from harness.training.options import TrainOptions
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "reference.epochs": "0",
     "reference.batch": "16",

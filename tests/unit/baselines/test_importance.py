@@ -11,6 +11,8 @@ keras = pytest.importorskip("keras")
 from baselines.schemes.agilenn.importance import ImportanceMeter, channel_importance  # noqa: E402
 from baselines.schemes.agilenn.losses import skewness_loss  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def linear_body(weights: np.ndarray) -> keras.Model:
     """Sum over the map, then logits = sums @ weights: every gradient is known."""

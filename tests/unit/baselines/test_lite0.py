@@ -19,6 +19,8 @@ from baselines.recipes.recipe import ReferenceRecipe
 from baselines.training.reference import starting_network
 from harness.contracts.errors import BenchError
 
+pytestmark = pytest.mark.slow
+
 
 def _scaled_by_two(x: np.ndarray) -> np.ndarray:
     """Bilinear, half-pixel centres, along the first axis."""

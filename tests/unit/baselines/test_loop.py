@@ -15,6 +15,8 @@ from baselines.training import loop
 from baselines.training.interface import Silent
 from harness.contracts.errors import BenchError
 
+pytestmark = pytest.mark.slow
+
 
 class Cell:
     """A variable."""

@@ -9,6 +9,8 @@ tf = pytest.importorskip("tensorflow")
 
 from baselines.schemes.agilenn import losses, preselect  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def element_map(channels: list[float]) -> np.ndarray:
     """[1, 1, 2, c]: each channel's importance lies a quarter at the first place and the rest at the second."""

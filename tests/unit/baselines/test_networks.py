@@ -13,6 +13,8 @@ from baselines.networks.folding import assign, fold, reorder_inputs, unfold  # n
 from baselines.networks.store import NetworkSpec, load_network, save_network  # noqa: E402
 from harness.contracts.errors import BenchError  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SPEC = NetworkSpec("residual_picture", (16, 16, 3), 5, (8, 8))
 X = np.random.default_rng(0).uniform(0, 1, (6, 16, 16, 3)).astype(np.float32)
 

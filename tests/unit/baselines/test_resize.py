@@ -7,6 +7,8 @@ import pytest
 
 from baselines.data import resized
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 
 

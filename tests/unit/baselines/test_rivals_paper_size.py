@@ -18,6 +18,8 @@ from harness.training.options import TrainOptions
 from testbeds.firmware.toolchain.build import build, read_record
 from testbeds.firmware.toolchain.footprint import footprint
 
+pytestmark = pytest.mark.slow
+
 FLASH, RAM = (0x0800_0000, 1 << 20), (0x2000_0000, 320 << 10)
 SLIM = "[4, 4, 8, 8, 8, 8, 8, 16]"
 SLICE = {

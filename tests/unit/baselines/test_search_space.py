@@ -17,6 +17,8 @@ from baselines.schemes.local_only.training import network
 from baselines.training.interface import Silent
 from harness.training.options import parse_overrides
 
+pytestmark = pytest.mark.slow
+
 
 def recipe(**changes: object) -> LocalOnlyRecipe:
     base = {"epochs": 1, "batch": 16, "validation": 32, "reference": ReferenceRecipe(epochs=1)}

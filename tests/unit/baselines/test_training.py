@@ -25,6 +25,8 @@ from harness.contracts.description import load_description, weights_hash
 from harness.contracts.errors import BenchError
 from harness.training.options import TrainOptions
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "batch": "16",
     "validation": "32",

@@ -21,6 +21,8 @@ from harness.training.sweep import points
 from harness.training.sweep.axes import Setting
 from harness.training.sweep.plan import Budget
 
+pytestmark = pytest.mark.slow
+
 OVERRIDES = {
     "batch": "16",
     "validation": "32",

@@ -14,6 +14,8 @@ from testbeds.firmware.generator.compose import Composer
 from testbeds.firmware.generator.model import Operator
 from testbeds.firmware.generator.writer import write_model
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

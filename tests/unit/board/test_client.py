@@ -12,6 +12,8 @@ import pytest
 from harness.contracts.errors import SampleFailed
 from testbeds.virtual.client import Emulator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def line() -> Iterator[tuple[Emulator, socket.socket]]:

@@ -21,6 +21,8 @@ from testbeds.virtual.cycle_model.decode import decode
 from testbeds.virtual.image import Image, load_image
 from testbeds.virtual.memory import FLASH, FLASH_BYTES, RAM, RAM_BYTES
 
+pytestmark = pytest.mark.slow
+
 BACK = 0x080FFF00
 # function: instructions, cycles without fills, mispredicted, data fills, instruction fills
 PINNED = {

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from testbeds.espat.dialogue import MOST_LINES, Dialogue, masked
 from testbeds.timebase import MILLISECOND
+
+pytestmark = pytest.mark.slow
 
 
 def test_lines_of_both_sides_and_a_message_as_its_length() -> None:

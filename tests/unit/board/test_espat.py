@@ -15,6 +15,8 @@ from testbeds.espat.mqtt import publish_bytes
 from testbeds.espat.uart import FRAME_BITS, Receiver
 from testbeds.timebase import MILLISECOND, SECOND
 
+pytestmark = pytest.mark.slow
+
 
 class Host(ModuleHost):
     """Keeps what the module does."""

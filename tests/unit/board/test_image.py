@@ -16,6 +16,8 @@ from harness.contracts.errors import BenchError
 from testbeds.virtual.image import load_image
 from testbeds.virtual.memory import FLASH, FLASH_BYTES
 
+pytestmark = pytest.mark.slow
+
 Firmware = Callable[[str], Path]
 
 

@@ -12,6 +12,8 @@ from testbeds.timebase import MICROSECOND, MILLISECOND, SECOND
 from testbeds.virtual.link import Passage, Retransmission, VirtualLink
 from testbeds.virtual.vtime import VirtualTime
 
+pytestmark = pytest.mark.slow
+
 
 @given(st.integers(1, 100_000), st.floats(1e4, 1e9), st.floats(0, 1000))
 def test_a_message_is_charged_with_its_headers(size: int, rate: float, delay_ms: float) -> None:

@@ -11,6 +11,8 @@ from testbeds.timebase import MICROSECOND
 from testbeds.virtual.board import Board
 from testbeds.virtual.faults import GuestFault
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Any]
 
 

@@ -15,6 +15,8 @@ from testbeds.virtual.cycle_model.decode import decode
 from testbeds.virtual.profile import Profile
 from testbeds.virtual.scoreboard import explain
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Any]
 FAKE = """#!/bin/sh
 input=$(cat)

@@ -8,8 +8,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from testbeds.virtual.board import Board
 from testbeds.virtual.machine import Stop
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_frame_that_comes_with_a_reset_is_answered(firmware: Callable[[str], Path]) -> None:

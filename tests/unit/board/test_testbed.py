@@ -23,6 +23,8 @@ from testbeds.espat.mqtt import publish_bytes
 from testbeds.virtual.client import Emulator
 from testbeds.virtual.testbed import ConsolePort, VirtualTestbed
 
+pytestmark = pytest.mark.slow
+
 Firmware = Callable[[str], Path]
 CLOCK_HZ = 216_000_000
 

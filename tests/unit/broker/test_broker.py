@@ -26,6 +26,8 @@ from harness.broker.mqtt import BrokerAddress
 from harness.broker.roles import ROLES, Role
 from harness.contracts.errors import BenchError
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["", pytest.param(broker.find_mosquitto() or "-", id="mosquitto")]
 
 

@@ -24,6 +24,8 @@ from harness.show.figures.catalogue import FIGURES
 from harness.show.figures.figure import Missing
 from harness.show.figures.of_runs import choices_at, ratios
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Path]
 LATENCIES = {
     "agilenn": {270e3: [40.0, 41.0, 42.0, 43.0, 44.0], 6e6: [9.0, 9.1, 9.2, 9.3, 9.4]},

@@ -14,6 +14,8 @@ from harness.contracts.errors import BenchError
 from harness.host.cli import way_in
 from harness.paper import steps, summary
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Path]
 LATENCIES = {
     "agilenn": {270e3: [40.0] * 5, 6e6: [9.2] * 5, 20e6: [8.0] * 5},

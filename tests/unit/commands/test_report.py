@@ -26,6 +26,8 @@ from harness.runs.store import Store
 
 from ...support import runs as stored
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Path]
 LATENCIES = {
     "agilenn": {270e3: [40.0, 41.0, 42.0, 43.0, 44.0], 6e6: [9.0, 9.1, 9.2, 9.3, 9.4]},

@@ -11,6 +11,8 @@ from harness.contracts.errors import BenchError
 from testbeds.firmware.toolchain import idf
 from testbeds.firmware.toolchain.build import build, read_record
 
+pytestmark = pytest.mark.slow
+
 # What idf.py does, as far as the harness sees it: reads the project's inputs, writes flasher_args.json and its files.
 IDF = """#!{python}
 import json, os, pathlib, re, sys

@@ -27,6 +27,8 @@ from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
 from .conftest import needs_esptool
 
+pytestmark = pytest.mark.slow
+
 IMAGE = bytes((i * 7 + i // 256) % 256 for i in range(9001))  # neither a whole sector nor a whole word
 
 

@@ -16,6 +16,8 @@ from testbeds.firmware.toolchain.describe import write_description
 
 from .conftest import needs_esptool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.soak
 def test_core_and_port_compile_for_32_bits_without_a_cast_that_raises_alignment(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from testbeds.esp32.standin.ends import Rfc2217End
 from testbeds.firmware.toolchain import esp32_container as container
 from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
+pytestmark = pytest.mark.slow
+
 CP2102, OTHER = (0x10C4, 0xEA60), (1, 2)
 
 

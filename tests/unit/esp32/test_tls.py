@@ -27,6 +27,8 @@ from testbeds.esp32.standin.ends import PtyEnd
 from testbeds.firmware.toolchain.build import build
 from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
+pytestmark = pytest.mark.slow
+
 _NOW = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from harness.artefacts import accuracy
 from testbeds.firmware.host.schemelib import Batch, HostLibrary
+
+pytestmark = pytest.mark.slow
 
 
 def test_parts_change_nothing_and_are_told(stub_build: Callable[..., Path]) -> None:

@@ -22,6 +22,8 @@ from testbeds.stm32f746 import Stm32F746Testbed
 
 from .firmware_helpers import image_of, logits_reply
 
+pytestmark = pytest.mark.slow
+
 PREFIX = "agile/test/00"
 
 

@@ -14,6 +14,8 @@ from testbeds.firmware.toolchain.image import image_sizes, symbols
 
 from .firmware_helpers import write_scheme
 
+pytestmark = pytest.mark.slow
+
 OFFLOAD = {
     "graph": False,
     "offload": "image",

@@ -25,6 +25,8 @@ from testbeds.firmware.host.hostlib import PAYLOAD_HEAD, CodecLibrary, ContextMo
 
 from .firmware_helpers import Scripted, image_of, logits_reply, received
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (4, 4, 3)
 COUNT = 48
 LONG = 100_000  # examples of the long runs: drawn by their number, ten times as quick as hypothesis

@@ -18,6 +18,8 @@ from testbeds.virtual.testbed import VirtualTestbed
 
 from .firmware_helpers import image_of, logits_reply
 
+pytestmark = pytest.mark.slow
+
 PREFIX = "agile/test/00"
 
 

@@ -16,6 +16,8 @@ from testbeds.firmware.toolchain import build as building
 from testbeds.firmware.toolchain.compiler import find_compiler
 from testbeds.firmware.toolchain.describe import write_description
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = Path(__file__).parents[3] / "baselines" / "weights" / "cifar10-compact"
 FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fno-strict-aliasing", "-fno-builtin-memcpy", "-Wno-unknown-pragmas")
 HEADS = ("-ffreestanding", "-I", str(building.PORTS / "stm32f746"))  # a <string.h> that only declares

@@ -20,6 +20,8 @@ from testbeds.firmware.host.schemelib import HostLibrary
 
 from .firmware_helpers import Scripted, lzw_oracle, tlv
 
+pytestmark = pytest.mark.slow
+
 Picture = npt.NDArray[np.uint8]
 LOSSLESS = ["png", "rice"]
 FULL_CHROMA = 128

@@ -8,6 +8,8 @@ from testbeds.virtual.codec_cycles import CodecProbe
 
 from .test_picture_codecs import FULL_CHROMA, natural
 
+pytestmark = pytest.mark.slow
+
 CYCLES = {"png": 187_086, "rice": 212_921, "jpeg 75": 92_736, "jpeg 75 4:4:4": 151_253}
 
 

@@ -23,6 +23,8 @@ from harness.runs.store import Store
 
 from ...support import runs
 
+pytestmark = pytest.mark.slow
+
 CONFTEST = """
 import json
 from pathlib import Path

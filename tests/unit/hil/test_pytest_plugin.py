@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EMPTY = "def test_nothing(pytestconfig):\n    pass\n"
 
 

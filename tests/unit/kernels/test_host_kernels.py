@@ -15,6 +15,8 @@ from testbeds.firmware.generator import zoo
 from testbeds.firmware.generator.compose import Composer
 from testbeds.firmware.generator.dense_pairs import packable
 
+pytestmark = pytest.mark.slow
+
 
 def check(model, variant="fast", images=2, flags=("-O0",)):
     with tempfile.TemporaryDirectory() as folder:

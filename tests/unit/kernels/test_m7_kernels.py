@@ -9,6 +9,8 @@ from testbeds.firmware.generator import zoo
 from testbeds.firmware.generator.compose import Composer
 from testbeds.virtual.layer_cycles import measure
 
+pytestmark = pytest.mark.slow
+
 # name -> (cycles without line fills, data fills, instruction fills), by the pinned compiler (ziglang 0.17.1).
 CYCLES = {
     "conv 3x3x3 -> 16 @32x32": (329468, 747, 34),

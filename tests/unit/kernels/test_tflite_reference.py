@@ -15,6 +15,8 @@ from testbeds.firmware.generator.compose import Composer
 from testbeds.firmware.generator.model import parse_model
 from testbeds.firmware.generator.writer import write_model
 
+pytestmark = pytest.mark.slow
+
 IMAGES = 12
 
 

@@ -31,6 +31,8 @@ from testbeds.stm32f746 import Stm32F746Testbed
 from ...support.serial_server import LinelessPort, SerialServer
 from .pty_device import PtyDevice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def board(remote_artefact: Artefact) -> Iterator[PtyDevice]:

@@ -6,6 +6,8 @@ import pytest
 
 from harness.doctor.agreement import Agreement, compare
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.soak
 def test_virtual_link_and_real_sockets_agree(namespaces: None) -> None:

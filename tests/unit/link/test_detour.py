@@ -21,6 +21,8 @@ from harness.link.config import LinkSection
 from harness.link.detour.link import DetourLink
 from harness.link.make import link_for
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("userspace", "proxy")
 FAST = LinkSpec.symmetric(50e6)
 

@@ -18,6 +18,8 @@ from harness.link.commands import Commands
 from harness.link.config import LinkSection
 from harness.link.kernel import NetemLink
 
+pytestmark = pytest.mark.slow
+
 SPEC = LinkSpec.symmetric(6e6, 5.0)
 
 

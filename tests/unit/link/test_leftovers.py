@@ -12,6 +12,8 @@ import pytest
 
 from harness.host import locks
 
+pytestmark = pytest.mark.slow
+
 INSIDE = Path(__file__).with_name("inside_namespace.py")
 
 

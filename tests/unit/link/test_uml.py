@@ -13,6 +13,8 @@ from harness.contracts.link import LinkSpec
 from harness.link import netem
 from harness.link.certificate import close
 
+pytestmark = pytest.mark.slow
+
 INSIDE = Path(__file__).with_name("inside_uml.py")
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from harness.mlperf.faults import Engine
 from testbeds.firmware.eembc.host import CDut
 
+pytestmark = pytest.mark.slow
+
 INFER_US = 12_345  # of the devices in conftest.py
 INPUT_BYTES = 96
 READY = b"m-ready\r\n"

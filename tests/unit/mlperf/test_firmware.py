@@ -17,6 +17,8 @@ from harness.mlperf.inputs import synthetic
 from harness.mlperf.lines import LoopPort, StepClock
 from testbeds.firmware.toolchain.build import build
 
+pytestmark = pytest.mark.slow
+
 PICTURES = synthetic(5, size=96)
 
 

@@ -18,6 +18,8 @@ from harness.mlperf.faults import Faults, FaultyLine
 from harness.mlperf.lines import PtyDevice
 from harness.mlperf.standin import StandinDut
 
+pytestmark = pytest.mark.slow
+
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     code = mlperf.main(argv)

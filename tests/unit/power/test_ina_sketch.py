@@ -14,6 +14,8 @@ from harness.contracts.paths import cache_dir
 from harness.power import ina
 from harness.power.ina_lines import LineParser, fill
 
+pytestmark = pytest.mark.slow
+
 STUBS = Path(__file__).with_name("arduino")
 SKETCH = Path(ina.__file__).with_name("sketches") / "ina_bridge" / "ina_bridge.ino"
 

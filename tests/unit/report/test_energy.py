@@ -31,6 +31,8 @@ from harness.runs.sample import COLUMNS, Planned, Point, row
 from harness.runs.store import Store
 from harness.show import plots
 
+pytestmark = pytest.mark.slow
+
 PLANNED = Planned(0, Point("near", "tiny", "compact", "stand_in", 6e6), 3, False, 11)
 TIMES = {"local_ms": 2.0, "encode_ms": 1.0, "network_ms": 5.0, "combine_ms": 0.01}
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from harness.analysis.cells import cells
 from harness.measure.axes import axis
 from harness.report import outcome
+
+pytestmark = pytest.mark.slow
 
 
 def _row(image: int, rate: float, total: float | None) -> dict[str, Any]:
