@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis.material import Material, gather
@@ -30,11 +31,13 @@ def parser() -> cli.Parser:
     return p
 
 
-def draw_all(material: Material, out: Path, only: list[str] | None = None) -> tuple[list[Path], list[str]]:
+def draw_all(
+    material: Material, out: Path, only: list[str] | None = None, datasets: Sequence[str] | None = None
+) -> tuple[list[Path], list[str]]:
     """Draw every figure of every data set that can be drawn; return the PNGs written, and why the others were not."""
     written, missing = [], []
     wanted = [f for f in FIGURES if only is None or f.name in only]
-    steps = [(figure, dataset) for dataset in material.datasets() for figure in wanted]
+    steps = [(figure, dataset) for dataset in datasets or material.datasets() for figure in wanted]
     with doing(cli.console(stderr=True), "figures", total=len(steps)) as shown:
         for i, (figure, dataset) in enumerate(steps):
             shown.step(f"figure {figure.name}, {dataset}")
@@ -43,7 +46,7 @@ def draw_all(material: Material, out: Path, only: list[str] | None = None) -> tu
                 figure.draw(material, dataset, path)
                 written.append(path.with_name(f"{path.name}.png"))
             except Missing as e:
-                missing.append(f"{figure.name}: {e}")
+                missing.append(f"{figure.name}, {dataset}: {e}")
             shown.at(i + 1)
     return written, missing
 

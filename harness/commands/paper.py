@@ -7,6 +7,7 @@ goes on: finished sweeps are kept.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.analysis.material import gather
@@ -17,7 +18,7 @@ from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import cli
 from harness.paper import summary
-from harness.paper.steps import steps, take
+from harness.paper.steps import Step, estimate, steps, take
 from harness.report.page import build
 from harness.runs.journal import NAME as JOURNAL
 from harness.runs.paths import TRAINED_ROWS
@@ -34,6 +35,7 @@ def parser() -> cli.Parser:
         "--images", type=cli.whole(1, 10_000, "--images"), default=20, metavar="N", help="a point; default: 20"
     )
     p.add_argument("--out", type=Path, default=Path("results/paper"), metavar="DIR", help="default: %(default)s")
+    p.add_argument("--dry-run", action="store_true", help="show the steps and their minutes; measure nothing")
     p.add_argument("--slim", action="store_true", help="keep samples as Parquet only, to be committed or handed on")
     cli.add_data_dir(p)
     cli.add_common(p)
@@ -57,6 +59,8 @@ def main(argv: list[str]) -> int:
     said = cli.console(stderr=True)
     options = ("--testbed", args.testbed, "--profile", args.profile, "--images", str(args.images))
     todo = steps(args.datasets or known, out, options)
+    if args.dry_run:
+        return _dry_run(todo, out, args.images)
     for number, step in enumerate(todo, start=1):
         if step.finished():
             said.print(f"sweep {number} of {len(todo)}: {step.title} is there already", soft_wrap=True)
@@ -67,11 +71,32 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _dry_run(todo: Sequence[Step], out: Path, images: int) -> int:
+    screen = cli.console()
+    total_min = 0.0
+    for number, step in enumerate(todo, start=1):
+        if step.finished():
+            screen.print(f"{number}. sweep {step.title}: there already", soft_wrap=True)
+            continue
+        told = estimate(step, images)
+        total_min += told or 0.0
+        about = "nobody has measured how long it takes" if told is None else f"about {max(1, round(told))} min"
+        screen.print(f"{number}. sweep {step.title} into {step.folder}: {about}", soft_wrap=True)
+    screen.print(f"{len(todo) + 1}. figures, tables, claims and reports into {out}: a few minutes", soft_wrap=True)
+    screen.print(
+        f"about {max(1, round(total_min))} min in all, by what the committed runs took; accuracies that are not in the "
+        "cache take minutes more each. Nothing was measured (--dry-run).",
+        soft_wrap=True,
+    )
+    return 0
+
+
 def _show(out: Path, folders: list[Path], *, slim: bool, profile: str) -> None:
     screen = cli.console()
     material = gather(folders, rows=TRAINED_ROWS, weights=weights_dir())
-    figures, missing = draw_all(material, out / "figures")
-    for dataset in dict.fromkeys(run.dataset for run in material.runs):
+    datasets = list(dict.fromkeys(run.dataset for run in material.runs))  # trained rows know further ones
+    figures, missing = draw_all(material, out / "figures", datasets=datasets)
+    for dataset in datasets:
         show_published(material, dataset, screen, out / "tables")
     for folder in folders:
         store = Store.reopen(folder)
@@ -80,8 +105,11 @@ def _show(out: Path, folders: list[Path], *, slim: bool, profile: str) -> None:
             for name in (JOURNAL, SAMPLES):
                 (folder / name).unlink(missing_ok=True)
     page = Store(out).write_text("README.md", summary.page(material, figures, missing, out, profile=profile))
-    for line in missing:
-        screen.print(f"not drawn, {line}", style="yellow", soft_wrap=True)
+    if missing:
+        names = ", ".join(dict.fromkeys(line.partition(",")[0] for line in missing))
+        screen.print(
+            f"not drawn: {names} ({len(missing)} in all; {page} says what each lacks)", style="yellow", soft_wrap=True
+        )
     screen.print(
         f"{len(figures)} figures in {out / 'figures'}, reports beside the runs in {out / 'runs'}", soft_wrap=True
     )

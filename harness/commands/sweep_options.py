@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from harness.commands import trained_sweep as trained
+from harness.commands.trained_sweep_options import described
 from harness.contracts import quantities
 from harness.host import cli
 from harness.measure import axes
@@ -20,11 +21,14 @@ _MOST_SEED = 2**31 - 1
 def parser(description: str | None) -> cli.Parser:
     """Return the command line, with one sub-command an axis."""
     p = cli.Parser(prog="python -m harness.sweep", description=description)
-    kinds = p.add_subparsers(dest="axis", metavar="AXIS", required=True, help=" | ".join((*axes.AXES, *trained.NAMES)))
+    kinds = p.add_subparsers(dest="axis", metavar="AXIS", required=True, help="what is varied; each takes --help:")
     for word, axis in axes.AXES.items():
         one = kinds.add_parser(word, help=axis.__doc__)
         axis.add_options(one)
         _add_options(one, axis)
+    for name in trained.NAMES:  # their own way in reads them; here they are told of
+        doc = described(name).replace("%", "%%")
+        kinds.add_parser(name, help=f"AgileNN's own: {doc[:1].lower()}{doc[1:]}".rstrip("."))
     return p
 
 

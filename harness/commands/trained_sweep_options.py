@@ -15,9 +15,14 @@ OTHERS = {
 NAMES = (*axes.AXES, *OTHERS)
 
 
+def described(name: str) -> str:
+    """Say in a line what a sweep varies."""
+    return axes.AXES[name].doc if name in axes.AXES else OTHERS[name]
+
+
 def parser(name: str) -> cli.Parser:
     """Return the command line of one sweep."""
-    doc = axes.AXES[name].doc if name in axes.AXES else OTHERS[name]
+    doc = described(name)
     p = cli.Parser(prog=f"python -m harness.sweep {name}", description=doc)
     p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
     p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
 from harness.measure import axes
 from harness.runs.manifest import MANIFEST
+from harness.runs.paths import REFERENCE
 from harness.runs.store import Store
 
 _AXES = (  # with what to add to each
@@ -60,6 +62,24 @@ def steps(datasets: Sequence[str], out: Path, options: Sequence[str]) -> list[St
         for axis, more in _AXES
         if axis in axes.AXES
     ]
+
+
+def estimate(step: Step, images: int) -> float | None:
+    """Return about how many minutes a step takes, by what the committed run of its axis took a sample; None where there
+    is none.
+
+    Committed runs are of 20 pictures a point; the host that took them is named in their manifests.
+    """
+    for name in (f"{step.dataset}-{step.axis}", f"cifar10-{step.axis}"):
+        folder = REFERENCE / "runs" / name
+        if not (folder / MANIFEST).is_file():
+            continue
+        facts = Store.reopen(folder).facts()
+        if facts.ended_at is None or not facts.order or not facts.images:
+            continue
+        took_s = (datetime.fromisoformat(facts.ended_at) - datetime.fromisoformat(facts.began_at)).total_seconds()
+        return took_s / 60 * images / len(facts.images)
+    return None
 
 
 def take(step: Step) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness.commands import mlperf, train
+from harness.commands import mlperf, sweep, train, trained_sweep_options
 from harness.host import cli
+from harness.measure import axes
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -107,6 +108,15 @@ def test_who_trains_is_told_how_commands_find_the_weights(tmp_path: Path, monkey
     )
     lost = train.where_found(Path("my/agilenn"), "cifar10", "compact", "agilenn")
     assert lost.startswith("other commands look for weights in DIR/cifar10-compact/agilenn: move them there, then")
+
+
+def test_the_help_of_sweeps_explains_every_axis(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        sweep.main(["--help"])
+    assert stop.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for name in (*axes.AXES, *trained_sweep_options.NAMES):
+        assert re.search(rf"(^| ){name} [A-Z]", told), f"{name} is not explained"
 
 
 def test_the_readme_is_among_what_was_read() -> None:

@@ -86,3 +86,30 @@ def test_from_stored_runs_to_everything(make_run: Make, tmp_path: Path, monkeypa
 def test_bad_input_is_one_line(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert way_in(way.main, argv) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_dry_run_tells_steps_and_minutes_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(way, "take", lambda _: pytest.fail("measured"))
+    out = tmp_path / "out"
+    assert way_in(way.main, ["--dry-run", "--datasets", "cifar10", "--images", "40", "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert f"1. sweep bandwidth, cifar10 into {out}" in told
+    assert "5. figures, tables, claims and reports" in told
+    assert not out.exists()
+    (step, *_) = steps.steps(["cifar10"], out, ())
+    once, twice = (steps.estimate(step, images) for images in (20, 40))
+    assert once is not None and twice == pytest.approx(2 * once)  # of the committed run, in proportion
+    assert f": about {max(1, round(twice))} min" in told
+
+
+def test_only_the_data_sets_that_were_measured_are_drawn_and_what_lacks_is_one_line(
+    make_run: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run("bw", LATENCIES, accuracy=ACCURACY, dataset="cifar10")
+    monkeypatch.setattr(way, "steps", lambda *_: [steps.Step("bandwidth", "cifar10", run, ())])
+    out = tmp_path / "out"
+    assert way_in(way.main, ["--datasets", "cifar10", "--out", str(out)]) == 0
+    assert not list((out / "figures").glob("*cifar100*"))  # of which the committed rows know much
+    assert capsys.readouterr().out.count("not drawn") <= 1
