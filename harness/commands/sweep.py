@@ -30,6 +30,7 @@ from harness.measure.axes import Axis
 from harness.report import energy, outcome, side_by_side, splits
 from harness.runs import published as papers
 from harness.runs.certificates import Kept
+from harness.runs.manifest import MANIFEST
 from harness.runs.store import Store
 from harness.sweep import facts, measure, prepare, repeat, resume
 from harness.sweep import several_testbeds as several
@@ -109,7 +110,7 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
     procedure = _procedure(options, ground)
     chosen_times = _times(options, ground)
     examined = _examined(options, ground) if options.doctor else None
-    with cli.going_on(resume.command(folder)), ExitStack() as held:
+    with cli.going_on(lambda: _how_to_go_on(folder, argv)), ExitStack() as held:
         # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
         up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
         with doing(said, "getting ready: pictures") as ready:
@@ -156,8 +157,14 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
         bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note, logs)
         shown = measure.Shown(said, axis, ground.titles)
         measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
-    with cli.going_on(resume.command(folder)):
+    with cli.going_on(lambda: _how_to_go_on(folder, argv)):
         return _finish(options, ground, store, data, said, procedure)
+
+
+def _how_to_go_on(folder: Path, argv: Sequence[str]) -> str:
+    """Return the command: the same again where nothing was measured yet, whose folder holds no run."""
+    begun = (folder / MANIFEST).is_file()
+    return resume.command(folder) if begun else cli.same_command("harness.sweep", argv)
 
 
 def _examined(options: argparse.Namespace, ground: prepare.Ground) -> Report:

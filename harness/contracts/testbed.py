@@ -145,6 +145,13 @@ class Testbed(ABC):
         nothing.
         """
 
+    def check_programs(self) -> None:  # noqa: B027 - an emulated board needs none
+        """Check that the programs which build for the board and flash it are here, before they are needed.
+
+        Raises:
+            BenchError: one is not, with the cure.
+        """
+
     @abstractmethod
     def flash(self, image: Path) -> None:
         """Put `image` (an ELF for `description.target`) on the board; this is skipped when it is there already."""

@@ -45,8 +45,9 @@ def full(setup: LabSetup, name: str, wanted: Wanted) -> Report:
         BenchError: there is no such testbed.
     """
     make = setup.factory(name)
-    found = host.programs() + host.permissions(setup, name) + host.shaping(setup, name)
     with make() as testbed:
+        setup = setup.emulated() if testbed.link.modelled else setup
+        found = _of_host(setup, name) + host.flashing(testbed)
         there = guarded("board", lambda: board.presence(testbed))
         found += there
         found += guarded("broker", lambda: _with_lab(setup, testbed, wanted, able=there[0].status == "pass"))
@@ -54,9 +55,14 @@ def full(setup: LabSetup, name: str, wanted: Wanted) -> Report:
     return Report(name, tuple(found))
 
 
+def _of_host(setup: LabSetup, name: str) -> list[Finding]:
+    found = host.programs(setup) + host.secrets(setup, name)
+    return found + host.permissions(setup, name) + host.shaping(setup, name)
+
+
 def cheap(setup: LabSetup, name: str, make: Callable[[], Testbed], up: Lab) -> Report:
     """Run the checks that cost no time and touch no board; they are attached to every run."""
-    found = host.programs() + host.permissions(setup, name) + host.shaping(setup, name)
+    found = _of_host(setup, name)
     found += guarded("broker", lambda: network.round_trips(up))
     with make() as testbed:
         found += guarded("board", lambda: board.presence(testbed))

@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 
 from harness.broker.managed import find_mosquitto
+from harness.contracts.errors import BenchError
+from harness.contracts.testbed import Testbed
 from harness.doctor.report import Finding
 from harness.lab import discovery
 from harness.lab.labfile import LabSetup
@@ -53,11 +55,38 @@ def shaping(setup: LabSetup, testbed: str) -> list[Finding]:
     return [Finding("shaping", "pass", f"{tc} may shape {interface}")]
 
 
-def programs() -> list[Finding]:
+def secrets(setup: LabSetup, testbed: str) -> list[Finding]:
+    """Check that each secret which the lab file names for this testbed can be read; none is told."""
+    wifi, broker = setup.wifi(testbed), setup.file.broker
+    named = {"[broker] password": broker.password, "[wifi] password": wifi.password}
+    out = []
+    for key, secret in named.items():
+        if secret is None:
+            continue
+        try:
+            secret.read()
+            out.append(Finding("secrets", "pass", f"{key} can be read"))
+        except BenchError as e:
+            out.append(Finding("secrets", "fail", f"{key}: {e.what}", e.cure))
+    return out
+
+
+def flashing(testbed: Testbed) -> list[Finding]:
+    """Check that the programs which build for the board and flash it are here."""
+    try:
+        testbed.check_programs()
+    except BenchError as e:
+        return [Finding("programs", "fail", e.what, e.cure)]
+    return [Finding("programs", "pass", "what builds for the board and flashes it is here")]
+
+
+def programs(setup: LabSetup) -> list[Finding]:
     """Check the broker's program and the disk."""
     out = []
     mosquitto = find_mosquitto()
-    if mosquitto:
+    if setup.file.broker.url:
+        out.append(Finding("programs", "skip", "no broker program is needed: the lab file names a broker"))
+    elif mosquitto:
         out.append(Finding("programs", "pass", f"broker program {mosquitto}"))
     else:
         out.append(

@@ -81,7 +81,7 @@ def opened(asked: Asked) -> Iterator[Hil]:
         request = _request(asked)
         ground = prepare.ground(request)
         limits.check(ground.testbed, registry.scheme_names())
-        up = held.enter_context(lab.opened(list(ground.artefacts.values()), request.lab))
+        up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
         data = prepare.loaded_images(request, [a.description for a in ground.artefacts.values()])
         firmware = prepare.firmware(ground)
         times = _times(asked, ground, up)
@@ -102,7 +102,7 @@ def opened(asked: Asked) -> Iterator[Hil]:
                 kind="hil",
                 module="pytest",
             )
-            report = examine.cheap(request.lab, asked.testbed, ground.make, up)
+            report = examine.cheap(ground.request.lab, asked.testbed, ground.make, up)
             record = held.enter_context(SessionRecord(asked.folder, manifest, report))
         boards = Boards(
             up,

@@ -133,12 +133,16 @@ def way_in(body: Callable[[list[str]], int], argv: Sequence[str] | None = None) 
 
 
 @contextlib.contextmanager
-def going_on(command: str) -> Iterator[None]:
-    """Say on stderr by which command to go on, when the block is interrupted (Ctrl-C, SIGTERM)."""
+def going_on(command: str | Callable[[], str]) -> Iterator[None]:
+    """Say on stderr by which command to go on, when the block is interrupted (Ctrl-C, SIGTERM).
+
+    Args:
+        command: the command, or what gives it then.
+    """
     try:
         yield
     except (KeyboardInterrupt, Terminated):
-        sys.stderr.write(f"to go on: {command}\n")
+        sys.stderr.write(f"to go on: {command if isinstance(command, str) else command()}\n")
         raise
 
 

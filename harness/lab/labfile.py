@@ -195,6 +195,17 @@ class LabSetup:
         if (shaped := link_for(self.link(testbed.name))) is not None:
             testbed.link = shaped
 
+    def emulated(self) -> LabSetup:
+        """Return what concerns an emulated board, whose Wi-Fi and link are modelled.
+
+        The lab's network, what shapes it and how the bench's own broker is opened to boards are none of its business: a
+        program or a variable that only they need must not stop it. A broker that is given by `url` is used.
+        """
+        broker = self.file.broker if self.file.broker.url else BrokerSection()
+        beds = {name: section.model_copy(update={"wifi": None}) for name, section in self.file.testbeds.items()}
+        changed = {"broker": broker, "wifi": WifiSection(), "link": LinkSection(), "testbeds": beds}
+        return replace(self, file=self.file.model_copy(update=changed))
+
     def facts(self) -> dict[str, Any] | None:
         """Return what a manifest says of it: it holds no secrets, only where they are kept."""
         if self.path is None:

@@ -90,6 +90,8 @@ def ground(request: Request) -> Ground:
         schemes |= dict.fromkeys(own, scheme)
     kind, make = registry.testbed_class(request.testbed), request.lab.factory(request.testbed)
     with make() as testbed:
+        if testbed.link.modelled:
+            request = replace(request, lab=request.lab.emulated())
         testbed.check()
         with locks.held(testbed.identity):  # a board that another run has is told of before anything takes time
             request.axis.check(request.values, testbed)

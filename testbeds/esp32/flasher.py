@@ -19,6 +19,12 @@ _DIFFERS = "verification failed"
 _CABLE = "check cable and supply, hold the kit's BOOT button while it connects, and close other programs on this port"
 
 
+def check_esptool() -> None:
+    """Raises BenchError, with the cure, where esptool is not installed."""
+    if importlib.util.find_spec("esptool") is None:
+        raise BenchError("flashing an ESP32 needs esptool", cure="pip install 'esptool>=5,<6'")
+
+
 def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True, tools: Tools | None = None) -> bool:
     """Put `image` into flash from FLASH_BEGIN on, unless it is there already. False: it was.
 
@@ -33,8 +39,7 @@ def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True, tools
         BenchError: esptool is not installed, does not get through, or takes too long; or the flash is not what was
             written.
     """
-    if importlib.util.find_spec("esptool") is None:
-        raise BenchError("flashing an ESP32 needs esptool", cure="pip install 'esptool>=5,<6'")
+    check_esptool()
     resets = ("default-reset", "hard-reset") if lines else ("no-reset", "no-reset")
     argv = [sys.executable, "-m", "esptool", "--chip", "esp32", "--port", port, "--baud", str(FLASH_BAUD)]
     argv += ["--before", resets[0], "--after", resets[1]]

@@ -16,6 +16,8 @@ from harness.contracts.errors import BenchError, TestbedAbsent
 from harness.contracts.testbed import SampleLog, SerialPort, Testbed
 from testbeds.benchfile import describe, read_bench_file
 from testbeds.esp32.access import Access, LinesAccess, OwnStandIn
+from testbeds.esp32.flasher import check_esptool
+from testbeds.firmware.toolchain.idf import find_idf
 from testbeds.tools import Tools
 from testbeds.unshaped import UnshapedLink
 
@@ -62,6 +64,11 @@ class Esp32Testbed(Testbed):
                 flash_bytes=0,
                 remarks="times of the host's processor, not of an ESP32; the link is not shaped",
             )
+
+    def check_programs(self) -> None:
+        if not self.is_stand_in:
+            check_esptool()
+            find_idf()
 
     @property
     def is_stand_in(self) -> bool:

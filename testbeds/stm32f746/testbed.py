@@ -52,6 +52,9 @@ class Stm32F746Testbed(Testbed):
             flow = heeds_flow(self.bench.module_flow_control, baud)
         self.description = replace(self.description, module_baud=baud, module_flow_control=flow)
 
+    def check_programs(self) -> None:
+        choose(self.attachment.flasher, self.tools, None)
+
     @property
     def clocks_hz(self) -> tuple[int, ...]:
         return STM32F746_CLOCKS_HZ

@@ -280,3 +280,56 @@ def test_wrong_arguments_are_one_line(capsys: pytest.CaptureFixture[str]) -> Non
             main(argv)
     assert main(["--list"]) == 0
     assert capsys.readouterr().out
+
+
+def test_programs_that_flashing_will_need_are_looked_for_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name, said in (("stm32f746", "needs OpenOCD or pyOCD"), ("esp32", "needs esptool")):
+        with labfile.EMPTY.factory(name)() as testbed:
+            (finding,) = host.flashing(testbed)
+        assert finding.status == "fail"
+        assert said in finding.said
+        assert finding.cure
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    with labfile.EMPTY.factory("esp32")() as testbed:
+        (finding,) = host.flashing(testbed)
+    assert (finding.status, "idf.py is not on PATH" in finding.said) == ("fail", True)
+    with labfile.EMPTY.factory("virtual")() as testbed:
+        assert host.flashing(testbed)[0].status == "pass"
+
+
+def test_secrets_that_the_lab_file_names_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAB_TEST_WIFI", raising=False)
+    monkeypatch.setenv("LAB_TEST_MQTT", "hush")
+    sections = {
+        "broker": {"url": "mqtt://a", "user": "u", "password": {"env": "LAB_TEST_MQTT"}},
+        "wifi": {"password": {"env": "LAB_TEST_WIFI"}},
+    }
+    setup = LabSetup(labfile.LabFile.model_validate(sections))
+    broker_, wifi = host.secrets(setup, "esp32")
+    assert broker_.status == "pass"
+    assert (wifi.status, wifi.cure) == ("fail", "export LAB_TEST_WIFI=…")
+    assert "[wifi] password: the environment variable LAB_TEST_WIFI is not set" in wifi.said
+    assert "hush" not in str((broker_, wifi))
+    assert host.programs(setup)[0].status == "skip"  # a broker is given
+
+
+def test_an_emulated_board_is_not_stopped_by_what_only_boards_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAB_TEST_WIFI", raising=False)
+    sections = {
+        "broker": {"listen": "10.0.0.1"},
+        "wifi": {"ssid": "lab", "interface": "wlan9", "password": {"env": "LAB_TEST_WIFI"}},
+        "link": {"kind": "netem"},
+        "testbeds": {"virtual": {"wifi": {"ssid": "x", "password": {"env": "LAB_TEST_WIFI"}}}},
+    }
+    plain = LabSetup(labfile.LabFile.model_validate(sections))
+    setup = plain.emulated()
+    assert host.secrets(plain, "virtual")[-1].status == "fail"
+    assert host.secrets(setup, "virtual") == []
+    assert host.shaping(setup, "virtual")[0].status == "skip"
+    assert setup.file.broker.listen is None
+    with setup.factory("virtual")() as testbed:
+        assert testbed.link.modelled
+    given = LabSetup(labfile.LabFile.model_validate({"broker": {"url": "mqtt://a"}})).emulated()
+    assert given.file.broker.url == "mqtt://a"  # which it does use

@@ -75,6 +75,6 @@ def test_who_is_interrupted_is_told_how_to_go_on(stop: type[BaseException], caps
     with pytest.raises(stop), cli.going_on(cli.same_command("harness.train", ["agilenn", "--out", "a b"], "--resume")):
         raise stop
     assert capsys.readouterr().err == "to go on: python -m harness.train agilenn --out 'a b' --resume\n"
-    with pytest.raises(BenchError), cli.going_on("x"):
+    with pytest.raises(BenchError), cli.going_on(lambda: "x"):
         raise BenchError("something else")
     assert capsys.readouterr().err == ""
