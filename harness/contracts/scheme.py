@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.errors import BenchError
 from harness.contracts.search import SearchSpace
+from harness.contracts.training import Report, TrainOptions
 
 
 class ServerModel(Protocol):
@@ -39,10 +40,14 @@ class Scheme(ABC):
     )
 
     @abstractmethod
-    def train(self, options: Any, report: Any) -> Path:
-        """Train by `options` (harness.training), export the artefact and return its folder."""
+    def train(self, options: TrainOptions, report: Report) -> Path:
+        """Train by `options`, export the artefact and return its folder.
 
-    def search_space(self, options: Any, report: Any) -> SearchSpace | None:
+        Raises:
+            BenchError: the data set can't be had, or a setting is wrong, before anything takes time.
+        """
+
+    def search_space(self, options: TrainOptions, report: Report) -> SearchSpace | None:
         """Return the device networks to choose from, each trained by `options`; None where this scheme has one
         network.
         """
