@@ -100,7 +100,7 @@ def test_a_dry_run_tells_steps_and_minutes_and_writes_nothing(
     assert f"1. sweep bandwidth, cifar10 into {out}" in told
     assert "5. figures, tables, claims and reports" in told
     assert not out.exists()
-    (step, *_) = steps.steps(["cifar10"], out, ())
+    (step, *_) = steps.steps(["cifar10"], out, (), 20)
     once, twice = (steps.estimate(step, images) for images in (20, 40))
     assert once is not None and twice == pytest.approx(2 * once)  # of the committed run, in proportion
     assert f": about {max(1, round(twice))} min" in told
