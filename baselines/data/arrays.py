@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from baselines.data.dataset import Labels
 from baselines.data.formats import Arrays, UInt8
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 
 MOST_CLASSES = 1000  # as many as a description allows (harness/contracts/description.py)
@@ -50,7 +50,7 @@ def source_of(path: Path) -> str:
     try:
         with np.load(path, allow_pickle=False) as z:
             return str(z["source"])
-    except (OSError, EOFError, KeyError, ValueError, AttributeError, TypeError, zipfile.BadZipFile):
+    except reading.NO_ARCHIVE:
         return ""
 
 
@@ -60,9 +60,7 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             files = list(z.files)
             missing = [name for name in _WANTED if name not in files]
             found = {} if missing else {name: np.asarray(z[name]) for name in _WANTED}
-    except (OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as e:
-        raise BenchError(f"{path} is damaged or no .npz file ({e})", cure="save it again by numpy.savez") from e
-    except ValueError as e:
+    except reading.NO_ARCHIVE as e:
         if "allow_pickle" not in str(e):
             raise BenchError(f"{path} is damaged or no .npz file ({e})", cure="save it again by numpy.savez") from e
         raise BenchError(

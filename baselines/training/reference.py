@@ -11,6 +11,7 @@ from baselines.networks.folding import assign, fold
 from baselines.networks.store import NetworkSpec, load_network, save_network
 from baselines.recipes.recipe import ReferenceRecipe, recipe_hash
 from baselines.training.interface import Report
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir, data_dir
 
@@ -54,7 +55,13 @@ def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bo
         figures = _train(recipe, spec, data, folder, report, resume=resume)
         figures_path.write_text(json.dumps(figures), encoding="utf-8")
     _, model = load_network(path, expect=spec)
-    return Reference(path, spec, model, json.loads(figures_path.read_text()), folder / "history.csv")
+    return Reference(
+        path,
+        spec,
+        model,
+        reading.json_of(figures_path, "remove its folder: it is trained anew"),
+        folder / "history.csv",
+    )
 
 
 def _train(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.bench.reference import Agreement, compare
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _inputs(path: Path | None, border: Any, samples: int) -> np.ndarray:
     cure = f"give a .npy file of {border.dtype} [n, {', '.join(map(str, border.file_shape[1:]))}]"
     try:
         given = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e:
+    except reading.NO_ARCHIVE as e:
         raise BenchError(f"{path} holds no inputs ({e})", cure=cure) from e
     size = int(np.prod(border.file_shape))
     if not isinstance(given, np.ndarray) or given.size == 0 or given.size % size or given.dtype != border.dtype:

@@ -23,7 +23,7 @@ from harness.contracts.errors import BenchError
 MOST_BYTES = 64 << 20
 
 # What numpy and zipfile raise for bytes that are no such archive.
-_NO_ARCHIVE = (
+NO_ARCHIVE = (
     *(OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, SyntaxError),
     *(
         MemoryError,
@@ -112,7 +112,7 @@ def npz_of(path: Path, cure: str) -> dict[str, np.ndarray[Any, Any]]:
     try:
         with np.load(path, allow_pickle=False) as z:
             return {name: z[name] for name in z.files}
-    except _NO_ARCHIVE as e:
+    except NO_ARCHIVE as e:
         raise BenchError(f"{path} is missing or no NumPy archive ({_short(e)})", cure=cure) from e
 
 

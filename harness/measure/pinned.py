@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,12 +127,10 @@ def read(path: Path) -> Pinned:
     Raises:
         BenchError: missing, unreadable, or not of this format.
     """
-    text = reading.text(path, "give one by --remote-ms, or move it away: it is calibrated anew")
+    cure = "give one by --remote-ms, or move it away: it is calibrated anew"
+    tree = reading.toml_of(path, cure) if path.suffix == ".toml" else reading.json_of(path, cure)
     try:
-        tree = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
         pinned = Pinned.model_validate(tree)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as e:
-        raise BenchError(f"{path} can't be read ({e})", cure="mend it, or move it away: it is calibrated anew") from e
     except ValidationError as e:
         raise BenchError(
             f"{path}: {first_problem(e)[0]}", cure="mend it, or move it away: it is calibrated anew"

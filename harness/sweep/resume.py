@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.runs.manifest import MANIFEST
 from harness.runs.store import Store
@@ -71,10 +71,9 @@ def _stored(folder: Path) -> list[str]:
             raise BenchError(f"{folder} holds no sweep", cure="give the folder of one")
         return _words(facts.argv)
     try:
-        return [str(word) for word in json.loads((folder / SEVERAL).read_text(encoding="utf-8"))["command"]]
-    except FileNotFoundError:
-        pass  # stopped by an older bench, which wrote it at the end: its runs know it
-    except (OSError, ValueError, KeyError, TypeError) as e:
+        if (folder / SEVERAL).exists():  # an older bench wrote it at the end: where it was stopped, its runs know it
+            return [str(word) for word in reading.json_of(folder / SEVERAL, "move it away")["command"]]
+    except (KeyError, TypeError) as e:
         raise BenchError(f"{folder / SEVERAL} can't be read ({e})", cure="move it away: its runs know the rest") from e
     runs = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     if not runs:

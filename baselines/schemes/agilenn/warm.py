@@ -29,6 +29,7 @@ from baselines.training.interface import Report
 from baselines.training.loop import Run, in_batches, train
 from baselines.training.reference import Reference
 from baselines.training.supervised import Samples, hits
+from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.files import replacing
 from harness.contracts.paths import cache_dir
@@ -142,10 +143,7 @@ def _kept(path: Path, channels: int) -> npt.NDArray[np.int64]:
     Raises:
         BenchError: it is damaged.
     """
-    try:
-        order = json.loads(path.read_bytes())
-    except (OSError, ValueError) as e:
-        raise BenchError(f"{path} is damaged ({e})", cure="start again without --resume") from e
+    order = reading.json_of(path, "start again without --resume")
     if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, range(channels))):
         raise BenchError(f"{path} is not an order of {channels} channels", cure="start again without --resume")
     return np.array(order, dtype=np.int64)

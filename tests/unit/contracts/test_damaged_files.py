@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[3]
 WEIGHTS = ROOT / "baselines" / "weights" / "cifar10-compact"
 Reader = Callable[[Path], Any]
 
-# name of the file, what reads it, and a whole one (None: made below, or bytes alone)
+# Of each file: its name, what reads it, and a whole one.
 _PINNED = json.dumps(
     {"pinned_version": 1, "remote": {"a" * 64: {"label": "x", "remote_ms": 1.0, "calibrated_at": "t"}}}
 )
@@ -74,6 +74,7 @@ def _store(path: Path) -> None:
 READERS: dict[str, tuple[str, Reader, bytes]] = {
     "lab": ("lab.toml", labfile.load, _LAB.encode()),
     "pinned": ("pinned.json", pinned.read, _PINNED.encode()),
+    "pinned, shipped": ("pinned.toml", pinned.read, b"pinned_version = 1\n[remote]\n"),
     "key file": ("wifi.key", secret._read_key_file, b"hush\n"),
     "PEM for boards": ("ca.pem", _ca, _PEM.encode()),
     "PEM for the host": (

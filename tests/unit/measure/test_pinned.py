@@ -86,5 +86,5 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="can't be read"):
+    with pytest.raises(BenchError, match="does not exist: give one by --remote-ms"):
         pinned.read(tmp_path / "none.json")
