@@ -9,7 +9,6 @@ from pathlib import Path
 
 from harness.analysis.datum import Datum
 from harness.contracts import reading
-from harness.contracts.errors import BenchError
 
 MEASURED = "measured"  # accuracies and shares of importance are counted, on whatever hardware
 _MOST_BYTES = 8_000_000
@@ -65,12 +64,7 @@ def history(path: Path) -> list[dict[str, float]]:
 
 
 def _table(path: Path, wanted: Sequence[str]) -> list[dict[str, str]]:
-    cure = "restore the file, or run the sweep again"
-    rows = reading.csv_of(path, cure)
-    missing = [name for name in wanted if rows and name not in rows[0]]
-    if missing:
-        raise BenchError(f"{path} lacks the column {missing[0]}", cure=cure)
-    return rows
+    return reading.csv_of(path, "restore the file, or run the sweep again", wanted)
 
 
 def as_data(

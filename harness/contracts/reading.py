@@ -13,6 +13,7 @@ import struct
 import tomllib
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -95,15 +96,19 @@ def toml_of(path: Path, cure: str) -> dict[str, Any]:
         raise BenchError(f"{path} is not valid TOML ({_short(e)})", cure=cure) from e
 
 
-def csv_of(path: Path, cure: str) -> list[dict[str, str]]:
+def csv_of(path: Path, cure: str, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read a CSV file with a line of names as rows by name. A cell that is not there is "", one without a name is left
-    out. Raises BenchError.
+    out. Raises BenchError, also where the line of names lacks one of `columns`.
     """
     said = text(path, cure)
     try:
-        rows = list(csv.DictReader(io.StringIO(said, newline=""), restval=""))
+        reader = csv.DictReader(io.StringIO(said, newline=""), restval="")
+        names, rows = reader.fieldnames or (), list(reader)
     except (csv.Error, ValueError) as e:
         raise BenchError(f"{path} is no CSV ({_short(e)})", cure=cure) from e
+    for name in columns:
+        if name not in names:
+            raise BenchError(f"{path} lacks the column {name}", cure=cure)
     return [{name: cell for name, cell in row.items() if name is not None} for row in rows]
 
 

@@ -184,7 +184,7 @@ def test_lines_are_named_at_their_ends_and_equal_ones_stand_side_by_side(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("dataset,axis\n", "lacks the column value"), ("\xff", "can't be read"), ("", "lacks the column axis")],
+    [("dataset,axis\n", "lacks the column value"), ("\xff", "is no UTF-8 text"), ("", "lacks the column axis")],
 )
 def test_damaged_rows_are_one_line(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "rho-cifar10.csv"
