@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.contracts.errors import BenchError
-from harness.show import style
+from harness.show.figures import draw
 from harness.training.search.trials import Trial, pareto
 
 COLUMNS = (
@@ -65,14 +64,8 @@ def _places(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:
 
 
 def _figure(folder: Path, trials: Sequence[Trial], best: Sequence[Trial], note: str, budget_ms: float) -> list[Path]:
-    import matplotlib  # noqa: PLC0415 - half a second that --help need not wait for
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
     done = [t for t in trials if t.accuracy is not None]
-    with plt.rc_context(style.RC):
-        figure, axes = plt.subplots(figsize=style.COLUMN_INCHES, layout="constrained")
+    with draw.page(folder / "pareto", note=note) as axes:
         for chosen, colour, size, label in ((done, "#999999", 16, "trials"), (best, "#0072B2", 28, "Pareto set")):
             axes.scatter(*_places(chosen), s=size, color=colour, label=label, zorder=3 if chosen is best else 2)
         axes.step(*_places(best), where="post", color="#0072B2")
@@ -80,11 +73,5 @@ def _figure(folder: Path, trials: Sequence[Trial], best: Sequence[Trial], note: 
         axes.set_xlim(left=0)
         axes.set_xlabel("modelled latency on the STM32F746 at 216 MHz (ms)")
         axes.set_ylabel("accuracy on validation (%)")
-        figure.legend(loc="outside upper center", ncols=3, frameon=False)
-        figure.supxlabel(textwrap.fill(note, 100), fontsize=6.5, color="#444444")
-        written = []
-        for kind in ("png", "pdf"):
-            written.append(folder / f"pareto.{kind}")
-            figure.savefig(written[-1], metadata=style.METADATA[kind])
-        plt.close(figure)
-    return written
+        axes.figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return draw.files(folder / "pareto")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from harness.runs.trained_rows import Row
 from harness.show import style, tables
+from harness.show.figures import draw
 from harness.training.sweep.axes import Published
 from harness.training.sweep.latency import RATES
 from harness.training.sweep.pareto import front
@@ -87,23 +87,17 @@ def markdown(title: str, note: str, header: Sequence[str], lines: Sequence[Seque
 def plot(
     rows: Sequence[Row], columns: Sequence[str], published: Published, *, axis_title: str, note: str, out: Path
 ) -> list[Path]:
-    """Plot shares against the values: lines for numbers, bars for names; the paper's are dashed or hatched. It writes
-    PNG and SVG.
+    """Plot shares against the values: lines for numbers, bars for names; the paper's are dashed or hatched. It is
+    saved in every format.
 
     Returns nothing where no share is among `columns`.
     """
     shares = [c for c in columns if HEADS[c][1] == 100.0 and any(r.get(c) is not None for r in rows)][:3]
     if not shares or not rows:
         return []
-    import matplotlib  # noqa: PLC0415 - half a second that --help need not wait for
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
     values = [str(r["value"]) for r in rows]
     numbers = _numbers(values)
-    with plt.rc_context(style.RC):
-        figure, axes = plt.subplots(figsize=style.COLUMN_INCHES, layout="constrained")
+    with draw.page(out, note=note) as axes:
         for index, column in enumerate(shares):
             name = HEADS[column][0].removesuffix(" %")
             drawn = style.line("", index + 4)
@@ -156,30 +150,17 @@ def plot(
                 label.set_rotation(20 if len(values) > 5 else 0)
         axes.set_xlabel(axis_title)
         axes.set_ylabel("%")
-        figure.legend(loc="outside upper center", ncols=3, frameon=False)
-        figure.supxlabel(textwrap.fill(note, 100), fontsize=6.5, color="#444444")
-        written = [out.with_suffix(f".{kind}") for kind in ("png", "svg")]
-        for path in written:
-            figure.savefig(path, metadata=style.METADATA[path.suffix[1:]])
-        plt.close(figure)
-    return written
+        axes.figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return draw.files(out)
 
 
 def against_latency(rows: Sequence[Row], *, marked: str, label: str, joined: bool, note: str, out: Path) -> list[Path]:
-    """Plot accuracy against the total latency, a panel a rate; the row `marked` stands out. It writes PNG and SVG.
+    """Plot accuracy against the total latency, a panel a rate, in every format; the row `marked` stands out.
 
     Args:
         joined: the rows are steps of one setting: draw a line through them. Else the front is drawn.
     """
-    import matplotlib  # noqa: PLC0415
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
-    with plt.rc_context(style.RC):
-        figure, panels = plt.subplots(
-            1, len(RATES), figsize=(7.2, 3.2 if joined else 3.8), layout="constrained", sharey=True
-        )
+    with draw.page(out, note=note, width=2.0, height=1.1 if joined else 1.4, ncols=len(RATES), sharey=True) as panels:
         drawn, other = style.line("agilenn", 0), style.line("", 5)
         for axes, total in zip(panels, RATES, strict=True):
             x, y = [r[total] for r in rows], [100 * r["accuracy"] for r in rows]
@@ -209,13 +190,8 @@ def against_latency(rows: Sequence[Row], *, marked: str, label: str, joined: boo
             axes.set_xlim(0, 1.1 * max(x))
         panels[0].set_ylabel("accuracy (%)")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper right", ncols=1 if joined else 5, frameon=False)
-        figure.supxlabel(textwrap.fill(note, 150), fontsize=6, color="#444444")
-        written = [out.with_suffix(f".{kind}") for kind in ("png", "svg")]
-        for path in written:
-            figure.savefig(path, metadata=style.METADATA[path.suffix[1:]])
-        plt.close(figure)
-    return written
+        panels[0].figure.legend(handles, labels, loc="outside upper right", ncols=1 if joined else 5, frameon=False)
+    return draw.files(out)
 
 
 def _numbers(values: Sequence[str]) -> list[float] | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.show import style
+from harness.show.figures.draw import files, page
 
 HISTORY = "history.csv"
+NAME = "curves"
 
 # Column of the log -> its text; drawn in this order where the log has it.
 _ACCURACIES = {
@@ -37,23 +41,15 @@ def read_history(path: Path) -> dict[str, list[float]]:
 
 
 def draw(folder: Path, title: str) -> list[Path]:
-    """Write curves.png and curves.svg into `folder` from its history.csv, and return the files written.
+    """Write curves.png, .pdf and .svg into `folder` from its history.csv, and return the files written.
 
     Raises:
         BenchError: as `read_history`, or the folder can't be written.
     """
     columns = read_history(folder / HISTORY)
-    import matplotlib  # noqa: PLC0415 - half a second that --help need not wait for
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
     epochs = columns["epoch"]
     shown = {name: text for name, text in {**_ACCURACIES, **_SHAPE}.items() if name in columns}
-    with plt.rc_context(style.RC):
-        figure, (top, bottom) = plt.subplots(
-            2, 1, figsize=(style.COLUMN_INCHES[0], 4.6), layout="constrained", sharex=True, height_ratios=(1, 1.6)
-        )
+    with _saved(folder), page(folder / NAME, height=1.6, nrows=2, sharex=True, height_ratios=(1, 1.6)) as (top, bottom):
         drawn = style.line("", 3)
         top.plot(epochs, columns["loss"], color=drawn.colour, marker=drawn.marker, markersize=3)
         top.set_ylabel("training loss")
@@ -72,13 +68,13 @@ def draw(folder: Path, title: str) -> list[Path]:
         bottom.set_xlabel("epoch")
         bottom.xaxis.get_major_locator().set_params(integer=True)
         top.set_title(title, loc="left")
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
-        try:
-            written = [folder / f"curves.{kind}" for kind in ("png", "svg")]
-            for path in written:
-                figure.savefig(path, metadata=style.METADATA[path.suffix[1:]])
-        except OSError as e:
-            raise BenchError(f"{path} can't be written ({e.strerror})", cure="mend permissions") from e
-        finally:
-            plt.close(figure)
-    return written
+        top.figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return files(folder / NAME)
+
+
+@contextmanager
+def _saved(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise BenchError(f"{folder / NAME} can't be written ({e.strerror})", cure="mend permissions") from e

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.cells import Cell
 from harness.analysis.datum import PUBLISHED, Datum
 from harness.show import style
-from harness.show.figures import along
+from harness.show.figures import along, draw
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from harness.runs.published import Value
 
 WAITING = "energy_network_uj"
-_NOTE_WIDTH = 100  # characters of the small print under a figure
 
 
 def latency(
@@ -75,14 +71,9 @@ def energy(
     Args as `latency`. Median over the images; the energy that no stage was given (one too short for the probe) counts
     as the device's own.
     """
-    import matplotlib  # noqa: PLC0415
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
     from matplotlib.patches import Patch  # noqa: PLC0415
 
-    with plt.rc_context(style.RC):
-        figure, axes = plt.subplots(figsize=style.COLUMN_INCHES, layout="constrained")
+    with draw.page(out, note=note) as axes:
         schemes = list(dict.fromkeys(c.scheme for c in found))
         width = 0.8 / len(schemes)
         places = {value: i for i, value in enumerate(values)}
@@ -110,18 +101,5 @@ def energy(
         handles, _ = axes.get_legend_handles_labels()
         light = Patch(color="#000000", alpha=0.3, linewidth=0, label="lighter: waiting for network and edge")
         kinds = [light, Patch(facecolor="#777777", hatch="////", edgecolor="white", label="striped: not told apart")]
-        figure.legend(handles=[*handles, *kinds[: 1 + untold]], loc="outside upper center", ncols=2, frameon=False)
-        figure.supxlabel(textwrap.fill(note, _NOTE_WIDTH), fontsize=6.5, color="#444444")
-        written = _saved(figure, out)
-        plt.close(figure)
-    return written
-
-
-def _saved(figure: Figure, out: Path) -> list[Path]:
-    written = []
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for kind in ("png", "pdf"):
-        path = out.with_suffix(f".{kind}")
-        figure.savefig(path, metadata=style.METADATA[kind])
-        written.append(path)
-    return written
+        axes.figure.legend(handles=[*handles, *kinds[: 1 + untold]], loc="outside upper center", ncols=2, frameon=False)
+    return draw.files(out)

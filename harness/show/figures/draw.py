@@ -15,22 +15,8 @@ from harness.show import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INCHES = (3.5, 2.7)  # one column of the paper
 FORMATS = ("png", "pdf", "svg")
 _NOTE_WIDTH = 84
-_RC: dict[str, Any] = {
-    "font.size": 7.5,
-    "axes.labelsize": 7.5,
-    "axes.titlesize": 8,
-    "legend.fontsize": 6.5,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4,
-    "hatch.linewidth": 0.5,
-    "savefig.dpi": 220,
-    "svg.fonttype": "none",  # text stays text: searchable, and read aloud
-}
 
 
 @dataclass(frozen=True)
@@ -67,9 +53,8 @@ def page(out: Path, *, note: str = "", width: float = 1.0, height: float = 1.0, 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    settings: Any = {**style.RC, **_RC}
-    with plt.rc_context(settings):
-        size = (INCHES[0] * width, INCHES[1] * height)
+    with plt.rc_context(style.RC):
+        size = (style.COLUMN_INCHES[0] * width, style.COLUMN_INCHES[1] * height)
         figure, axes = plt.subplots(figsize=size, layout="constrained", **grid)
         try:
             yield axes
@@ -84,10 +69,14 @@ def page(out: Path, *, note: str = "", width: float = 1.0, height: float = 1.0, 
 def save(figure: Figure, out: Path) -> list[Path]:
     """Write the figure in every format."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    paths = [out.with_name(f"{out.name}.{kind}") for kind in FORMATS]
-    for path, kind in zip(paths, FORMATS, strict=True):
+    for path, kind in zip(files(out), FORMATS, strict=True):
         figure.savefig(path, metadata=style.METADATA[kind])
-    return paths
+    return files(out)
+
+
+def files(out: Path) -> list[Path]:
+    """Return the files that a page `out` (a path without suffix) is saved as."""
+    return [out.with_name(f"{out.name}.{kind}") for kind in FORMATS]
 
 
 def legend(axes: Any, *, columns: int = 2, handles: list[Any] | None = None) -> None:

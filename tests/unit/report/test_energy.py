@@ -182,7 +182,14 @@ def test_tables_and_bars_are_written(tmp_path: Path) -> None:
         published=beside("fig19", "cifar100"),
         out=Console(file=text, width=160),
     )
-    assert [p.name for p in written] == ["energy.csv", "energy.md", "energy.tex", "energy.png", "energy.pdf"]
+    assert [p.name for p in written] == [
+        "energy.csv",
+        "energy.md",
+        "energy.tex",
+        "energy.png",
+        "energy.pdf",
+        "energy.svg",
+    ]
     assert all(p.stat().st_size for p in written)
     with written[0].open() as f:
         assert [r["scheme"] for r in csv.DictReader(f)][:2] == ["agilenn", "local_only"]

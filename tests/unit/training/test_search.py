@@ -134,7 +134,7 @@ def test_cost_is_that_of_the_generated_code(tmp_path: Path, monkeypatch: pytest.
 def test_what_is_written(tmp_path: Path) -> None:
     done = list(trials.run(Space(), Budget(30.0), 6, 1, cost_of))
     written = outcome.write(tmp_path / "out", done, note="Times modelled.", budget_ms=30.0)
-    assert [path.name for path in written] == ["trials.csv", "pareto.md", "pareto.png", "pareto.pdf"]
+    assert [path.name for path in written] == ["trials.csv", "pareto.md", "pareto.png", "pareto.pdf", "pareto.svg"]
     with (tmp_path / "out" / "trials.csv").open(encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
     assert [row["candidate"] for row in rows] == [t.candidate for t in done]

@@ -218,7 +218,7 @@ def test_plot_against_latency_marks_one_row(tmp_path: Path) -> None:
         {"value": v, "accuracy": a, "validation_accuracy": a, **totals} for v, a in (("a", 0.7), ("published", 0.6))
     ]
     for joined in (True, False):
-        png, svg = show.against_latency(
+        png, _, svg = show.against_latency(
             found, marked="published", label="published", joined=joined, note="note", out=tmp_path / "plot"
         )
         assert png.read_bytes().startswith(b"\x89PNG")

@@ -15,10 +15,11 @@ LOG = "epoch,loss,accuracy,val_accuracy,val_local,val_skewness\n1,2.0,0.2,0.25,0
 
 def test_curve_is_drawn_beside_the_log_and_is_the_same_every_time(tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text(LOG)
-    png, svg = curves.draw(tmp_path, "AgileNN")
-    first = png.read_bytes(), svg.read_bytes()
+    written = curves.draw(tmp_path, "AgileNN")
+    assert [path.suffix for path in written] == [".png", ".pdf", ".svg"]
+    first = [path.read_bytes() for path in written]
     curves.draw(tmp_path, "AgileNN")
-    assert (png.read_bytes(), svg.read_bytes()) == first
+    assert [path.read_bytes() for path in written] == first
     assert first[0].startswith(b"\x89PNG")
 
 
