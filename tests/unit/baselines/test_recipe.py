@@ -11,16 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.recipes.recipe import (
-    RECIPES,
-    AgileNNRecipe,
-    FullOffloadRecipe,
-    as_tree,
-    load_recipe,
-    preset_names,
-    recipe_for,
-    recipe_hash,
-)
+from baselines.recipes.hashing import as_tree, recipe_hash
+from baselines.recipes.loading import RECIPES, load_recipe, preset_names, recipe_for
+from baselines.recipes.recipe import AgileNNRecipe, FullOffloadRecipe
 from harness.commands import train
 from harness.contracts import tomlout
 from harness.contracts.errors import BenchError
