@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.contracts.toml import Strict
 
-_NOT_TRAINED = {"budget_flop"}  # it refuses a training and changes none
+_NOT_TRAINED = {"budget_flop"}  # it judges a training and changes none
 
 # "auto" computes as "bfloat16" does wherever that pays: what was trained by the one is found by the other.
 _SAME: dict[Any, Any] = {("precision", "auto"): "bfloat16"}

@@ -35,7 +35,7 @@ class Recipe(Strict):
     average: float = Field(default=0.0, ge=0, lt=1)  # keep a moving average of the weights, of this momentum (0 = none)
     flips: bool = True  # mirror half of the pictures, where the data set allows it
     cutout: int = Field(default=0, ge=0, le=256)  # side of a grey square on each training picture (0 = none)
-    budget_flop: float = Field(default=0.0, ge=0)  # refuse a phase that takes more in its steps (0 = not stated)
+    budget_flop: float = Field(default=0.0, ge=0)  # a phase that takes more is marked (0 = none stated)
 
 
 class ReferenceRecipe(Recipe):

@@ -97,6 +97,20 @@ def test_auto_is_the_same_recipe_as_bfloat16_and_another_than_float32() -> None:
     assert recipe_hash(auto) == recipe_hash(fast) != recipe_hash(exact)
 
 
+def test_no_rival_has_a_larger_budget_than_agilenn() -> None:
+    budgets = {}
+    for path in RECIPES.glob("*-compact.toml"):
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = [tree, tree["reference"]] if "epochs" in tree else [tree["reference"]]
+        budgets[path.stem] = [section["budget_flop"] for section in sections]
+    most = max(budgets["agilenn-compact"])
+    assert all(0 < budget <= most for found in budgets.values() for budget in found)
+
+
+def test_a_budget_is_no_part_of_what_was_trained() -> None:
+    assert recipe_hash(recipe(budget_flop="1e9")) == recipe_hash(recipe())
+
+
 def test_several_seeds_are_the_reference_networks_too() -> None:
     options = train.seeded(TrainOptions("cifar10", overrides={"losses.rho": "0.7"}), 3, out=Path("out"))
     found = recipe_for(AgileNNRecipe, "agilenn", options)
