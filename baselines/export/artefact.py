@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.data import DataSet
-from baselines.recipes.recipe import as_tree, recipe_hash
+from baselines.recipes.hashing import as_tree, recipe_hash
 from harness.contracts import tomlout
 from harness.contracts.context import CONTEXT, ContextTables
 from harness.contracts.description import DESCRIPTION, GRAPH, DeviceDescription

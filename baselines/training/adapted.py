@@ -17,7 +17,8 @@ from baselines.data import DataSet
 from baselines.export.pictures import through_jpeg
 from baselines.networks.folding import fold
 from baselines.networks.store import save_network
-from baselines.recipes.recipe import Adaptation, ReferenceRecipe, recipe_hash
+from baselines.recipes.hashing import recipe_hash
+from baselines.recipes.recipe import Adaptation, ReferenceRecipe
 from baselines.training import backend
 from baselines.training.augment import to_unit
 from baselines.training.interface import Report

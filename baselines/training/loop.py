@@ -103,13 +103,13 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, Any]
 
     Returns the figures of that epoch, with `epoch`, the cost of all epochs over all sessions (`wall_s`; `cpu_s`,
     seconds of processor time with validation; `flop`, floating-point operations of the steps alone, where they are
-    known) and the `library` that took its last step. With `resume`, an interrupted training goes on from its last
-    whole epoch: batches, augmentation and rates depend on seed and step alone.
+    known; `over_budget` where `run` has a budget) and the `library` that took its last step. With `resume`, an
+    interrupted training goes on from its last whole epoch: batches, augmentation and rates depend on seed and step
+    alone.
     With `run.patience`, it ends when so many epochs brought nothing better on validation; the rate is not hurried.
 
     Raises:
-        BenchError: the loss is no longer finite (the last good checkpoint is kept), files can't be written, or the
-            phase would take more than its budget, which is known after the first step.
+        BenchError: the loss is no longer finite (the last good checkpoint is kept), or files can't be written.
     """
     steps = run.samples // run.batch
     if steps < 1:
@@ -152,7 +152,10 @@ def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, Any]
     job.settle()
     chosen = max(history, key=lambda h: (h["val_accuracy"], h["epoch"]))
     of = {"library": state["library"]} if "library" in state else {}  # older checkpoints do not say
-    return {name: value for name, value in chosen.items() if name not in COSTS} | cost(history) | of
+    costs = cost(history)
+    if run.budget_flop and "flop" in costs:
+        of["over_budget"] = costs["flop"] > run.budget_flop
+    return {name: value for name, value in chosen.items() if name not in COSTS} | costs | of
 
 
 def cost(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -184,8 +187,8 @@ def _epoch(
         step = epoch * steps + i
         seed = np.array([run.seed, step], dtype=np.int32)
         pending.append(job.step(order[i * run.batch : (i + 1) * run.batch], seed, schedule(step)))
-        if i == 0:
-            _within_budget(job, run, steps)
+        if step == 0 and run.budget_flop and (over := _over_budget(run, job.step_flop() or 0.0, steps)):
+            report.message(over)
         shown: dict[str, float] = {}
         if len(pending) == READ_BACK_STEPS or i + 1 == steps:
             for metrics in pending:
@@ -203,14 +206,16 @@ def _epoch(
     return {name: round(total / steps, 5) for name, total in sums.items()}
 
 
-def _within_budget(job: Job, run: Run, steps: int) -> None:
-    flop = job.step_flop() if run.budget_flop else None
-    if flop is not None and flop * steps * run.epochs > run.budget_flop:
-        raise BenchError(
-            f"{run.title}: {run.epochs} epochs take {flop * steps * run.epochs:.3g} FLOP, the recipe's budget is "
-            f"{run.budget_flop:.3g}",
-            cure=f"--epochs {int(run.budget_flop / (flop * steps))}, or another budget_flop",
-        )
+def _over_budget(run: Run, flop: float, steps: int) -> str:
+    """Say that a phase takes more than its budget, "" where it does not or has none."""
+    whole = flop * steps * run.epochs
+    if not run.budget_flop or whole <= run.budget_flop:
+        return ""
+    fit = int(run.budget_flop / (flop * steps))
+    return (
+        f"{run.title}: {run.epochs} epochs take {whole:.3g} FLOP, more than the recipe's budget of "
+        f"{run.budget_flop:.3g} (--epochs {fit} would fit)"
+    )
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

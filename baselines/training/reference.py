@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from baselines.data import DataSet
 from baselines.networks.folding import assign, fold
 from baselines.networks.store import NetworkSpec, load_network, save_network
-from baselines.recipes.recipe import ReferenceRecipe, recipe_hash
+from baselines.recipes.hashing import recipe_hash
+from baselines.recipes.recipe import ReferenceRecipe
 from baselines.training.interface import Report
 from harness.contracts import reading
 from harness.contracts.errors import BenchError

@@ -13,7 +13,6 @@ import os
 import statistics
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +22,9 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from baselines.recipes.recipe import RECIPES
-from baselines.training.interface import Silent
+from baselines.recipes.loading import RECIPES
 from harness.contracts.errors import BenchError
+from harness.contracts.reading import toml_of
 from harness.host import registry
 from harness.host.cli import Parser, add_common, console, names, set_up_logging, whole
 from harness.training.options import TrainOptions, parse_overrides
@@ -54,7 +53,7 @@ class Phase:
         return self.flop / self.step_s / 1e9 if self.flop and self.step_s else None
 
 
-class Stopwatch(Silent):
+class Stopwatch:
     """Takes the processor time of every step that a training reports."""
 
     def __init__(self) -> None:
@@ -79,6 +78,9 @@ class Stopwatch(Silent):
         if "flop" in metrics:
             self.phases[-1].flop = metrics["flop"] / self._steps
 
+    def message(self, text: str) -> None:
+        """Let remarks go."""
+
 
 def measure(scheme: str, profile: str, folder: Path, *, steps: int, overrides: dict[str, str]) -> list[Phase]:
     """Train `scheme` by its recipe for one epoch of `steps` steps a phase; returns its phases in order.
@@ -90,7 +92,7 @@ def measure(scheme: str, profile: str, folder: Path, *, steps: int, overrides: d
     Raises:
         BenchError: no such recipe, or an unknown key.
     """
-    tree = tomllib.loads(_recipe(scheme, profile).read_text(encoding="utf-8"))
+    tree = toml_of(_recipe(scheme, profile), "mend the recipe")
     own = {"epochs", "precision"} & tree.keys()  # full offloading has a reference network alone
     keys = {"reference.validation": str(HELD_OUT), "reference.epochs": "1"}
     if own:
@@ -105,25 +107,6 @@ def measure(scheme: str, profile: str, folder: Path, *, steps: int, overrides: d
     with _cache_in(folder / "cache"):
         registry.scheme(scheme).train(options, watch)
     return watch.phases
-
-
-def convolutions_gflop_per_s(precision: str, *, batch: int = 128, repeats: int = 5) -> float:
-    """Measure 3x3 convolutions of 128 channels on 16x16 maps alone, forwards, in `precision`; GFLOP a second."""
-    from keras import ops  # noqa: PLC0415 - Keras takes seconds
-
-    from baselines.networks.blocks import computed_in  # noqa: PLC0415
-    from baselines.training import backend  # noqa: PLC0415
-
-    dtype = computed_in(precision)
-    x, kernel = ops.ones((batch, 16, 16, 128), dtype), ops.ones((3, 3, 128, 128), dtype)
-    convolve = backend.compiled(lambda x: ops.sum(ops.cast(ops.conv(x, kernel, 1, "same"), "float32")))
-    float(convolve(x))
-    taken = []
-    for _ in range(repeats):
-        since = time.process_time()
-        float(convolve(x))
-        taken.append(time.process_time() - since)
-    return 2.0 * batch * 16 * 16 * 128 * 9 * 128 / statistics.median(taken) / 1e9
 
 
 def _recipe(scheme: str, profile: str) -> Path:
@@ -201,6 +184,8 @@ def main(argv: list[str]) -> int:
     from baselines.networks.quiet import start_training  # noqa: PLC0415 - starts TensorFlow
 
     start_training(1)
+    from baselines.training.speed import convolutions_gflop_per_s  # noqa: PLC0415
+
     table = Table(title=f"A step of each phase, profile {args.profile}", box=box.SIMPLE_HEAD, title_justify="left")
     for column in ("scheme", "phase", "GFLOP", "CPU s", "GFLOP/s a core"):
         table.add_column(column, justify="left" if column in ("scheme", "phase") else "right")

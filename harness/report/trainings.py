@@ -53,7 +53,7 @@ def write(name: str, options: argparse.Namespace, found: Outcome, base: Base | N
         store.write_text(f"{stem}.md", show.markdown(found.title, found.note, header, lines)),
     ]
     if base is not None:
-        from baselines.recipes.recipe import as_tree  # noqa: PLC0415
+        from baselines.recipes.hashing import as_tree  # noqa: PLC0415
 
         written.append(store.write_text(f"{stem}.recipe.toml", tomlout.dumps(as_tree(base.recipe()))))
     if name in ("exit", "pareto"):

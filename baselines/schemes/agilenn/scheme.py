@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.networks.quiet import start_training
-from baselines.recipes.recipe import AgileNNRecipe, recipe_for
+from baselines.recipes.loading import recipe_for
+from baselines.recipes.recipe import AgileNNRecipe
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description
 from harness.contracts.scheme import Scheme, ServerModel

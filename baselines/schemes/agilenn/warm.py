@@ -17,7 +17,8 @@ from keras import ops
 
 from baselines.data import DataSet
 from baselines.networks.folding import assign, for_last_channels, unfold
-from baselines.recipes.recipe import AgileNNRecipe, recipe_hash
+from baselines.recipes.hashing import recipe_hash
+from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn import codebook
 from baselines.schemes.agilenn.importance import ImportanceMeter, channel_importance
 from baselines.schemes.agilenn.jobs import WarmJob

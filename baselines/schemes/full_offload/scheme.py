@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from baselines.networks.quiet import start_training
-from baselines.recipes.recipe import FullOffloadRecipe, recipe_for
+from baselines.recipes.loading import recipe_for
+from baselines.recipes.recipe import FullOffloadRecipe
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from baselines.networks.quiet import start_training
-from baselines.recipes.recipe import recipe_for
+from baselines.recipes.loading import recipe_for
 from baselines.schemes.hierarchical.recipe import HierarchicalRecipe
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import SERVER, load_description

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.networks.quiet import start_tensorflow, start_training
-from baselines.recipes.recipe import LocalOnlyRecipe, recipe_for
+from baselines.recipes.loading import recipe_for
+from baselines.recipes.recipe import LocalOnlyRecipe
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from harness.contracts.description import DeviceDescription

@@ -17,7 +17,8 @@ from baselines.data.resize import resized
 from baselines.export.artefact import work_folder
 from baselines.export.quantise import to_int8
 from baselines.networks.stages import Stage, parse_stage
-from baselines.recipes.recipe import LocalOnlyRecipe, as_tree
+from baselines.recipes.hashing import as_tree
+from baselines.recipes.recipe import LocalOnlyRecipe
 from baselines.schemes.local_only.training import Teacher, fit, network
 from baselines.training.interface import Report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.networks.quiet import start_training
-from baselines.recipes.recipe import recipe_for
+from baselines.recipes.loading import recipe_for
 from baselines.schemes.partition.recipe import PartitionRecipe
 from baselines.schemes.partition.splits import available, materialise
 from baselines.training.interface import Report, TrainOptions

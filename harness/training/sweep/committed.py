@@ -116,7 +116,8 @@ class Weights:
 
 
 def _recipe(artefact: Artefact) -> AgileNNRecipe:
-    from baselines.recipes.recipe import AgileNNRecipe, load_recipe  # noqa: PLC0415
+    from baselines.recipes.loading import load_recipe  # noqa: PLC0415
+    from baselines.recipes.recipe import AgileNNRecipe  # noqa: PLC0415
 
     d = artefact.description
     return load_recipe(AgileNNRecipe, "agilenn", d.dataset, d.profile, file=artefact.folder / "recipe.toml")

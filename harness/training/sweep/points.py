@@ -40,7 +40,8 @@ class Base:
         Raises:
             BenchError: a wrong key or value.
         """
-        from baselines.recipes.recipe import AgileNNRecipe, load_recipe  # noqa: PLC0415 - found late, like every baseline
+        from baselines.recipes.loading import load_recipe  # noqa: PLC0415 - found late, like every baseline
+        from baselines.recipes.recipe import AgileNNRecipe  # noqa: PLC0415 - found late, like every baseline
 
         overrides = {**self.budget.overrides(), **self.overrides, "seed": str(self.seed), "codec": CODEC}
         preset = None
@@ -89,7 +90,7 @@ def payload_figures(symbols: npt.NDArray[np.uint8], n_symbols: int, feature_valu
 
 def point_hash(base: Base, recipe: AgileNNRecipe, checksum: str) -> str:
     """Return a hash of what a row's figures depend on: recipe (budget included), data, how much was measured."""
-    from baselines.recipes.recipe import recipe_hash  # noqa: PLC0415
+    from baselines.recipes.hashing import recipe_hash  # noqa: PLC0415
 
     return recipe_hash(recipe, data=checksum, attention=str(base.budget.attention_samples), kind="trial")
 

@@ -49,7 +49,8 @@ def synthetic() -> Any:
 
 def joint_gradients(*, second_order: bool) -> dict[str, np.ndarray]:
     """Loss and gradients of AgileNN's joint step at weights and pictures that depend on no backend."""
-    from baselines.recipes.recipe import AgileNNRecipe, load_recipe  # noqa: PLC0415
+    from baselines.recipes.loading import load_recipe  # noqa: PLC0415
+    from baselines.recipes.recipe import AgileNNRecipe  # noqa: PLC0415
     from baselines.schemes.agilenn.joint import JointJob  # noqa: PLC0415
     from baselines.schemes.agilenn.networks import device_model, reference_body, remote_spec  # noqa: PLC0415
     from baselines.training import backend  # noqa: PLC0415

@@ -12,7 +12,8 @@ pytest.importorskip("tensorflow")
 
 from baselines.data import DataSet
 from baselines.export.pictures import through_jpeg
-from baselines.recipes.recipe import Adaptation, FullOffloadRecipe, ReferenceRecipe, load_recipe
+from baselines.recipes.loading import load_recipe
+from baselines.recipes.recipe import Adaptation, FullOffloadRecipe, ReferenceRecipe
 from baselines.schemes.full_offload import FullOffloadJpeg
 from baselines.schemes.hierarchical import Hierarchical
 from baselines.training.adapted import JpegSamples

@@ -15,7 +15,6 @@ from keras import ops
 
 from baselines.training import backend, loop
 from baselines.training.interface import Silent
-from harness.contracts.errors import BenchError
 
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX counts nothing")
 
@@ -80,13 +79,24 @@ def test_costs_add_up_over_epochs(tmp_path: Path) -> None:
     assert (tmp_path / "history.csv").read_text().splitlines()[0].endswith("wall_s,cpu_s,flop")
 
 
-def test_a_phase_over_its_budget_ends_after_one_step(tmp_path: Path) -> None:
-    job = Costly()
-    with pytest.raises(BenchError, match=r"1\.5e\+03 FLOP, the recipe's budget is 1\.2e\+03") as error:
-        loop.train(job, run(tmp_path, 1200.0), Silent(), resume=False)
-    assert error.value.cure is not None
-    assert error.value.cure.startswith("--epochs 2")
-    assert job.steps == 1
+class Heard(Silent):
+    """Keeps what was said."""
+
+    said = ""
+
+    def message(self, text: str) -> None:
+        self.said += text
+
+
+def test_a_phase_over_its_budget_is_said_at_once_and_marked_for_good(tmp_path: Path) -> None:
+    heard = Heard()
+    figures = loop.train(Costly(), run(tmp_path, 1200.0), heard, resume=False)
+    assert figures["over_budget"] is True
+    assert "3 epochs take 1.5e+03 FLOP, more than the recipe's budget of 1.2e+03 (--epochs 2 would fit)" in heard.said
+    within = Heard()
+    assert loop.train(Costly(), run(tmp_path / "b", 1500.0), within, resume=False)["over_budget"] is False
+    assert within.said == ""
+    assert "over_budget" not in loop.train(Costly(), run(tmp_path / "c", 0.0), within, resume=False)
 
 
 def test_a_cost_that_an_epoch_lacks_is_left_out() -> None:

@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from baselines.data import DataSet, resized
-from baselines.recipes.recipe import RECIPES, FullOffloadRecipe, load_recipe
+from baselines.recipes.loading import RECIPES, load_recipe
+from baselines.recipes.recipe import FullOffloadRecipe
 from baselines.schemes.full_offload import FullOffload, FullOffloadJpeg
 from baselines.schemes.full_offload.reduced import Reduced
 from baselines.training.interface import Silent

@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from baselines.data import DataSet
-from baselines.recipes.recipe import AgileNNRecipe, load_recipe
+from baselines.recipes.loading import load_recipe
+from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn import AgileNN
 from baselines.schemes.agilenn import training as agilenn_training
 from baselines.schemes.agilenn.networks import device_model, remote_spec

@@ -15,7 +15,9 @@ from keras import ops
 
 from baselines.data import DataSet
 from baselines.export import context_tables
-from baselines.recipes.recipe import AgileNNRecipe, Rate, load_recipe, recipe_hash
+from baselines.recipes.hashing import recipe_hash
+from baselines.recipes.loading import load_recipe
+from baselines.recipes.recipe import AgileNNRecipe, Rate
 from baselines.schemes.agilenn import AgileNNR, codebook
 from baselines.schemes.agilenn.rate import RateTerm
 from baselines.training import backend

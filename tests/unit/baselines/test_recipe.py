@@ -11,16 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.recipes.recipe import (
-    RECIPES,
-    AgileNNRecipe,
-    FullOffloadRecipe,
-    as_tree,
-    load_recipe,
-    preset_names,
-    recipe_for,
-    recipe_hash,
-)
+from baselines.recipes.hashing import as_tree, recipe_hash
+from baselines.recipes.loading import RECIPES, load_recipe, preset_names, recipe_for
+from baselines.recipes.recipe import AgileNNRecipe, FullOffloadRecipe
 from harness.commands import train
 from harness.contracts import tomlout
 from harness.contracts.errors import BenchError
@@ -102,6 +95,20 @@ def test_keys_that_came_later_do_not_disown_what_was_trained_before() -> None:
 def test_auto_is_the_same_recipe_as_bfloat16_and_another_than_float32() -> None:
     auto, fast, exact = (recipe(precision=f"'{name}'") for name in ("auto", "bfloat16", "float32"))
     assert recipe_hash(auto) == recipe_hash(fast) != recipe_hash(exact)
+
+
+def test_no_rival_has_a_larger_budget_than_agilenn() -> None:
+    budgets = {}
+    for path in RECIPES.glob("*-compact.toml"):
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = [tree, tree["reference"]] if "epochs" in tree else [tree["reference"]]
+        budgets[path.stem] = [section["budget_flop"] for section in sections]
+    most = max(budgets["agilenn-compact"])
+    assert all(0 < budget <= most for found in budgets.values() for budget in found)
+
+
+def test_a_budget_is_no_part_of_what_was_trained() -> None:
+    assert recipe_hash(recipe(budget_flop="1e9")) == recipe_hash(recipe())
 
 
 def test_several_seeds_are_the_reference_networks_too() -> None:

@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from baselines.data import DataSet
-from baselines.recipes.recipe import AgileNNRecipe, load_recipe
+from baselines.recipes.loading import load_recipe
+from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn import warm
 from baselines.schemes.agilenn.trial import Trials
 from baselines.training.interface import Silent

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from baselines.recipes.recipe import AgileNNRecipe, load_recipe, recipe_for
+from baselines.recipes.loading import load_recipe, recipe_for
+from baselines.recipes.recipe import AgileNNRecipe
 from harness.contracts.errors import BenchError
 from harness.contracts.toml import read_toml
 from harness.lab.labfile import LabFile
