@@ -26,6 +26,7 @@ from baselines.training.loop import Run, in_batches, train
 from baselines.training.reference import Reference
 from baselines.training.supervised import Samples, SupervisedJob
 from harness.contracts.paths import cache_dir
+from harness.contracts.reading import json_of
 
 
 class Adapted(NamedTuple):
@@ -74,7 +75,8 @@ def obtain_adapted(
     if not path.exists():
         figures = _train(reference, recipe, adapt, data, folder, report, quality=quality, chroma=chroma, resume=resume)
         figures_path.write_text(json.dumps(figures), encoding="utf-8")
-    return Adapted(path, json.loads(figures_path.read_text(encoding="utf-8")), folder / "history.csv")
+    figures = json_of(figures_path, f"remove {folder}: it is trained anew")
+    return Adapted(path, figures, folder / "history.csv")
 
 
 def _train(

@@ -25,6 +25,9 @@ class Samples(Protocol):
     def at(self, indices: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
         """Return the uint8 pictures and int32 labels of the training samples `indices`."""
 
+    def first(self, count: int) -> npt.NDArray[np.uint8]:
+        """Return the first `count` training pictures as the networks take them, not augmented."""
+
     def views(self, pictures: Any, seed: Any) -> Any:
         """Return augmented float32 pictures in 0..1 of a batch of uint8 ones."""
 
