@@ -1,4 +1,4 @@
-"""An ESP32 development kit on USB, or its stand-in (docs/esp32.md)."""
+"""Drives an ESP32 development kit on USB, or its stand-in (docs/esp32.md)."""
 
 from testbeds.esp32.testbed import Esp32Testbed
 

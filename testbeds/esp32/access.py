@@ -1,4 +1,4 @@
-"""How a board is reached: which port, how it is reset, how its flash is written."""
+"""Reaches a board: chooses its port, resets it, and has its flash written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EN_LOW_S = 0.1  # the kits' EN has a capacitor of about a millisecond
 
 
 class Access(ABC):
-    """One board. `reset` leaves the console port open."""
+    """Reaches one board. `reset` leaves the console port open."""
 
     target: str  # of testbeds.firmware.build
     name: str  # for people
@@ -32,24 +32,24 @@ class Access(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Is it there? Raises TestbedAbsent."""
+        """Check that the board is there. Raises TestbedAbsent."""
 
     @abstractmethod
     def flash(self, image: Path, timeout_s: float) -> bool:
-        """Write `image` where it is not in flash already; was it written?"""
+        """Write `image` unless it is in flash already, and return whether it was written."""
 
     @abstractmethod
     def reset(self) -> None:
         """Restart the application."""
 
     def open(self) -> Any:
-        """The console port, a `serial.Serial`."""
+        """Open and return the console port, a `serial.Serial`."""
         if self._port is None:
             self._port = self._opened(self._url())
         return self._port
 
     def close(self) -> None:
-        """Close the port. Safe to call twice."""
+        """Close the port. It is safe to call this twice."""
         if self._port is not None:
             port, self._port = self._port, None
             with contextlib.suppress(OSError):  # its cable may have been pulled
@@ -57,7 +57,7 @@ class Access(ABC):
 
     @abstractmethod
     def _url(self) -> str:
-        """What pyserial opens."""
+        """Return the device or URL that pyserial opens."""
 
     def _opened(self, url: str) -> Any:
         try:
@@ -68,7 +68,7 @@ class Access(ABC):
 
 
 class LinesAccess(Access):
-    """A board behind a port with control lines: a kit on USB, or one that an RFC 2217 server holds.
+    """Reaches a board behind a port with control lines: a kit on USB, or one that an RFC 2217 server holds.
 
     EN goes low while RTS alone is asserted, IO0 while DTR alone is (the two-transistor circuit of Espressif's kits).
     """
@@ -116,7 +116,7 @@ class LinesAccess(Access):
 
 
 class OwnStandIn(Access):
-    """A stand-in of our own, started when it is flashed first; its buttons are commands."""
+    """Reaches a stand-in of our own, which is started when it is first flashed; its buttons are commands."""
 
     target = "esp32-standin"
     name = "stand-in"
@@ -130,7 +130,7 @@ class OwnStandIn(Access):
             raise TestbedAbsent("the ESP32 stand-in needs pseudo terminals", cure="run it on Linux")
 
     def running(self) -> StandInProcess:
-        """The stand-in, started where it is not running."""
+        """Return the stand-in, and start it if it is not running."""
         if self.process is None:
             self.process = StandInProcess()
         return self.process
@@ -148,7 +148,7 @@ class OwnStandIn(Access):
         board.tell("reset")
 
     def close_port(self) -> None:
-        """The port alone."""
+        """Close the port alone."""
         super().close()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Flashing by esptool, as a process: only what differs, and verified by the flash's own MD5."""
+"""Flashes by esptool, run as a process: writes only what differs, and verifies it by the flash's own MD5."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _CABLE = "check cable and supply, hold the kit's BOOT button while it connects, 
 
 
 def check_esptool() -> None:
-    """Raises BenchError, with the cure, where esptool is not installed."""
+    """Check that esptool is installed. Raises BenchError, with the cure, when it is not."""
     if importlib.util.find_spec("esptool") is None:
         raise BenchError("flashing an ESP32 needs esptool", cure="pip install 'esptool>=5,<6'")
 
 
 def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True, tools: Tools | None = None) -> bool:
-    """Put `image` into flash from FLASH_BEGIN on, unless it is there already. False: it was.
+    """Put `image` into flash from FLASH_BEGIN on, and return whether it was written; False when it was there already.
 
     Args:
         image: a merged image (testbeds.firmware.idf).
         port: a device or a URL that pyserial opens.
         timeout_s: for everything together.
-        lines: does the port have control lines? Else the board must be in its loader already, and stays there.
+        lines: whether the port has control lines; without them the board must already be in its loader, and stays.
         tools: what calls esptool, and keeps the calls.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`--testbed esp32`: a development kit by USB port, serial number or URL, or the stand-in."""
+"""Provides `--testbed esp32`: a development kit by USB port, serial number or URL, or the stand-in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _BENCH = Path(__file__).with_name("bench.toml")
 
 
 class Esp32Testbed(Testbed):
-    """Times are the device's own, by its cycle counter. Of a stand-in they are this machine's, and say so."""
+    """Drives a kit or its stand-in. Times are the device's own, by its cycle counter; a stand-in's are this machine's,
+    and say so.
+    """
 
     name = "esp32"
     speaks_tls = True
@@ -72,7 +74,7 @@ class Esp32Testbed(Testbed):
 
     @property
     def is_stand_in(self) -> bool:
-        """Is it a stand-in rather than a board?"""
+        """Tell whether this is a stand-in rather than a board."""
         return self._port.partition(":")[0] == STAND_IN
 
     @property
@@ -107,14 +109,16 @@ class Esp32Testbed(Testbed):
             self.tell("traffic reset")
 
     def sample_log(self) -> SampleLog:
-        """A kit can't tell more than its own times; the stand-in has counted the MQTT packets."""
+        """Return the sample's log. A kit tells no more than its own times; the stand-in has also counted the MQTT
+        packets.
+        """
         if not self._stands_in():
             return SampleLog()
         traffic = self.tell("traffic")
         return SampleLog(mqtt_up_bytes=traffic["up"], mqtt_down_bytes=traffic["down"])
 
     def tell(self, command: str) -> dict[str, Any]:
-        """A command to our own stand-in, such as a fault (testbeds.esp32.standin.board.COMMANDS).
+        """Give a command to our own stand-in, such as a fault (testbeds.esp32.standin.board.COMMANDS).
 
         Raises:
             BenchError: this is no stand-in of ours, or it refuses.
@@ -144,7 +148,7 @@ class Esp32Testbed(Testbed):
         return self._access
 
     def _found(self) -> str:
-        """The port: as given, by the serial number, or the only one that looks like a kit's.
+        """Return the port: as given, by the serial number, or the only one that looks like a kit's.
 
         Raises:
             TestbedAbsent: there is none, or more than one.

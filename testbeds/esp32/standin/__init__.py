@@ -1,1 +1,3 @@
-"""An ESP32 board without a board: its ROM loader, and the port's own sources as a process (docs/esp32.md)."""
+"""Provides an ESP32 board without a board: its ROM loader, and the port's own sources run as a process
+(docs/esp32.md).
+"""

@@ -1,6 +1,6 @@
-"""`python -m testbeds.esp32.standin`: an ESP32 board on this machine, for the harness and for esptool.
+"""Runs an ESP32 board on this machine, for the harness and for esptool (`python -m testbeds.esp32.standin`).
 
-Commands come in on stdin, one a line (`help` lists them); it ends with stdin or Ctrl-C.
+It takes commands on stdin, one a line (`help` lists them), and ends with stdin or on Ctrl-C.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from testbeds.esp32.standin.board import COMMANDS, StandIn
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve until stdin ends."""
+    """Serve until stdin ends, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m testbeds.esp32.standin", description=__doc__,
                                      epilog=COMMANDS, allow_abbrev=False,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip

@@ -1,4 +1,4 @@
-"""A whole stand-in: chip, its two ends, and the commands by which faults are asked for."""
+"""Joins a whole stand-in: the chip, its two ends, and the commands by which faults are asked for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ quit"""
 
 
 class StandIn:
-    """An ESP32 board on this machine, powered, with empty flash."""
+    """Holds an ESP32 board on this machine, powered, with empty flash."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="agilenn-esp32-port-")
@@ -35,7 +35,7 @@ class StandIn:
         self.chip.reset()
 
     def obey(self, line: str) -> dict[str, Any]:
-        """Carry out one command; what it answers.
+        """Carry out one command and return its answer.
 
         Raises:
             ValueError: it is none of `COMMANDS`.
@@ -86,7 +86,7 @@ class StandIn:
         return said
 
     def close(self) -> None:
-        """Switch it off. Safe to call twice."""
+        """Switch the board off. It is safe to call this twice."""
         self.pty.close()
         self.remote.close()
         self.chip.close()

@@ -1,4 +1,4 @@
-"""The board: flash, reset lines, boot mode, and the chip's process while the application runs."""
+"""Models the board: its flash, reset lines and boot mode, and the chip's process while the application runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WAIT_S = 0.2
 
 
 class Chip:
-    """A powered board. `feed` takes what the host sends; what the board sends goes to every one of `sinks`.
+    """Models a powered board. `feed` takes what the host sends; what the board sends goes to every one of `sinks`.
 
     The two control lines work as on development kits: EN is pulled low by RTS alone, IO0 by DTR alone. EN goes up
     again when RTS is released; IO0 low at that moment means the loader. (Between the two both lines are asserted, when
@@ -52,18 +52,18 @@ class Chip:
 
     @property
     def mode(self) -> str:
-        """`loader`, `application` or `dead` (held in reset, no image in flash, or its process has ended)."""
+        """Return `loader`, `application` or `dead` (held in reset, no image in flash, or its process has ended)."""
         if self._loader is not None:
             return "loader"
         return "application" if self._application is not None and self._application.alive else "dead"
 
     @property
     def radio(self) -> Radio | None:
-        """Of the application that runs."""
+        """Return the radio of the application that runs, or None when none runs."""
         return self._application.radio if self._application is not None else None
 
     def lines(self, *, dtr: bool, rts: bool) -> None:
-        """The control lines as they are now."""
+        """Set the control lines to these levels."""
         with self._lock:
             if rts and not dtr and not self._held_in_reset:
                 self._held_in_reset = True
@@ -73,13 +73,13 @@ class Chip:
                 self._boot(loader=dtr)
 
     def reset(self, *, loader: bool = False) -> None:
-        """The EN button; with IO0 held down for the loader."""
+        """Press the EN button; `loader` holds IO0 down meanwhile, so that the chip starts in its loader."""
         with self._lock:
             self._stop()
             self._boot(loader=loader)
 
     def feed(self, data: bytes) -> None:
-        """Bytes on the chip's receive line."""
+        """Take bytes on the chip's receive line."""
         data = self.noise_in.through(data)
         with self._lock:
             if self._loader is not None:
@@ -88,7 +88,7 @@ class Chip:
                 self._application.write(data)
 
     def close(self) -> None:
-        """Switch it off. Safe to call twice."""
+        """Switch the board off. It is safe to call this twice."""
         with self._lock:
             self._stop()
         self._folder.cleanup()
@@ -126,7 +126,7 @@ class Chip:
 
 
 class _Application:
-    """One boot of the firmware: its process, console pty and radio."""
+    """Holds one boot of the firmware: its process, its console pty and its radio."""
 
     def __init__(self, program: Path, access_point: AccessPoint, emit: Callable[[bytes], None]) -> None:
         self._program = program
@@ -159,7 +159,7 @@ class _Application:
         return self._process.poll() is None
 
     def write(self, data: bytes) -> None:
-        """To the console. What does not fit into its buffer is lost, as in a UART's."""
+        """Send bytes to the console. What does not fit into its buffer is lost, as in a UART's."""
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._master, data)
 

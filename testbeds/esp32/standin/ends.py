@@ -1,4 +1,4 @@
-"""Where the host plugs in: an RFC 2217 server, whose control lines reset the board, or a bare pty."""
+"""Provides what the host plugs into: an RFC 2217 server, whose control lines reset the board, or a bare pty."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ _REBINDS = 10
 
 
 class _Lines:
-    """What pyserial's RFC 2217 server wants of a serial port: settings that mean nothing here, and the lines."""
+    """Provides what pyserial's RFC 2217 server wants of a serial port: settings that mean nothing here, and the
+    lines.
+    """
 
     cts = dsr = cd = True
     ri = rtscts = xonxoff = break_condition = False
@@ -55,14 +57,14 @@ class _Lines:
         self._chip.lines(dtr=self._dtr, rts=self._rts)
 
     def reset_input_buffer(self) -> None:
-        """Nothing is kept here."""
+        """Do nothing, because nothing is kept here."""
 
     def reset_output_buffer(self) -> None:
-        """Nothing is kept here."""
+        """Do nothing, because nothing is kept here."""
 
 
 class Rfc2217End:
-    """A server for one host at a time on a loopback port (RFC 2217; Telnet by pyserial)."""
+    """Serves one host at a time on a loopback port (RFC 2217; Telnet by pyserial)."""
 
     def __init__(self, chip: Chip, port: int = 0) -> None:
         self._chip = chip
@@ -80,11 +82,11 @@ class Rfc2217End:
 
     @property
     def url(self) -> str:
-        """For pyserial and esptool."""
+        """Return the URL that pyserial and esptool open."""
         return f"rfc2217://{self.address[0]}:{self.address[1]}"
 
     def vanish(self) -> None:
-        """The cable is pulled: the host's port fails, and can't be opened again until `appear`."""
+        """Pull the cable: the host's port fails, and can't be opened again until `appear`."""
         self._here.clear()
         self._server.close()
         if self._connection is not None:
@@ -92,7 +94,7 @@ class Rfc2217End:
                 self._connection.shutdown(socket.SHUT_RDWR)
 
     def appear(self) -> None:
-        """Plugged in again, at the same address."""
+        """Plug the cable in again, at the same address."""
         for attempt in range(_REBINDS):
             if self._here.is_set():
                 return
@@ -105,14 +107,14 @@ class Rfc2217End:
                 time.sleep(_WAIT_S)
 
     def close(self) -> None:
-        """Stop serving. Safe to call twice."""
+        """Stop serving. It is safe to call this twice."""
         self._stop.set()
         self.vanish()
         self._here.set()
         self._thread.join(timeout=5)
 
     def write(self, data: bytes) -> None:
-        """Bytes as they are to the host: the Telnet server's answers."""
+        """Send bytes to the host as they are: the Telnet server's answers."""
         with self._sending, contextlib.suppress(OSError):
             if self._connection is not None:
                 self._connection.sendall(data)
@@ -153,7 +155,8 @@ class Rfc2217End:
 
 
 class PtyEnd:
-    """A pseudo terminal: no control lines, so the board's buttons are `Chip.reset`. Its path outlives `vanish`.
+    """Serves a pseudo terminal. It has no control lines, so the board's buttons are `Chip.reset`; its path outlives
+    `vanish`.
 
     Args:
         link: where a link to the device file is put.
@@ -171,7 +174,7 @@ class PtyEnd:
         self._thread.start()
 
     def vanish(self) -> None:
-        """The cable is pulled: the host's port fails, and can't be opened again until `appear`."""
+        """Pull the cable: the host's port fails, and can't be opened again until `appear`."""
         with self._lock:
             self.path.unlink(missing_ok=True)
             ends, self._ends = self._ends, None
@@ -179,7 +182,7 @@ class PtyEnd:
                 os.close(end)
 
     def appear(self) -> None:
-        """Plugged in again."""
+        """Plug the cable in again."""
         with self._lock:
             if self._ends is None:
                 self._ends = os.openpty()
@@ -188,13 +191,13 @@ class PtyEnd:
                 self.path.symlink_to(os.ttyname(self._ends[1]))
 
     def close(self) -> None:
-        """Stop serving; the device is gone. Safe to call twice."""
+        """Stop serving and remove the device. It is safe to call this twice."""
         self._stop.set()
         self._thread.join(timeout=5)
         self.vanish()
 
     def _to_host(self, data: bytes) -> None:
-        """What does not fit while nobody reads is lost, as on a line."""
+        """Send bytes to the host. What does not fit while nobody reads is lost, as on a line."""
         with self._lock, contextlib.suppress(OSError):
             while data and self._ends is not None:
                 data = data[os.write(self._ends[0], data) :]

@@ -1,4 +1,4 @@
-"""Faults of a board on a bench table, asked for one by one: what the harness makes of them is what is tested."""
+"""Makes the faults of a board on a bench table, asked for one by one, to test what the harness makes of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 
 class Noise:
-    """Damages bytes of a serial line, each with the same probability, seeded."""
+    """Damages bytes of a serial line, each with the same probability, from a seed."""
 
     def __init__(self) -> None:
         self._rate = 0.0
@@ -14,14 +14,14 @@ class Noise:
         self.damaged = 0
 
     def set(self, rate: float, seed: int = 0) -> None:
-        """From now on each byte is damaged with probability `rate`."""
+        """Damage each byte with probability `rate` from now on."""
         if not 0 <= rate <= 1:
             raise ValueError("a rate is from 0 to 1")
         self._rate = rate
         self._random = random.Random(seed)
 
     def through(self, data: bytes) -> bytes:
-        """What arrives of `data`."""
+        """Return what arrives of `data`."""
         if not self._rate:
             return data
         out = bytearray(data)

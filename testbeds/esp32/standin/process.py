@@ -1,4 +1,6 @@
-"""The stand-in as a process of the harness: started, told what to do, and gone with whoever started it."""
+"""Runs the stand-in as a process of the harness: starts it, tells it what to do, and ends it with whoever started
+it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _ANSWER_S = 30.0
 
 
 class StandInProcess:
-    """A stand-in of one's own. Closing its input ends it, so it never outlives us.
+    """Holds a stand-in of one's own. Closing its input ends it, so it never outlives its owner.
 
     Raises:
         BenchError: it does not start.
@@ -38,7 +40,7 @@ class StandInProcess:
         self.url: str = said["url"]
 
     def tell(self, command: str) -> dict[str, Any]:
-        """One command (`testbeds.esp32.standin.board.COMMANDS`) and its answer.
+        """Give one command (`testbeds.esp32.standin.board.COMMANDS`) and return its answer.
 
         Raises:
             BenchError: it is none, or the stand-in has ended.
@@ -56,7 +58,7 @@ class StandInProcess:
         return said
 
     def close(self) -> None:
-        """End it and wait. Safe to call twice."""
+        """End the process and wait for it. It is safe to call this twice."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""The air around the stand-in: an access point, and behind it TCP, TLS and MQTT for the chip's process.
+"""Models the air around the stand-in: an access point, and behind it TCP, TLS and MQTT for the chip's process.
 
-Messages to and from the process: idf/radio.c.
+The messages to and from the process are described in idf/radio.c.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MARKER_PINS = (25, 26, 27)  # bits 0, 1, 2 (ports/esp32/port_esp32.c)
 
 @dataclass
 class AccessPoint:
-    """The network in reach; it takes any name or password where none is set. May change at any time."""
+    """Describes the network in reach, which may change at any time; it takes any name or password where none is set."""
 
     ssid: str | None = None
     password: str | None = None
@@ -38,17 +38,17 @@ class AccessPoint:
     channel: int = 6
 
     def called(self, ssid: bytes) -> bool:
-        """Is it in reach under this name?"""
+        """Tell whether the network is in reach under this name."""
         return self.up and self.ssid in (None, ssid.decode("utf-8", "replace"))
 
     def admits(self, password: bytes) -> bool:
-        """Is it this password?"""
+        """Tell whether this is the network's password."""
         return self.password in (None, password.decode("utf-8", "replace"))
 
 
 @dataclass
 class Traffic:
-    """MQTT packet bytes, since the last `Radio.reset_traffic`."""
+    """Counts MQTT packet bytes since the last `Radio.reset_traffic`."""
 
     mqtt_up: int = 0
     mqtt_down: int = 0
@@ -77,11 +77,11 @@ class Radio:
         self._say(b"p" + struct.pack("<i", ppm))
 
     def reset_traffic(self) -> None:
-        """Count from zero."""
+        """Count the traffic from zero again."""
         self.traffic = Traffic()
 
     def close(self) -> None:
-        """Leave the network. Safe to call twice."""
+        """Leave the network. It is safe to call this twice."""
         self._stop.set()
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)

@@ -1,7 +1,7 @@
-"""The ESP32's serial loader, in ROM and as the stub that esptool uploads, as far as flashing needs it.
+"""Serves the ESP32's serial loader, in ROM and as the stub that esptool uploads, as far as flashing needs it.
 
-Protocol: esptool's documentation, "Serial Protocol". Requests: 0 | command u8 | length u16 | checksum u32 | data;
-answers: 1 | command | length | value u32 | data | status, error (and two more bytes from ROM).
+The protocol is that of esptool's documentation, "Serial Protocol". A request is 0 | command u8 | length u16 | checksum
+u32 | data; an answer is 1 | command | length | value u32 | data | status, error (and two more bytes from ROM).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _REGISTERS = {
 
 
 class LoaderError(Exception):
-    """A request that is answered by a failure; the code goes into the answer."""
+    """Refuses a request, which is answered by a failure; the code goes into the answer."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"loader error {code:#x}")
@@ -81,7 +81,7 @@ class RomLoader:
         }
 
     def feed(self, data: bytes) -> bytes:
-        """Bytes from the host in, bytes to the host out."""
+        """Take bytes from the host and return the bytes that go back."""
         return b"".join(self._answer(packet) for packet in self._packets.feed(data))
 
     def _answer(self, packet: bytes) -> bytes:
@@ -131,7 +131,7 @@ class RomLoader:
 
     @staticmethod
     def _block(data: bytes) -> bytes:
-        """The block in a data packet: length u32, number u32, 0, 0, bytes."""
+        """Return the block in a data packet: length u32, number u32, 0, 0, bytes."""
         (length,) = struct.unpack_from("<I", data)
         block = data[16:]
         if length != len(block):
@@ -173,7 +173,9 @@ class RomLoader:
         return b""
 
     def _program(self, block: bytes) -> None:
-        """NOR flash: programming only clears bits, so what was not erased comes out wrong, as it should."""
+        """Program a block as NOR flash does: programming only clears bits, so what was not erased comes out wrong, as
+        it should.
+        """
         if self._at + len(block) > FLASH_BYTES:
             raise LoaderError(_FLASH_WRITE)
         erased = max(0, min(len(block), self._end - self._at))

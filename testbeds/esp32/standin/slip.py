@@ -1,4 +1,6 @@
-"""SLIP packets as the ESP32's ROM loader uses them: 0xC0, escaped bytes, 0xC0 (RFC 1055, without its stray END)."""
+"""Packs SLIP packets as the ESP32's ROM loader uses them: 0xC0, escaped bytes, 0xC0 (RFC 1055, without its stray
+END).
+"""
 
 from __future__ import annotations
 
@@ -7,20 +9,20 @@ MOST_BYTES = 0x10000  # far above any packet of esptool: bounds what noise can m
 
 
 def wrap(data: bytes) -> bytes:
-    """One packet."""
+    """Return `data` as one packet."""
     escaped = data.replace(b"\xdb", b"\xdb\xdd").replace(b"\xc0", b"\xdb\xdc")
     return b"\xc0" + escaped + b"\xc0"
 
 
 class SlipReader:
-    """Bytes in, whole packets out; whatever is no packet is dropped."""
+    """Takes bytes and gives whole packets; whatever is not a packet is dropped."""
 
     def __init__(self) -> None:
         self._held: bytearray | None = None  # None: outside of a packet
         self._escaped = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The packets that `data` completes."""
+        """Return the packets that `data` completes."""
         packets = []
         for byte in data:
             if byte == END:
