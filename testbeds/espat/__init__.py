@@ -1,1 +1,3 @@
-"""A Wi-Fi module with Espressif's AT firmware: the protocol, and hosts for it in virtual and in host time."""
+"""Implements a Wi-Fi module with Espressif's AT firmware: the protocol, and hosts for it in virtual and in host
+time.
+"""

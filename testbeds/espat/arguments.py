@@ -1,14 +1,17 @@
-"""Arguments of an AT command: numbers and quoted strings, separated by commas (ESP-AT user guide, "Command Types")."""
+"""Parses the arguments of an AT command: numbers and quoted strings, separated by commas (ESP-AT user guide, "Command
+Types").
+"""
 
 from __future__ import annotations
 
 
 class BadArguments(ValueError):
-    """The command's arguments are not what the command takes: the module answers ERROR."""
+    """Says that the arguments are not what the command takes: the module answers ERROR."""
 
 
 def split_arguments(text: str) -> list[int | str]:
-    r"""`0,"a\,b",5` -> [0, 'a,b', 5]. Quoted strings may escape `"`, `,` and `\` with a backslash.
+    r"""Split a text into its arguments: `0,"a\,b",5` becomes [0, 'a,b', 5]. Quoted strings may escape `"`, `,` and `\`
+    with a backslash.
 
     Raises:
         BadArguments: an open quote, text after a quote, or an unquoted word that is no number.

@@ -1,4 +1,6 @@
-"""What device and module say to one another, as lines for people: secrets masked, binary bytes counted, bounded."""
+"""Keeps what device and module say to one another as lines for people: secrets masked, binary bytes counted,
+bounded.
+"""
 
 from __future__ import annotations
 

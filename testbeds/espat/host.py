@@ -1,4 +1,4 @@
-"""What hosts an ESP-AT module, and how long the module itself takes."""
+"""Defines what hosts an ESP-AT module, and how long the module itself takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModuleTiming:
-    """How long the module itself takes. Assumed, not measured: no two firmware builds agree; a bench file sets them."""
+    """Holds how long the module itself takes. This is assumed, not measured: no two firmware builds agree; a bench file
+    sets it.
+    """
 
     command_us: float = 200.0  # from the end of a command to its answer
     publish_us: float = 500.0  # from the last payload byte to the packet's start on the air
@@ -28,27 +30,29 @@ class ModuleTiming:
 
 
 class ModuleHost(ABC):
-    """What hosts the module. Times in units of testbeds.timebase on the host's clock."""
+    """Hosts the module. Times are in units of testbeds.timebase on the host's clock."""
 
     @abstractmethod
     def send(self, data: bytes, at: int) -> int:
-        """Bytes to the device, starting at `at` or behind what is still being sent. Returns when the last one ends."""
+        """Send bytes to the device, starting at `at` or behind what is still being sent, and return when the last one
+        ends.
+        """
 
     @abstractmethod
     def set_baud(self, baud: int, at: int) -> None:
-        """The module's UART runs at `baud` from `at` on."""
+        """Set the rate of the module's UART to `baud` from `at` on."""
 
     @abstractmethod
     def connect(self, at: int, host: str, port: int, client: str, user: str, password: str) -> bool:
-        """Connect to the broker; False when it can't be reached or refuses."""
+        """Connect to the broker. Returns False when it can't be reached or refuses."""
 
     @abstractmethod
     def subscribe(self, at: int, topic: str) -> bool:
-        """Subscribe with QoS 0; False when the broker refuses."""
+        """Subscribe with QoS 0. Returns False when the broker refuses."""
 
     @abstractmethod
     def publish(self, at: int, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
-        """Publish; the packet starts on the air at `at`. False when there is no connection."""
+        """Publish; the packet starts on the air at `at`. Returns False when there is no connection."""
 
     @abstractmethod
     def disconnect(self, at: int) -> None:

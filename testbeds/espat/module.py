@@ -1,7 +1,8 @@
-"""The module's protocol: bytes from the device in, bytes to the device and messages to the broker out.
+"""Implements the module's protocol: takes bytes from the device, and gives bytes to the device and messages to the
+broker.
 
 It knows no clock: every call says when it happens, in units of testbeds.timebase, and everything it does has a time.
-Its host (`ModuleHost`) moves the bytes. Commands are those of the ESP-AT user guide for the ESP32 family, v3.
+Its host (`ModuleHost`) moves the bytes. The commands are those of the ESP-AT user guide for the ESP32 family, v3.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ US = MICROSECOND
 
 
 class Mqtt(IntEnum):
-    """States of the module's one MQTT client, with the numbers that AT+MQTTCONN? tells (ESP-AT user guide)."""
+    """Names the states of the module's one MQTT client, with the numbers that AT+MQTTCONN? tells (ESP-AT user
+    guide).
+    """
 
     CLEAN = 0
     CONFIGURED = 1
@@ -36,7 +39,7 @@ class Mqtt(IntEnum):
 
 
 class AtModule:
-    """One module, from its power-up."""
+    """Models one module, from its power-up on."""
 
     def __init__(self, host: ModuleHost, timing: ModuleTiming | None = None) -> None:
         self._host, self.timing = host, timing or ModuleTiming()
@@ -48,7 +51,7 @@ class AtModule:
         self.reset()
 
     def reset(self) -> None:
-        """As after power-up and boot. What AT+SYSSTORE=1 kept in flash stays there."""
+        """Return to the state after power-up and boot. What AT+SYSSTORE=1 kept in flash stays there."""
         self.baud = FACTORY_BAUD
         self.flow = 0  # AT+UART_CUR's: bit 0 its RTS, bit 1 its CTS
         self.echo = True
@@ -73,16 +76,16 @@ class AtModule:
 
     @property
     def connected(self) -> bool:
-        """Has it a connection to a broker?"""
+        """Tell whether the module has a connection to a broker."""
         return self.mqtt >= Mqtt.CONNECTED
 
     @property
     def raw_bytes_awaited(self) -> int:
-        """Bytes of a raw publish that have still to come. Nothing ends the wait but they."""
+        """Return how many bytes of a raw publish have still to come. Nothing but these bytes ends the wait."""
         return self._raw_left
 
     def state(self) -> dict[str, object]:
-        """For a snapshot."""
+        """Return the state for a snapshot."""
         kept: dict[str, object] = {name: getattr(self, name) for name in self._KEPT}
         return kept | {"_line": bytes(self._line), "_raw": bytes(self._raw)}
 
@@ -93,7 +96,9 @@ class AtModule:
 
     # --- what happens to it ---
     def reboot(self, at: int) -> None:
-        """Restart, as by AT+RST, its EN line or a dip of its supply: deaf until it says "ready" at the factory rate."""
+        """Restart, as by AT+RST, its EN line or a dip of its supply: it is deaf until it says "ready" at the factory
+        rate.
+        """
         self.dialogue.happened("the module restarts", at)
         self._host.disconnect(at)
         self.reset()
@@ -102,16 +107,16 @@ class AtModule:
         self._send(b"\r\nready\r\n", self._deaf_until)
 
     def hold(self, at: int, until: int) -> None:
-        """It has something else to do: commands are answered by `busy p...` meanwhile."""
+        """Keep the module busy until `until`: commands are answered by `busy p...` meanwhile."""
         self._busy_until = max(self._busy_until, at, until)
 
     def shift(self, by: int) -> None:
-        """The host's clock is set by so much."""
+        """Shift every time by `by`, because the host's clock was set by so much."""
         self._busy_until = max(0, self._busy_until + by)
         self._deaf_until = max(0, self._deaf_until + by)
 
     def wifi_lost(self, at: int) -> None:
-        """The access point is gone, and the connection to the broker with it, until `wifi_back`."""
+        """Take the access point away, and the connection to the broker with it, until `wifi_back`."""
         self.in_reach = False
         self._part(at)
 
@@ -124,7 +129,7 @@ class AtModule:
         self.lost(at)
 
     def wifi_back(self, at: int, network: str) -> None:
-        """It has found its network again, by itself (reconn_interval of AT+CWJAP)."""
+        """Let the module find its network again, by itself (reconn_interval of AT+CWJAP)."""
         self.network, self.in_reach = network, True
         self._send(b"WIFI CONNECTED\r\nWIFI GOT IP\r\n", at)
 
@@ -138,7 +143,7 @@ class AtModule:
 
     # --- from the device ---
     def feed(self, data: bytes, at: int) -> None:
-        """Bytes from the device; the last one's stop bit ends at `at`. Lost while it boots."""
+        """Take bytes from the device; the last one's stop bit ends at `at`. Bytes are lost while the module boots."""
         if at < self._deaf_until:
             return
         for byte in data:
@@ -183,7 +188,7 @@ class AtModule:
             self._say("ERROR", answer_at)
 
     def _say(self, text: str, at: int) -> int:
-        """An answer line, after any unsolicited ones that a test injects."""
+        """Say an answer line, after any unsolicited ones that a test injects."""
         self._busy_until = max(self._busy_until, at)
         return self._send(self.noise(at) + f"\r\n{text}\r\n".encode(), at)
 
@@ -268,7 +273,7 @@ class AtModule:
         self._say("OK", at)
 
     def _join(self, arguments: list[int | str], at: int) -> None:
-        """Join, or join again: the old connections are gone at once, the broker's with them."""
+        """Join, or join again: the old connections are gone at once, the broker's included."""
         name, password = _expect(arguments[:2], (str, str))
         self._part(at)
         if self.stores:
@@ -284,7 +289,9 @@ class AtModule:
         self._say("OK", done)
 
     def _user_config(self, arguments: list[int | str], at: int) -> None:
-        """Refused from the first connection on until AT+MQTTCLEAN, also after the connection was lost."""
+        """Configure the user. This is refused from the first connection until AT+MQTTCLEAN, also after the connection
+        was lost.
+        """
         link, scheme, client, user, password = _expect(arguments[:5], (int, int, str, str, str))
         if link != 0 or len(arguments) != 8 or self.mqtt > Mqtt.CONFIGURED:
             raise BadArguments("link 0, eight arguments, before the connection")
@@ -347,7 +354,9 @@ class AtModule:
         self._say("+MQTTPUB:OK" if done else "+MQTTPUB:FAIL", sent)
 
     def _clean(self, arguments: list[int | str], at: int) -> None:
-        """Refused where there is nothing to clean; else it takes its client's own waits, and nothing else is done."""
+        """Clean the client. This is refused where there is nothing to clean; else it takes the client's own waits,
+        during which nothing else is done.
+        """
         if arguments != [0] or self.mqtt is Mqtt.CLEAN:
             raise BadArguments("only link 0, and not when it is clean already")
         waits_ms = {Mqtt.CONFIGURED: 0.0, Mqtt.LOST: self.timing.clean_lost_ms}
@@ -359,7 +368,7 @@ class AtModule:
 
     # --- from the broker ---
     def message(self, topic: str, payload: bytes, at: int) -> int:
-        """A message has come in over the air at `at`. Returns when its last byte is with the device.
+        """Take a message that came in over the air at `at`, and return when its last byte is with the device.
 
         A module that sleeps gets it with the next beacon (a fresh beacon each `beacon_ms` of the host's clock).
         """
@@ -370,7 +379,7 @@ class AtModule:
         return self._send(self.noise(start) + head + payload + b"\r\n", start)
 
     def lost(self, at: int) -> None:
-        """The connection to the broker is gone. The client has to be cleaned before another one."""
+        """Note that the connection to the broker is gone. The client has to be cleaned before it connects again."""
         if self.connected:
             self.mqtt, self.subscribed = Mqtt.LOST, ()
             self._send(b"+MQTTDISCONNECTED:0\r\n", at)

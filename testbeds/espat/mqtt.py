@@ -1,4 +1,6 @@
-"""The module's real MQTT client: paho, QoS 0, TCP_NODELAY, driven by who hosts the module (no thread of its own)."""
+"""Runs the module's real MQTT client: paho, QoS 0, TCP_NODELAY, driven by whoever hosts the module (no thread of its
+own).
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,14 @@ CONNECT_S, ACKNOWLEDGE_S = 10.0, 10.0
 
 
 def publish_bytes(topic: str, payload_bytes: int) -> int:
-    """Size of an MQTT 3.1.1 PUBLISH packet with QoS 0 (section 3.3): fixed header, topic, payload."""
+    """Return the size of an MQTT 3.1.1 PUBLISH packet with QoS 0 (section 3.3): fixed header, topic, payload."""
     body = 2 + len(topic.encode()) + payload_bytes
     length_bytes = 1 + (body >= 1 << 7) + (body >= 1 << 14) + (body >= 1 << 21)
     return 1 + length_bytes + body
 
 
 class MqttClient:
-    """One connection to a broker. `messages` holds what has come in: (topic, payload)."""
+    """Holds one connection to a broker. `messages` holds what has come in: (topic, payload)."""
 
     def __init__(self) -> None:
         self.messages: deque[tuple[str, bytes]] = deque()
@@ -41,15 +43,16 @@ class MqttClient:
         return self._client is not None and self._client.is_connected()
 
     def fileno(self) -> int | None:
-        """Socket to wait on; None when there is none."""
+        """Return the socket to wait on, or None when there is none."""
         s = self._client.socket() if self._client is not None else None
         return None if s is None else int(s.fileno())
 
     def connect(
         self, host: str, port: int, client: str, user: str, password: str, *, context: ssl.SSLContext | None = None
     ) -> bool:
-        """Connect, by TLS where a context is given, and wait for the broker's word. False when it can't be reached or
-        refuses."""
+        """Connect, by TLS where a context is given, and wait for the broker's word. Returns False when it can't be
+        reached or refuses.
+        """
         self.close()
         self._refused = False
         self._client = mqtt.Client(
@@ -106,7 +109,7 @@ class MqttClient:
         return bool(info.rc == mqtt.MQTT_ERR_SUCCESS and self.connected)
 
     def service(self) -> None:
-        """Take in what has come. Never waits."""
+        """Take in what has come, without ever waiting."""
         if self._client is None:
             return
         while (number := self.fileno()) is not None and (self._decrypted() or select.select([number], [], [], 0)[0]):
@@ -119,12 +122,12 @@ class MqttClient:
             self._client.loop_misc()
 
     def _decrypted(self) -> bool:
-        """Does TLS hold bytes that no `select` sees?"""
+        """Tell whether TLS holds bytes that no `select` sees."""
         s = self._client.socket()
         return isinstance(s, ssl.SSLSocket) and s.pending() > 0
 
     def cut(self) -> None:
-        """The network is gone: no goodbye reaches the broker."""
+        """Cut the network, so that no goodbye reaches the broker."""
         s = self._client.socket() if self._client is not None else None
         if s is not None:
             with contextlib.suppress(OSError):
@@ -143,7 +146,7 @@ class MqttClient:
         return True
 
     def close(self) -> None:
-        """Say goodbye and close the socket. Safe to call twice."""
+        """Say goodbye and close the socket. It is safe to call this twice."""
         if self._client is not None:
             client, self._client = self._client, None
             client.disconnect()

@@ -1,4 +1,4 @@
-"""What a UART receiver makes of bytes that are sent at another rate than its own."""
+"""Models what a UART receiver makes of bytes that are sent at another rate than its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ FRAME_BITS = 10  # start, eight data, stop
 
 
 class Receiver:
-    """A receiver that samples the middle of each bit from the falling edge of a start bit on (8N1).
+    """Samples the middle of each bit from the falling edge of a start bit on (8N1), as a UART's receiver does.
 
     It keeps a byte whose stop bit is wrong, as the ESP32's and the STM32's receivers do: they only flag it (ESP32
     technical reference manual, UART_FRM_ERR; RM0385, section 31.5.3). Times are whole units of any clock.
@@ -22,11 +22,13 @@ class Receiver:
 
     @property
     def open(self) -> bool:
-        """Is a frame under way?"""
+        """Tell whether a frame is under way."""
         return self._start is not None
 
     def take(self, byte: int, start: int, end: int) -> bytes:
-        """The line carries one frame of `byte` from `start` to `end`. Returns the bytes received by then."""
+        """Take one frame of `byte`, which the line carries from `start` to `end`, and return the bytes received by
+        then.
+        """
         self._run(1, max(start, self._at))
         levels = (0, *(byte >> k & 1 for k in range(8)), 1)
         for k, level in enumerate(levels, 1):
@@ -34,7 +36,7 @@ class Receiver:
         return self._taken()
 
     def idle(self, until: int) -> bytes:
-        """The line is idle until then. Returns what that completes."""
+        """Keep the line idle until `until`, and return the bytes that this completes."""
         self._run(1, max(until, self._at))
         return self._taken()
 
@@ -44,7 +46,7 @@ class Receiver:
         return out
 
     def _run(self, level: int, until: int) -> None:
-        """The line has `level` up to `until`."""
+        """Hold the line at `level` up to `until`."""
         if self._start is None and self._level == 1 and level == 0:
             self._start = self._at
         while self._start is not None:
