@@ -1,4 +1,4 @@
-"""The native board: the firmware as a process, a pty for its console, a stand-in for its Wi-Fi module."""
+"""Provides the native board: the firmware as a process, a pty for its console, and a stand-in for its Wi-Fi module."""
 
 from testbeds.native.board import NativeTestbed
 

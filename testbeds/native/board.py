@@ -1,4 +1,4 @@
-"""`--testbed native`: the same firmware sources as a process, in host time, against the real broker."""
+"""Provides `--testbed native`: the same firmware sources run as a process, in host time, against the real broker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _STOP_S = 5.0
 
 
 class NativeTestbed(Testbed):
-    """A process on a pty. `reset` starts it anew; the Wi-Fi module beside it stays on, as one with its own supply does.
+    """Runs a process on a pty. `reset` starts it anew; the Wi-Fi module beside it stays on, as one with its own supply
+    does.
 
     Args:
         module: one that other boards were wired to before, and whose owner closes it; None: a new one.
@@ -48,7 +49,7 @@ class NativeTestbed(Testbed):
 
     @property
     def wifi_module(self) -> HostTimeModule:
-        """The module beside the board, for who puts faults into it.
+        """Return the module beside the board, for whoever puts faults into it.
 
         Raises:
             BenchError: the board has not been started.

@@ -1,4 +1,4 @@
-"""The Wi-Fi module's stand-in in host time: a thread between the firmware's socket and the real broker."""
+"""Runs the Wi-Fi module's stand-in in host time: a thread between the firmware's socket and the real broker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WAIT_S = 0.2  # how soon a stop is noticed
 
 @dataclass
 class Traffic:
-    """Bytes since the last `reset_traffic`."""
+    """Counts bytes since the last `reset_traffic`."""
 
     serial_up: int = 0  # firmware -> module
     serial_down: int = 0
@@ -39,7 +39,7 @@ NO_TIMES = ModuleTiming(
 
 
 class HostTimeModule(ModuleHost):
-    """A module with a supply of its own: on from its making to `close`, whatever becomes of the device.
+    """Runs a module with a supply of its own: it is on from its making to `close`, whatever becomes of the device.
 
     Args:
         timing: processing times of its own; by default none.
@@ -60,7 +60,7 @@ class HostTimeModule(ModuleHost):
         self._thread.start()
 
     def attach(self, line: socket.socket) -> None:
-        """Wire a device to it, in place of the one before. The module takes no notice."""
+        """Wire a device to the module, in place of the one before. The module takes no notice."""
 
         def wire(_module: AtModule, _now: int) -> None:
             self._unwire()
@@ -69,21 +69,23 @@ class HostTimeModule(ModuleHost):
         self.do(wire)
 
     def do(self, what: Callable[[AtModule, int], None]) -> None:
-        """Have `what(module, now)` done by the module's own thread: a reboot, a lost network. Returns at once."""
+        """Have the module's own thread call `what(module, now)`, such as a reboot or a lost network. Returns at
+        once.
+        """
         self._asked.put(what)
         self._bell.send(b"!")
 
     @property
     def alive(self) -> bool:
-        """Does its thread still serve?"""
+        """Tell whether the module's thread still serves."""
         return self._thread.is_alive()
 
     def reset_traffic(self) -> None:
-        """Count from zero."""
+        """Count the traffic from zero again."""
         self.traffic = Traffic()
 
     def close(self) -> None:
-        """Stop the thread and leave the broker. Safe to call twice."""
+        """Stop the thread and leave the broker. It is safe to call this twice."""
         self._stop.set()
         with contextlib.suppress(OSError):
             self._bell.send(b"!")
@@ -121,7 +123,7 @@ class HostTimeModule(ModuleHost):
             self._unwire()
 
     def _ready(self) -> list[int]:
-        """Wait for the device, the broker, a call or the next thing to say."""
+        """Wait for the device, the broker, a call or the next thing to say, and return what is ready."""
         readable = [self._ear.fileno()]
         readable += [] if self._line is None else [self._line.fileno()]
         broker = self._mqtt.fileno()
@@ -185,5 +187,5 @@ class HostTimeModule(ModuleHost):
 
 
 def _now() -> int:
-    """The host's monotonic clock in units of testbeds.timebase."""
+    """Return the time on the host's monotonic clock, in units of testbeds.timebase."""
     return time.monotonic_ns() * (SECOND // 10**9)
