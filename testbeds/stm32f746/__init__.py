@@ -1,4 +1,6 @@
-"""The STM32F746G Discovery board with an ESP-AT module: the image that the emulated board runs, on the real chip."""
+"""Drives the STM32F746G Discovery board with an ESP-AT module: the image that the emulated board runs, on the real
+chip.
+"""
 
 from testbeds.stm32f746.testbed import Stm32F746Testbed
 

@@ -1,6 +1,6 @@
-"""Putting an image on the board through its ST-LINK: by OpenOCD or by pyOCD, told apart by the probe's serial number.
+"""Puts an image on the board through its ST-LINK, by OpenOCD or by pyOCD; the probe's serial number tells boards apart.
 
-What a flasher says and how it ends is that of OpenOCD 0.12.0 (Debian) and pyOCD 0.46.0 (PyPI), both seen without a
+What a flasher says and how it ends is taken from OpenOCD 0.12.0 (Debian) and pyOCD 0.46.0 (PyPI), both seen without a
 probe attached; neither has flashed a board by this code yet.
 """
 
@@ -29,7 +29,7 @@ _CABLE = "check the cable of the ST-LINK socket (CN14) and the board's power, an
 
 
 class Flasher(ABC):
-    """One debug probe. `serial` None: the only one attached."""
+    """Drives one debug probe. With `serial` None it takes the only one attached."""
 
     def __init__(self, tools: Tools, serial: str | None) -> None:
         self._tools = tools
@@ -37,7 +37,7 @@ class Flasher(ABC):
 
     @abstractmethod
     def flash(self, image: Path, timeout_s: float) -> None:
-        """Write what differs, verify all of it, reset.
+        """Write what differs, verify all of it, and reset the board.
 
         Raises:
             BenchError: no probe, too slow, or what is in flash is not the image.
@@ -83,7 +83,7 @@ class Flasher(ABC):
 
 
 class OpenOcd(Flasher):
-    """`openocd`, of Debian's package of that name."""
+    """Flashes by `openocd`, from Debian's package of that name."""
 
     def flash(self, image: Path, timeout_s: float) -> None:
         # preverify: an image that is there already is compared, not written again.
@@ -108,7 +108,7 @@ class OpenOcd(Flasher):
 
 
 class PyOcd(Flasher):
-    """`pyocd` of PyPI, with its pack for the chip (`pyocd pack install stm32f746nghx`)."""
+    """Flashes by `pyocd` of PyPI, with its pack for the chip (`pyocd pack install stm32f746nghx`)."""
 
     def flash(self, image: Path, timeout_s: float) -> None:
         # --no-wait: pyOCD otherwise waits for ever for a probe that is not there.
@@ -145,7 +145,7 @@ class PyOcd(Flasher):
 
 
 def choose(wanted: str | None, tools: Tools, serial: str | None) -> Flasher:
-    """The flasher asked for, else OpenOCD where it is installed, else pyOCD.
+    """Return the flasher asked for, else OpenOCD where it is installed, else pyOCD.
 
     Raises:
         BenchError: it is not installed, or neither is.
@@ -164,7 +164,7 @@ def choose(wanted: str | None, tools: Tools, serial: str | None) -> Flasher:
 
 
 def flash_bytes(image: Path) -> bytes:
-    """What an ELF puts into flash from FLASH_BASE on; gaps are erased flash (ff).
+    """Return what an ELF puts into flash from FLASH_BASE on; gaps are erased flash (0xFF).
 
     Raises:
         BenchError: no ELF, or nothing of it goes there.
@@ -190,7 +190,7 @@ def flash_bytes(image: Path) -> bytes:
 
 
 def _openocd_reason(done: ToolRun) -> str:
-    """The line that tells why: `Error: …`, or the marked outcome of `program`."""
+    """Return the line that tells why: `Error: …`, or the marked outcome of `program`."""
     lines = [line.strip() for line in done.output.splitlines()]
     errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error:")]
     marked = [line.strip("* ") for line in lines if line.startswith("** ") and ("ailed" in line or "nable" in line)]

@@ -1,8 +1,9 @@
-"""Flashers that aren't there: programs that take OpenOCD's and pyOCD's arguments, say what those say, and end so.
+"""Stands in for absent flashers: programs that take OpenOCD's and pyOCD's arguments, print what those print, and exit
+as they do.
 
-`install(folder)` writes `openocd` and `pyocd` there; put it first in PATH. Flash and faults are in `state.json` beside
-them: "serial", "flash" (SHA-256 of what is on the board), "fault" (null, "hang", "no_probe" or "verify"), "memory"
-(words of RAM by address, which the firmware clears when it starts), "log".
+`install(folder)` writes `openocd` and `pyocd` there; the folder goes first in PATH. Flash and faults are in
+`state.json` beside them: "serial", "flash" (SHA-256 of what is on the board), "fault" (null, "hang", "no_probe" or
+"verify"), "memory" (words of RAM by address, which the firmware clears when it starts) and "log".
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _HANG_S = 600.0
 
 
 def install(folder: Path, serial: str = "0670FF") -> Path:
-    """Write both programs; the path of their state."""
+    """Write both programs and return the path of their state."""
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / _STATE
     state.write_text(json.dumps({"serial": serial, "flash": "", "fault": None, "memory": {}, "log": []}))
@@ -34,12 +35,12 @@ def install(folder: Path, serial: str = "0670FF") -> Path:
 
 
 def set_fault(state: Path, fault: str | None) -> None:
-    """What goes wrong from now on."""
+    """Set what goes wrong from now on."""
     state.write_text(json.dumps(json.loads(state.read_text()) | {"fault": fault}))
 
 
 def set_memory(state: Path, address: int, words: Sequence[int]) -> None:
-    """What the firmware has left in RAM from `address` on."""
+    """Set what the firmware has left in RAM from `address` on."""
     left = {str(address + 4 * k): word for k, word in enumerate(words)}
     state.write_text(json.dumps(json.loads(state.read_text()) | {"memory": left}))
 
@@ -95,7 +96,7 @@ def _openocd(state: dict[str, Any], argv: list[str]) -> int:
 
 
 def _openocd_commands(state: dict[str, Any], commands: list[str]) -> int:
-    """Commands on a board that runs, as OpenOCD 0.12.0 does them: `mdw` says eight words a line."""
+    """Carry out commands on a board that runs, as OpenOCD 0.12.0 does: `mdw` prints eight words a line."""
     halted = False
     for command in commands:
         words = command.split()
@@ -113,7 +114,7 @@ def _openocd_commands(state: dict[str, Any], commands: list[str]) -> int:
 
 
 def _say_words(state: dict[str, Any], address: int, count: int, a_line: int, line: str, *, halted: bool) -> None:
-    """RAM as it is; of a core that was not halted the firmware has cleared it by now."""
+    """Print RAM as it is; in a core that was not halted the firmware has cleared it by now."""
     left = state["memory"] if halted else {}
     values = [int(left.get(str(address + 4 * k), 0)) for k in range(count)]
     for k in range(0, count, a_line):
@@ -121,7 +122,9 @@ def _say_words(state: dict[str, Any], address: int, count: int, a_line: int, lin
 
 
 def _pyocd_commands(state: dict[str, Any], commands: list[str]) -> None:
-    """Commands of `pyocd commander` as 0.46.0 does them: `read32 ADDRESS BYTES` says four words a line, then ASCII."""
+    """Carry out commands of `pyocd commander` as 0.46.0 does: `read32 ADDRESS BYTES` prints four words a line, then
+    ASCII.
+    """
     halted = False
     for command in commands:
         words = command.split()

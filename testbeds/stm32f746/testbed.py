@@ -1,4 +1,4 @@
-"""`--testbed stm32f746`: the Discovery board by its ST-LINK, with an ESP-AT module on USART6."""
+"""Provides `--testbed stm32f746`: the Discovery board by its ST-LINK, with an ESP-AT module on USART6."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NEEDS = "a 32F746GDISCOVERY by its ST-LINK socket"
 
 
 class Stm32F746Testbed(Testbed):
-    """Times are the board's own, by its cycle counter. It runs the very image that the emulated board runs."""
+    """Drives the board, with the very image that the emulated board runs. Times are its own, by its cycle counter."""
 
     name = "stm32f746"
 
@@ -85,17 +85,19 @@ class Stm32F746Testbed(Testbed):
             )
 
     def flash(self, image: Path) -> None:
-        """Written where it differs, verified in any case (a few seconds)."""
+        """Write the image where it differs, and verify it in any case (this takes a few seconds)."""
         self._close_port()  # the ST-LINK's virtual port stalls while flash is written
         self._flasher().flash(image, self.attachment.flash_timeout_s)
         self._image = image
 
     def reset(self) -> None:
-        """By the probe: the firmware starts anew, the virtual port stays."""
+        """Reset the board by the probe: the firmware starts anew, the virtual port stays."""
         self._flasher().reset()
 
     def crash(self) -> Crash | None:
-        """By the probe, which resets the board: the record is in RAM until the firmware starts anew."""
+        """Read the crash record by the probe, which resets the board: the record is in RAM until the firmware starts
+        anew.
+        """
         if self._image is None or (address := crash.address_of(self._image)) is None:
             return None
         return crash.decoded(self._flasher().after_reset(address, len(crash.FIELDS)), self._image)
