@@ -1,1 +1,1 @@
-"""One folder a testbed: its description (`bench.toml`) and what only it needs."""
+"""Holds one folder for each testbed: its description (`bench.toml`) and the code that only it needs."""

@@ -1,4 +1,4 @@
-"""`bench.toml`: what a testbed is, as data beside its code."""
+"""Reads `bench.toml`, which describes a testbed as data beside its code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.contracts.toml import Strict, read_toml
 
 
 class BenchFile(Strict):
-    """The keys of a bench file; units are in their names.
+    """Holds the keys of a bench file; units are in their names.
 
     A limit is what `pytest -m "latency or memory or energy"` holds against: `total_ms = 30`, `total_ms = "30 ms"`, or
     of one scheme `"agilenn.total_ms" = "0.03 s"`. It is kept in the unit of its name.
@@ -35,17 +35,19 @@ class BenchFile(Strict):
 
 
 def read_bench_file(path: Path) -> BenchFile:
-    """Read and check a bench file. Raises BenchError naming file and key."""
+    """Read and check a bench file. Raises BenchError naming the file and the key."""
     return read_toml(path, BenchFile)
 
 
 def heeds_flow(wired: bool, module_baud: int) -> bool:
-    """Tell whether the module's flow control is used: above 1 Mbaud its receiver's 128 bytes last for under 1 ms."""
+    """Tell whether the module's flow control is used: above 1 Mbaud, its receiver's 128 bytes last for less than 1
+    ms.
+    """
     return wired and module_baud > 1_000_000
 
 
 def describe(name: str, bench: BenchFile) -> TestbedDescription:
-    """The description that tables and the manifest show."""
+    """Return the description that tables and the manifest show."""
     return TestbedDescription(
         name=name,
         title=bench.title,

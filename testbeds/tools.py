@@ -1,4 +1,4 @@
-"""Programs of others (flashers, debuggers): one way to call them, which keeps what is needed to call them again."""
+"""Calls other people's programs (flashers, debuggers) in one way, and keeps what is needed to call them again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ _LEAVE_S = 3.0
 
 @dataclass(frozen=True)
 class ToolRun:
-    """One call: where, what, how long it was given, and what came of it. `returncode` None: it took too long."""
+    """Records one call: where, what, how long it was given, and what came of it. `returncode` is None when it took too
+    long.
+    """
 
     cwd: str
     argv: tuple[str, ...]
@@ -40,18 +42,18 @@ class ToolRun:
 
     @property
     def command(self) -> str:
-        """The same call for a shell."""
+        """Return the same call as a shell command."""
         return f"cd {shlex.quote(self.cwd)} && timeout {self.timeout_s:g} {shlex.join(self.argv)}"
 
     @property
     def account(self) -> str:
-        """The call, how it ended and after how long, and what it said."""
+        """Return the call, how it ended and after how long, and what it said."""
         ended = "took too long" if self.returncode is None else f"exit code {self.returncode}"
         return f"{shlex.join(self.argv)}: {ended} after {self.duration_s:.3f} s\n{self.output}".rstrip()
 
     @property
     def last_line(self) -> str:
-        """The last thing it said."""
+        """Return the last line that it said."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
         return lines[-1] if lines else "it said nothing"
 
@@ -73,11 +75,11 @@ class Tools:
 
     @property
     def record(self) -> Path:
-        """Where calls are written down."""
+        """Return the file in which calls are written down."""
         return self._record or cache_dir() / RECORD
 
     def run(self, argv: Sequence[str], *, timeout_s: float, environment: Mapping[str, str] | None = None) -> ToolRun:
-        """Call `argv`; stdout and stderr together. After `timeout_s` it and its children are ended.
+        """Call `argv`, stdout and stderr together, and return the call. After `timeout_s` it ends with its children.
 
         Raises:
             BenchError: it can't be started.
@@ -126,7 +128,7 @@ class Tools:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it and whatever it started."""
+    """End the process and whatever it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(OSError):
             os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""A link that nothing here can shape: it stays as it is, and a rate is refused with what would shape it."""
+"""Leaves a link that nothing here can shape as it is, and refuses a rate with what would shape it."""
 
 from __future__ import annotations
 

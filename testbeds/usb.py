@@ -1,4 +1,4 @@
-"""Finding a board's serial port: as the lab file names it, by USB serial number, or the only one of its kind."""
+"""Finds a board's serial port: as the lab file names it, by USB serial number, or the only one of its kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.contracts.errors import TestbedAbsent
 
 
 def find_port(name: str, attachment: Attachment, known: Sequence[UsbIdentity], needs: str) -> str:
-    """The console port of testbed `name`, a device or a URL; `needs` says what to attach.
+    """Return the console port of testbed `name`, a device or a URL; `needs` says what to attach.
 
     Raises:
         TestbedAbsent: there is none, or more than one that it could be.
@@ -39,5 +39,5 @@ def find_port(name: str, attachment: Attachment, known: Sequence[UsbIdentity], n
 
 
 def serial_of(port: str) -> str | None:
-    """USB serial number of the device behind a port; None where it has none, or the port is elsewhere."""
+    """Return the USB serial number of the device behind a port; None without one, or when the port is elsewhere."""
     return next((p.serial_number for p in list_ports.comports() if p.device == port), None)

@@ -1,4 +1,6 @@
-"""The console of a board that is a process on this host: tells that the process is gone instead of staying silent."""
+"""Watches the console of a board that is a process on this host, and tells that the process is gone instead of staying
+silent.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ POLL_S = 0.1  # how often a silent port asks whether its board still lives
 
 
 class WatchedPort:
-    """A pyserial port.
+    """Wraps a pyserial port whose process may end.
 
     Args:
         lost: asked while the port is silent or has failed; raises, with the reason, when the board can answer no more.
@@ -24,7 +26,7 @@ class WatchedPort:
 
     @property
     def in_waiting(self) -> int:
-        """How many bytes can be read at once."""
+        """Return how many bytes can be read at once."""
         try:
             return int(self._port.in_waiting)
         except OSError:
@@ -32,7 +34,7 @@ class WatchedPort:
             raise
 
     def read(self, size: int = 1) -> bytes:
-        """Up to `size` bytes, fewer when `timeout` has passed.
+        """Read up to `size` bytes, or fewer when `timeout` has passed.
 
         Raises:
             BenchFailed: what `lost` raises.
@@ -70,5 +72,5 @@ class WatchedPort:
             raise
 
     def close(self) -> None:
-        """Close it. Safe to call twice."""
+        """Close the port. It is safe to call this twice."""
         self._port.close()
