@@ -1,4 +1,4 @@
-"""From a `.tflite` file to C for the board: `generate(tflite_path, out_dir, variant="fast")`."""
+"""Generates C for the board from a `.tflite` file: `generate(tflite_path, out_dir, variant="fast")`."""
 
 from .graph import GraphReport, LayerReport, generate
 

@@ -1,7 +1,7 @@
-"""A graph's borders: what the host may do as well as the board is taken off the graph and remembered.
+"""Takes off a graph's borders what the host can do as well as the board, and remembers it.
 
 TensorFlow's converter writes int8 models with float32 inputs and outputs unless told otherwise: a QUANTIZE behind each
-input, a DEQUANTIZE before each output. Older exports have uint8 there, exports from PyTorch a TRANSPOSE from
+input and a DEQUANTIZE before each output. Older exports have uint8 there, and exports from PyTorch a TRANSPOSE from
 channels-first. None of that is work for the board: its graph begins and ends at the int8 tensors, and a `Border` says
 how they relate to the tensors that the file's user sees.
 """
@@ -18,11 +18,11 @@ from .model import Model, Operator, Tensor
 
 @dataclass(frozen=True)
 class Border:
-    """One input or output of the board's graph beside that of the file.
+    """Relates one input or output of the board's graph to that of the file.
 
-    tensor, shape, scale, zero_point: the int8 tensor at which the board begins or ends. file_tensor, file_shape, dtype:
-    what the file has there. steps: what lies between them, in the file's order, as (operator, permutation or None,
-    shape before it).
+    `tensor`, `shape`, `scale` and `zero_point` are those of the int8 tensor at which the board begins or ends;
+    `file_tensor`, `file_shape` and `dtype` are what the file has there. `steps` holds what lies between them, in the
+    file's order, as (operator, permutation or None, shape before it).
     """
 
     name: str
@@ -37,12 +37,12 @@ class Border:
 
     @property
     def text(self) -> str:
-        """What stands in the file, and what of it was folded."""
+        """Return what stands in the file, and what of it was folded, as text."""
         folded = ", ".join(kind for kind, _, _ in self.steps)
         return f"{self.dtype} {list(self.file_shape)}" + (f" ({folded} folded)" if folded else "")
 
     def as_file_input(self, values: np.ndarray) -> np.ndarray:
-        """The board's int8 values as the file's input takes them: they are quantised to the same bytes again."""
+        """Return the board's int8 values as the file's input takes them: they are quantised to the same bytes again."""
         out = np.asarray(values, np.int8).reshape(self.shape)
         for _, permutation, before in reversed(self.steps):
             out = out.transpose(np.argsort(permutation)) if permutation is not None else out.reshape(before)
@@ -53,7 +53,7 @@ class Border:
         return np.ascontiguousarray(out)
 
     def from_file_input(self, values: np.ndarray) -> np.ndarray:
-        """Values as the file's input takes them as the int8 values of the board's input."""
+        """Return values that fit the file's input as the int8 values of the board's input."""
         out: np.ndarray = np.asarray(values).reshape(self.file_shape)
         for _, permutation, _before in self.steps:
             out = out.transpose(permutation) if permutation is not None else out
@@ -69,7 +69,7 @@ class Border:
 
 @dataclass(frozen=True)
 class Folded:
-    """A model that begins and ends with int8 tensors, and its borders in the order of its inputs and outputs."""
+    """Holds a model that begins and ends with int8 tensors, and its borders in the order of its inputs and outputs."""
 
     model: Model
     inputs: tuple[Border, ...]
@@ -77,9 +77,9 @@ class Folded:
 
 
 def fold(model: Model) -> Folded:
-    """Take the operators off that only serve the borders. What cannot be folded is left for the kernels to refuse.
+    """Take off the operators that only serve the borders. What cannot be folded is left for the kernels to refuse.
 
-    Also left out is what nothing reads, such as the computation of a shape that is known.
+    What nothing reads, such as the computation of a shape that is known, is left out as well.
     """
     walk = _Walk(model)
     inputs = tuple(walk.inward(t) for t in model.inputs)
@@ -90,7 +90,7 @@ def fold(model: Model) -> Folded:
 
 
 def _needed(model: Model, starts: list[int], ends: list[int]) -> list[Operator]:
-    """The operators between the borders whose results are used."""
+    """Return the operators between the borders whose results are used."""
     wanted, kept = {*ends} - {*starts}, []
     for op in reversed(model.operators):
         if wanted.isdisjoint(op.outputs):
@@ -113,7 +113,7 @@ class _Walk:
                 self.writer[t] = op
 
     def inward(self, start: int) -> Border:
-        """From an input of the file to the tensor at which the board begins."""
+        """Follow the graph from an input of the file to the tensor at which the board begins."""
         at, steps = start, []
         while at not in self.model.outputs and len(self.readers.get(at, [])) == 1:
             op = self.readers[at][0]
@@ -125,7 +125,7 @@ class _Walk:
         return self.border(start, at, steps)
 
     def outward(self, end: int) -> Border:
-        """From an output of the file back to the tensor at which the board ends."""
+        """Follow the graph from an output of the file back to the tensor at which the board ends."""
         at, steps = end, []
         while at in self.writer:
             op = self.writer[at]
@@ -150,7 +150,7 @@ class _Walk:
     def step(
         self, op: Operator, changes: tuple[str, ...]
     ) -> tuple[str, tuple[int, ...] | None, tuple[int, ...]] | None:
-        """The operator as a step of a border, or None where it is work for the board."""
+        """Return the operator as a step of a border, or None where it is work for the board."""
         if not op.inputs or len(op.outputs) != 1 or op.inputs[0] < 0:
             return None
         x, y = self.model.tensors[op.inputs[0]], self.model.tensors[op.outputs[0]]
@@ -167,7 +167,7 @@ class _Walk:
 
 
 def _only_a_type(x: Tensor, y: Tensor) -> bool:
-    """Is y the same numbers as x in another type: int8 and float32, or int8 and uint8 of one scale?"""
+    """Tell whether y is the same numbers as x in another type: int8 and float32, or int8 and uint8 of one scale."""
     kinds = {x.dtype, y.dtype}
     if kinds == {"int8", "float32"}:
         quantised = x if x.dtype == "int8" else y

@@ -1,4 +1,6 @@
-"""What lowering an operator takes: its tensors, checked, its quantisation constants, and a place for its layer."""
+"""Gives the lowering of an operator what it takes: checked tensors, quantisation constants, and a place for its
+layer.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from .quant import Requantizer, activation_range, requantizer
 
 
 class Checks:
-    """The layers of one model so far, and the questions that every operator is asked."""
+    """Holds the layers of one model so far, and answers the questions that every operator is asked."""
 
     def __init__(self, model: Model, variant: str) -> None:
         self.model, self.variant = model, variant
@@ -29,7 +31,7 @@ class Checks:
         return int(op.options.get(name, default))
 
     def quantised(self, op: Operator, tensor: Tensor) -> Tensor:
-        """An int8 tensor with one scale."""
+        """Return an int8 tensor with one scale."""
         if tensor.dtype != "int8":
             raise self.fail(op, f"uses '{tensor.name}' of type {tensor.dtype}", refusals.type_cure(tensor.dtype))
         if tensor.scales.size != 1 or tensor.zero_points.size != 1 or not tensor.scale > 0:
@@ -39,7 +41,7 @@ class Checks:
         return tensor
 
     def activation(self, op: Operator, tensor: Tensor, free: bool = False) -> Tensor:
-        """An int8 activation with one scale: of batch 1 and up to four axes, or `free`: of any shape up to six."""
+        """Return an int8 activation with one scale: of batch 1 and up to four axes, or with `free` of any up to six."""
         self.quantised(op, tensor)
         if free and 0 <= len(tensor.shape) <= 6 and tensor.elements:
             return tensor
@@ -48,7 +50,7 @@ class Checks:
         return tensor
 
     def operand(self, op: Operator, index: int, count: int, free: bool = False, outputs: int = 1) -> Tensor:
-        """Input `index` of an operator that has at least `count`, and `outputs` results."""
+        """Return input `index` of an operator that must have at least `count` inputs, and `outputs` results."""
         if len(op.inputs) < count or op.inputs[index] < 0 or len(op.outputs) != outputs:
             raise self.fail(op, "has too few tensors")
         tensor = self.model.tensors[op.inputs[index]]
@@ -60,7 +62,7 @@ class Checks:
         return self.activation(op, self.model.tensors[op.outputs[0]], free)
 
     def constant_activation(self, op: Operator, tensor: Tensor) -> np.ndarray:
-        """The int8 values of a constant that stands where an activation may."""
+        """Return the int8 values of a constant that stands where an activation may."""
         self.quantised(op, tensor)
         if tensor.data is None or tensor.data.size == 0 or len(tensor.shape) > 4:
             raise self.fail(op, f"has the constant '{tensor.name}' of shape {tensor.shape}")
@@ -77,7 +79,7 @@ class Checks:
         return tensor.data
 
     def weights(self, op: Operator, axis: int, x: Tensor, y: Tensor) -> tuple[np.ndarray, np.ndarray, Requantizer]:
-        """(weights, bias, requantiser) of an operator with an inner product; `axis` is that of output channels."""
+        """Return (weights, bias, requantiser) of an operator with an inner product; `axis` is the output channels'."""
         data = self.constant(op, 1, "int8")
         tensor = self.model.tensors[op.inputs[1]]
         channels = data.shape[axis] if data.ndim > axis else 0
@@ -117,7 +119,7 @@ class Checks:
         return padding == 0
 
     def name(self, op: Operator, suffix: str | None = None) -> str:
-        """The C name of a layer: letters only behind its number, as profiles read it."""
+        """Return the C name of a layer, with nothing but letters behind its number, as profiles read it."""
         return f"layer_{op.index}_{suffix or op.kind.lower().replace('_', '')}"
 
     def append(

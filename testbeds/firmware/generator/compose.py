@@ -49,13 +49,13 @@ class Composer:
         return self.model
 
     def output_scale(self, activation: str) -> tuple[float, int]:
-        """A range that fits the activation: 0..6 for ReLU6 and ReLU, about -4..4 else."""
+        """Return (scale, zero point) of a range that fits the activation: 0..6 for ReLU6 and ReLU, else about -4..4."""
         return (6 / 255, -128) if activation.startswith("RELU") else (8 / 255, int(self.rng.integers(-10, 11)))
 
     def weights(
         self, x: Tensor, shape: tuple[int, ...], axis: int, inputs: int, out_scale: float, per_channel: bool
     ) -> tuple[int, int]:
-        """(weights, bias) tensors with scales that make results of a spread of about 40 steps."""
+        """Add (weights, bias) tensors with scales that make results with a spread of about 40 steps."""
         channels = shape[axis]
         data = self.rng.integers(-127, 128, shape).astype(np.int8)
         spread = 73.0 * 60.0 * np.sqrt(inputs)  # of the accumulator, for inputs spread like those of a layer before
@@ -119,7 +119,7 @@ class Composer:
     def pool(
         self, kind: str, x: int, kernel: int, stride: int | None = None, same: bool = False, activation: str = "NONE"
     ) -> int:
-        """AVERAGE_POOL_2D or MAX_POOL_2D."""
+        """Add AVERAGE_POOL_2D or MAX_POOL_2D."""
         source = self.model.tensors[x]
         stride = stride or kernel
         win = window(source.hwc(), (kernel, kernel), (stride, stride), same, "composed")
@@ -169,7 +169,7 @@ class Composer:
         return self.operator("STRIDED_SLICE", [x, *constants], shape, source.scale, source.zero_point, **masks)
 
     def activation(self, x: int, kind: str, **options: object) -> int:
-        """RELU, RELU6, QUANTIZE (a change of scale), LOGISTIC, TANH, HARD_SWISH or LEAKY_RELU (Alpha) on its own."""
+        """Add RELU, RELU6, QUANTIZE (a change of scale), LOGISTIC, TANH, HARD_SWISH or LEAKY_RELU (Alpha) alone."""
         source = self.model.tensors[x]
         scale, zero = {
             "LOGISTIC": (1 / 256, -128),
@@ -180,21 +180,21 @@ class Composer:
         return self.operator(kind, [x], source.shape, scale, zero, **options)
 
     def same(self, kind: str, inputs: list[int], shape: tuple[int, ...], **options: object) -> int:
-        """An operator that moves values: its output has the scale of its first input."""
+        """Add an operator that moves values: its output has the scale of its first input."""
         source = self.model.tensors[inputs[0]]
         return self.operator(kind, inputs, shape, source.scale, source.zero_point, **options)
 
     def numbers(self, *values: int) -> int:
-        """A constant int32 vector."""
+        """Add a constant int32 vector."""
         return self.tensor("numbers", (len(values),), None, data=np.array(values, np.int32), dtype="int32")
 
     def constant(self, shape: tuple[int, ...], scale: float, zero: int) -> int:
-        """A constant int8 operand."""
+        """Add a constant int8 operand."""
         data = self.rng.integers(-128, 128, shape).astype(np.int8)
         return self.tensor("constant", shape, scale, zero, data)
 
     def pair(self, kind: str, a: int, b: int, activation: str = "NONE") -> int:
-        """ADD, SUB or MUL of two operands of shapes that broadcast."""
+        """Add ADD, SUB or MUL of two operands of shapes that broadcast."""
         first, second = self.model.tensors[a], self.model.tensors[b]
         shape = tuple(int(n) for n in np.broadcast_shapes(first.shape, second.shape))
         scale = 60 * first.scale * second.scale if kind == "MUL" else first.scale + second.scale
@@ -207,13 +207,13 @@ class Composer:
         return self.same("CONCATENATION", xs, tuple(shape), Axis=axis, FusedActivationFunction="NONE")
 
     def resize(self, x: int, height: int, width: int, **options: object) -> int:
-        """RESIZE_NEAREST_NEIGHBOR; options AlignCorners, HalfPixelCenters."""
+        """Add RESIZE_NEAREST_NEIGHBOR; its options are AlignCorners and HalfPixelCenters."""
         channels = self.model.tensors[x].shape[3]
         wanted = self.numbers(height, width)
         return self.same("RESIZE_NEAREST_NEIGHBOR", [x, wanted], (1, height, width, channels), **options)
 
     def svdf(self, x: int, units: int, rank: int, memory: int) -> int:
-        """SVDF with int8 features and a state of int16."""
+        """Add SVDF with int8 features and a state of int16."""
         source = self.model.tensors[x]
         filters, inputs = units * rank, source.shape[1]
         features = self.rng.integers(-127, 128, (filters, inputs)).astype(np.int8)

@@ -1,4 +1,4 @@
-"""CONV_2D: a band of input rows is widened to 16 bits once, then every pair of output channels runs over it.
+"""Emits CONV_2D: a band of input rows is widened to 16 bits once, then every pair of output channels runs over it.
 
 The widened rows and the two channels' weights lie in scratch memory (DTCM on the board: no wait states, no cache). A
 3x3 window of a pixel is three runs of consecutive halves there, so no patch matrix is built. Two pixels by two channels
@@ -20,7 +20,7 @@ CHUNK_WORDS = {"fast": 48, "lean": 12}  # of a longer row that is worked on in a
 
 
 def folded_bias(spec: ConvSpec) -> np.ndarray:
-    """Bias for inputs taken with their zero point: bias - zero * sum of weights; padding is the zero point itself."""
+    """Return the bias for inputs taken with their zero point: bias - zero * sum of weights. Padding is that point."""
     sums = spec.weights.reshape(spec.weights.shape[0], -1).astype(np.int64).sum(1)
     return np.asarray(spec.bias.astype(np.int64) - spec.input_zero * sums)
 
@@ -43,7 +43,7 @@ class Conv:
         self.wide_weights = variant == "fast" and self.band_pixels < 16 and self.total_words * 8 <= 2048
 
     def plan_rows(self) -> None:
-        """How one input row lies in scratch: one copy, or two where pixels start at odd halves (stride x C odd)."""
+        """Plan how an input row lies in scratch: one copy, or two where pixels start at odd halves (stride x C odd)."""
         w = self.window
         columns = w.width if self.flat else (w.out_width - 1) * w.sx + w.kw
         self.columns = columns
@@ -62,7 +62,7 @@ class Conv:
         self.first = 2 * self.lead[parity]  # where the window of pixel 0 starts
 
     def plan_band(self) -> None:
-        """Rows a band: as many as pay, by a rough count of cycles, and as fit the scratch memory."""
+        """Plan the rows of a band: as many as pay, by a rough count of cycles, and as fit the scratch memory."""
         w = self.window
         best, best_cost = 1, float("inf")
         for rows in range(1, w.out_height + 1):
@@ -90,14 +90,14 @@ class Conv:
     # ---- constants -------------------------------------------------------------------------------------------
 
     def channel_pairs(self) -> list[tuple[int, int]]:
-        """Pairs of output channels; with an odd count the last pair overlaps the one before it."""
+        """Return the pairs of output channels; with an odd count the last pair overlaps the one before it."""
         n = self.out_channels
         if n == 1:
             return [(0, 0)]
         return [(c, c + 1) for c in range(0, n - 1, 2)] + ([(n - 2, n - 1)] if n & 1 else [])
 
     def weight_words(self) -> np.ndarray:
-        """Weights as halves [out][total_words][2] in the order in which the data lies in scratch."""
+        """Return the weights as halves [out][total_words][2], in the order in which the data lies in scratch."""
         w, spec = self.window, self.spec
         n = self.out_channels
         segments = np.zeros((n, w.kh, self.segment_words * 2), np.int16)
@@ -110,7 +110,7 @@ class Conv:
         return total
 
     def constants(self) -> tuple[list[str], int]:
-        """C arrays of weights and per-pair constants, and their bytes."""
+        """Return the C arrays of weights and per-pair constants, and their bytes."""
         bias, multipliers = folded_bias(self.spec), self.spec.requantizer.multipliers
         multipliers = np.broadcast_to(multipliers, (self.out_channels,))
         pairs = self.channel_pairs()
@@ -204,7 +204,7 @@ class Conv:
         return [*lines, *indent(body), "}"]
 
     def widen_row(self) -> list[str]:
-        """One row into its copies, with the padding left and right of it."""
+        """Emit the widening of one row into its copies, with the padding left and right of it."""
         w, zero = self.window, self.spec.input_zero
         used = min(w.width, self.columns - w.pl)  # columns of the input that any window reaches
         right = self.columns - w.pl - used

@@ -1,4 +1,4 @@
-"""The function of a convolution that runs two output channels over the pixels of a band."""
+"""Emits the function of a convolution that runs two output channels over the pixels of a band."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class PairCode:
         return [*head, *indent(lines), "}"]
 
     def ending(self) -> tuple[str, ...]:
-        """The constants of the requantisation, loaded while the last products are made."""
+        """Return the loads of the requantisation's constants, to be issued while the last products are made."""
         addend = self.conv.spec.requantizer.addend
         return "LDRD(m0, m1, w, -8);", f"CONST_LOW(r, {c_int(addend)});", f"CONST_HIGH(r, {c_int(addend)});"
 
     def loop(self, count: str, step: int) -> list[str]:
-        """Blocks of two pixels. The next block's first operands are loaded while this one's results are stored."""
+        """Emit blocks of two pixels. The next block's first operands are loaded while this one's results are stored."""
         dot = Dot(2, self.conv.second)
         first, middle, moved_p = self.products(dot)
         move = 4 * self.conv.window.sx * self.conv.window.channels - moved_p
@@ -71,7 +71,7 @@ class PairCode:
         ]
 
     def single(self) -> list[str]:
-        """A block of the last pixel of an odd row."""
+        """Emit the block of the last pixel of an odd row."""
         dot = Dot(1, self.conv.second)
         first, middle, _ = self.products(dot)
         return [
@@ -94,13 +94,14 @@ class PairCode:
         ]
 
     def kept(self, pixels: int) -> list[int]:
-        """Which of the block's results are stored: with one output channel every other is a copy."""
+        """Return which of the block's results are stored: with one output channel every other one is a copy."""
         return [i for i in range(2 * pixels) if self.conv.out_channels > 1 or i % 2 == 0]
 
     def products(self, dot: Dot) -> tuple[Step, list[str], int]:
-        """The inner products as (first step, code, bytes that p has moved), in one of three forms:
+        """Return (first step, code, bytes that p has moved) of the inner products.
 
-        unrolled; a loop over kernel rows, each unrolled; a loop over kernel rows and chunks of a row.
+        The code has one of three forms: unrolled; a loop over kernel rows, each unrolled; or a loop over kernel rows
+        and chunks of a row.
         """
         w, words_ = self.conv.window, self.conv.segment_words
         if w.kh * words_ <= self.conv.unroll_words:

@@ -1,4 +1,4 @@
-"""What a convolution is, and what the code of its inner part needs of its plan."""
+"""Defines what a convolution is, and what the code of its inner part needs of its plan."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .shapes import Window
 
 @dataclass(frozen=True)
 class ConvSpec:
-    """What a convolution is, in the generator's terms.
+    """Describes a convolution in the generator's terms.
 
-    weights: int8 [out, kh, kw, in]; bias: int32 [out], the input's zero point not yet folded in.
+    `weights` are int8 [out, kh, kw, in]; `bias` is int32 [out], the input's zero point not yet folded in.
     """
 
     window: Window
@@ -28,7 +28,7 @@ class ConvSpec:
 
 
 class PlannedConv(Protocol):
-    """A convolution whose band, rows and unrolling are planned (conv.py)."""
+    """Describes a convolution whose band, rows and unrolling are planned (conv.py)."""
 
     spec: ConvSpec
     name: str

@@ -1,4 +1,6 @@
-"""FULLY_CONNECTED, and 1x1 convolutions of one pixel: each weight is used once, so it is widened on its way through."""
+"""Emits FULLY_CONNECTED, and 1x1 convolutions of one pixel: each weight is used once, so it is widened on its way
+through.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ UNROLL = 4  # steps of four inputs
 
 @dataclass(frozen=True)
 class DenseSpec:
-    """weights: int8 [out, in]; bias: int32 [out]."""
+    """Describes a dense layer: `weights` are int8 [out, in], `bias` is int32 [out]."""
 
     weights: np.ndarray
     bias: np.ndarray
@@ -29,7 +31,7 @@ class DenseSpec:
 
 
 class Dense:
-    """Four outputs at a time over an input that lies widened in scratch memory."""
+    """Emits four outputs at a time over an input that lies widened in scratch memory."""
 
     def __init__(self, spec: DenseSpec, name: str) -> None:
         self.spec, self.name = spec, name
@@ -124,7 +126,7 @@ class Dense:
         return self.function(n, [*lines, *self.ending(n, accumulators)])
 
     def pair_function(self, n: int) -> list[str]:
-        """2 or 4 outputs by dense_pairs.py: a0 and a1 are the first of each pair, l0 and l1 the second."""
+        """Emit 2 or 4 outputs by dense_pairs.py: a0 and a1 are the first of each pair, l0 and l1 the second."""
         loop = PairLoop(n)
         pairs = range(n // 2)
         weights = np.concatenate([self.spec.weights[c : c + size] for c, size in self.groups if size == n])
@@ -138,7 +140,7 @@ class Dense:
         return self.function(n, [*lines, *self.ending(n, [f"{kind}{i}" for i in pairs for kind in "al"])])
 
     def ending(self, n: int, accumulators: list[str]) -> list[str]:
-        """From accumulators to bytes."""
+        """Emit the way from accumulators to bytes."""
         spec = self.spec
         addend = c_int(spec.requantizer.addend)
         lines = [f"LDR(m{i}, k, {8 * i + 4});" for i in range(n)]
@@ -165,7 +167,7 @@ class Dense:
         ]
 
     def load(self, pointer: str, raw: list[str], offset: int, first: int) -> list[str]:
-        """Loads of the raw words from `first` on, two at a time."""
+        """Emit loads of the raw words from `first` on, two at a time."""
         lines = []
         for i in range(first, len(raw), 2):
             if i + 1 < len(raw):
@@ -175,7 +177,7 @@ class Dense:
         return lines
 
     def step(self, n: int, at: int, wrap: bool, unroll: int, last: bool = False) -> list[str]:
-        """Four inputs by n outputs: an SXTB16 and an SMLAD a cycle, then the next step's loads."""
+        """Emit four inputs by n outputs: an SXTB16 and an SMLAD a cycle, then the next step's loads."""
         lines = ["SXTB16(t, w0);"]
         pending = "SMLAD(a0, x0, t);"
         for i in range(n):

@@ -1,4 +1,4 @@
-"""Dense layers two outputs a half: half the widening of weights, and a multiply in every cycle.
+"""Emits dense layers with two outputs in each half word: half the widening of weights, and a multiply in every cycle.
 
 A half of a word of weights holds 256 * a + b for outputs a and b at one input. SMLAD with it gives 256 * A + B, where A
 and B are the two inner products; with the lower bytes alone (SXTB16) it gives B, and A = (256 A + B - B) >> 8 is exact
@@ -18,15 +18,15 @@ REACH = ((1 << 23) - 1) // 128  # of the sum of |a| in a segment
 
 
 def packable(weights: np.ndarray) -> bool:
-    """Does 256 * a + b fit 16 bits for each pair of rows? (It does but for a = -128 beside a negative b.)"""
+    """Tell whether 256 * a + b fits 16 bits for each pair of rows. (It does but for a = -128 beside a negative b.)"""
     a, b = weights[0 : len(weights) // 2 * 2 : 2].astype(np.int32), weights[1::2].astype(np.int32)
     return bool((256 * a + b[: len(a)]).min(initial=0) >= -(1 << 15))
 
 
 def packed(weights: np.ndarray) -> np.ndarray:
-    """int8 [outputs, inputs], both even and inputs a multiple of 4, in the order of reading.
+    """Return int8 [outputs, inputs], both even and inputs a multiple of 4, packed in the order of reading.
 
-    For each four inputs, and each pair of outputs: inputs 0 and 2, then inputs 1 and 3.
+    For every four inputs and every pair of outputs, inputs 0 and 2 come first, then inputs 1 and 3.
     """
     outputs, inputs = weights.shape
     both = 256 * weights[0::2].astype(np.int32) + weights[1::2]
@@ -35,7 +35,7 @@ def packed(weights: np.ndarray) -> np.ndarray:
 
 
 def segment(weights: np.ndarray) -> int:
-    """The most loops (of UNROLL steps) that may pass before the sums are taken apart."""
+    """Return the most loops (of UNROLL steps) that may pass before the sums are taken apart."""
     inputs = weights.shape[1]
     size = 4 * UNROLL
     sums = np.abs(weights[0::2].astype(np.int64)).cumsum(1)
@@ -49,7 +49,7 @@ def segment(weights: np.ndarray) -> int:
 
 
 class PairLoop:
-    """The inner products of 2 or 4 outputs: accumulators s (both outputs) and l (the second alone) of each pair."""
+    """Emits the inner products of 2 or 4 outputs: accumulators s (both outputs) and l (the second) of each pair."""
 
     def __init__(self, outputs: int) -> None:
         self.pairs = outputs // 2
@@ -63,7 +63,7 @@ class PairLoop:
         return ["LDRD_INC(p0, q0, w, 8);", "LDRD_INC(x0, x1, x, 8);"]
 
     def step(self, at: int) -> list[str]:
-        """Four inputs; the registers of the next step are loaded between the multiplies."""
+        """Emit four inputs; the registers of the next step are loaded between the multiplies."""
         return list(self.one_pair(at % 2) if self.pairs == 1 else self.two_pairs(at % 2))
 
     def one_pair(self, odd: int) -> Iterator[str]:
@@ -99,7 +99,7 @@ class PairLoop:
         yield f"SMLAD(l1, {x}, p1);"
 
     def lines(self, steps: int, count: int) -> list[str]:
-        """All steps, `count` loops between two foldings of the sums into a0, a1."""
+        """Emit all steps, with `count` loops between two foldings of the sums into a0, a1."""
         loops, rest = divmod(steps, UNROLL)
         body = [line for i in range(UNROLL) for line in self.step(i)]
         out = self.prologue()

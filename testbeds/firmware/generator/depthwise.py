@@ -1,5 +1,7 @@
-"""DEPTHWISE_CONV_2D: channels are taken apart into planes of 16 bits in scratch memory, where neighbours in a row share
-a word; a 3x3 kernel then needs six multiplies an output, its weights stay in registers, two outputs at a time.
+"""Emits DEPTHWISE_CONV_2D with its channels taken apart into planes of 16 bits in scratch memory.
+
+There neighbours in a row share a word; a 3x3 kernel then needs six multiplies an output, its weights stay in registers,
+and two outputs are made at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ UNROLL_WORDS = 4  # of a row's planes, 70 bytes of code each: shorter loops cost
 
 @dataclass(frozen=True)
 class DepthwiseSpec:
-    """weights: int8 [kh, kw, out]; output channel o reads input channel o // multiplier; bias as in the file."""
+    """Describes a depthwise convolution: `weights` are int8 [kh, kw, out]; output channel o reads input channel o //
+    multiplier; the bias is as in the file.
+    """
 
     window: Window
     weights: np.ndarray
@@ -74,7 +78,7 @@ class Depthwise:
         self.band = best
 
     def fills(self, taken: int, rows: int) -> float:
-        """Roughly the line fills of a band of `rows` output rows from `taken` input rows.
+        """Estimate the line fills of a band of `rows` output rows from `taken` input rows.
 
         A group of channels touches at most one line a pixel; with many channels those lines share few of the data
         cache's 128 places (32 sets, 4 ways).
@@ -90,7 +94,9 @@ class Depthwise:
         return w.channels / group * (read + (written if written <= 0.7 * places else written * group))
 
     def constants(self) -> tuple[list[str], int]:
-        """Per output channel: (w0, w1), (w1, w2) of each kernel row, the bias twice, multiplier, rounding: 40 bytes."""
+        """Return, for each output channel, (w0, w1), (w1, w2) of each kernel row, the bias twice, multiplier and
+        rounding: 40 bytes.
+        """
         spec = self.spec
         kernel = spec.weights.transpose(2, 0, 1).astype(np.int16)  # [out][ky][kx]
         n = kernel.shape[0]
@@ -182,7 +188,7 @@ class Depthwise:
         return lines
 
     def four_channels(self) -> list[str]:
-        """Words of two neighbouring pixels of each of four channels; at the edges one or both are padding."""
+        """Emit words of two neighbouring pixels of each of four channels; at the edges one or both are padding."""
         w = self.window
         lines = [
             "uint8_t *d = dst;",
@@ -209,7 +215,7 @@ class Depthwise:
         return lines
 
     def loads(self, kind: tuple[bool, bool], offset: int) -> list[str]:
-        """Four channels of a left and a right pixel into a and b; what lies outside is padding."""
+        """Emit loads of four channels of a left and a right pixel into a and b; what lies outside is padding."""
         c, (left, right) = self.window.channels, kind
         byte = self.spec.input_zero & 0xFF
         pad = f"0x{byte * 0x01010101:08X}u"
@@ -219,7 +225,7 @@ class Depthwise:
         ]
 
     def pack(self, kind: tuple[bool, bool], following: tuple[bool, bool] | None) -> list[str]:
-        """One word of each channel from a and b, and the loads of the next word in between."""
+        """Emit the packing of one word of each channel from a and b, with the loads of the next word in between."""
         step, advance = self.row_bytes, self.window.channels * sum(kind)
         next_a, next_b = self.loads(following, 0) if following else ("", "")
         base = -4 if following else 0
@@ -304,8 +310,8 @@ class Depthwise:
         return [f"LDR(x0, p, {at});", f"LDR(x1, p, {at + 4});"]
 
     def two(self, out_step: int, index: int, at: int, following: int) -> list[str]:
-        """Two outputs from byte `at` of the row on. The accumulators hold the bias and x0, x1 the first row's words;
-        both are loaded again, the words from `following`.
+        """Emit two outputs from byte `at` of the row on. The accumulators hold the bias, and x0 and x1 the first row's
+        words; both are loaded again, the words from `following`.
         """
         lines = []
         for ky in range(3):
@@ -337,7 +343,7 @@ class Depthwise:
         return [] if (low, high) == (-128, 127) else [f"{name} = clamp({name}, {c_int(low)}, {c_int(high)});"]
 
     def one(self, at: int) -> list[str]:
-        """The last output of a row of odd length."""
+        """Emit the last output of a row of odd length."""
         q = self.spec.requantizer
         lines = ["LDR(a0, k, 24);"]
         for ky in range(3):
@@ -355,7 +361,7 @@ class Depthwise:
 
 
 class PlainDepthwise:
-    """Any kernel and stride, tap by tap: correct, compact and slow."""
+    """Emits any kernel and stride, tap by tap: correct, compact and slow."""
 
     def __init__(self, spec: DepthwiseSpec, name: str) -> None:
         self.spec, self.name = spec, name

@@ -1,10 +1,10 @@
-"""The inner product of two output channels by one or two pixels, unrolled and scheduled for the M7.
+"""Emits the inner product of two output channels by one or two pixels, unrolled and scheduled for the M7.
 
-Two pixels: a word (two elements) of each pixel against a word of each channel is four SMLADs, and in the other slot of
-each of their four cycles one of the four loads of the next word. Each load stands in the cycle after which its register
-is free, and its result is used one cycle later, which is when the M7 has it for a multiply: a MAC every cycle with
-eight registers (4 accumulators, 2 of data, 2 of weights) and two pointers. Single loads, because no public figure says
-what an LDRD beside a MAC costs on the chip.
+With two pixels, a word (two elements) of each pixel against a word of each channel is four SMLADs, and in the other
+slot of each of their four cycles stands one of the four loads of the next word. Each load stands in the cycle after
+which its register is free, and its result is used one cycle later, which is when the M7 has it for a multiply: that
+makes a MAC every cycle with eight registers (4 accumulators, 2 of data, 2 of weights) and two pointers. The loads are
+single ones, because no public figure says what an LDRD beside a MAC costs on the chip.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LDR_REACH = 4095
 
 @dataclass(frozen=True)
 class Step:
-    """One or two consecutive words: byte offsets of the first from the data and the weight pointer."""
+    """Describes one or two consecutive words: byte offsets of the first from the data and the weight pointer."""
 
     data: int
     weights: int
@@ -25,7 +25,7 @@ class Step:
 
 
 def steps(segments: list[tuple[int, int]], words: int) -> list[Step]:
-    """Steps through segments [(data offset, weight offset)] of `words` words each."""
+    """Return the steps through segments [(data offset, weight offset)] of `words` words each."""
     return [
         Step(data + 4 * at, weights + 8 * at, min(2, words - at))
         for data, weights in segments
@@ -47,12 +47,12 @@ class Dot:
         return f"SMLAD({accumulator}, {x}, {w});"
 
     def registers(self) -> tuple[list[str], list[str]]:
-        """(first pixel's or current, second pixel's or next) register names."""
+        """Return the register names as (first pixel's or current, second pixel's or next)."""
         a, b = ["x0", "x1"], ["y0", "y1"]
         return (b, a) if self.swapped and self.pixels == 1 else (a, b)
 
     def first_loads(self, first: Step) -> list[str]:
-        """Loads for the first step; what is used last is loaded last."""
+        """Return the loads for the first step; what is used last is loaded last."""
         if self.pixels == 1:
             return [f"LDRD(w0, w1, w, {first.weights});", *self.load_two(["x0", "x1"], first)]
         return [
@@ -62,7 +62,7 @@ class Dot:
         ]
 
     def prologue(self, first: Step) -> list[str]:
-        """The same where a round starts in the middle of a block."""
+        """Return the loads for the first step where a round starts in the middle of a block."""
         self.swapped = False
         return self.first_loads(first)
 
@@ -80,7 +80,7 @@ class Dot:
         advance: tuple[int, int] = (0, 0),
         ending: tuple[str, ...] = (),
     ) -> list[str]:
-        """MACs of all steps, with the loads of each next step in between.
+        """Return the MACs of all steps, with the loads of each next step in between.
 
         Args:
             run: the steps; the first is loaded already.
@@ -105,7 +105,7 @@ class Dot:
         )
 
     def two_pixels(self, step: Step, follows: Step | None, move: tuple[int, int], ending: tuple[str, ...]) -> list[str]:
-        """Word by word: in each of four cycles an SMLAD, and a load of what the next cycles need."""
+        """Emit word by word: in each of four cycles an SMLAD, and a load of what the next cycles need."""
         move_p, move_w = self.moves(move)
         places = [(step.data + 4 * i, step.weights + 8 * i) for i in range(step.words)]
         upcoming = [*places[1:], (follows.data, follows.weights) if follows else None]

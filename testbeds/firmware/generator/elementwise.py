@@ -1,4 +1,4 @@
-"""Operators of single values or of pairs: sums and products with broadcasting, activations, scales, SOFTMAX."""
+"""Lowers operators of single values or of pairs: sums and products with broadcasting, activations, scales, SOFTMAX."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .source import c_array, c_int, indent
 
 @dataclass(frozen=True)
 class _Source:
-    """An operand of a pair: an activation, or a constant (`data`)."""
+    """Describes an operand of a pair: an activation, or a constant (`data`)."""
 
     tensor: Tensor
     data: np.ndarray | None
@@ -26,7 +26,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Pair:
-    """What makes one result of two values: C and Python of the same, with the range of the fused activation."""
+    """Makes one result of two values: C and Python of the same, with the range of the fused activation."""
 
     c: str  # with {a} and {b}
     python: Callable[[int, int], int]
@@ -35,7 +35,7 @@ class _Pair:
 
 
 def summed(low: Checks, op: Operator) -> None:
-    """ADD and SUB."""
+    """Lower ADD and SUB."""
     a, b, y = _sources(low, op)
     least, most = low.fused(op, y)
     scales = (a.tensor.scale, b.tensor.scale, y.scale)
@@ -52,7 +52,7 @@ def summed(low: Checks, op: Operator) -> None:
 
 
 def product(low: Checks, op: Operator) -> None:
-    """MUL, rounded twice as TensorFlow Lite does."""
+    """Lower MUL, rounded twice as TensorFlow Lite does."""
     a, b, y = _sources(low, op)
     least, most = low.fused(op, y)
     real = np.float32(a.tensor.scale) * np.float32(b.tensor.scale) / np.float32(y.scale)
@@ -83,7 +83,7 @@ def _sources(low: Checks, op: Operator) -> tuple[_Source, _Source, Tensor]:
 
 
 def _emit(low: Checks, op: Operator, sources: tuple[_Source, _Source], y: Tensor, pair: _Pair) -> None:
-    """A table where one operand is a single constant, else loops over the two shapes."""
+    """Emit a table where one operand is a single constant, else loops over the two shapes."""
     a, b = sources
     if a.data is not None and a.data.size == 1 and b.tensor.elements == y.elements:
         value = int(a.data.reshape(-1)[0])
@@ -121,7 +121,7 @@ def _ranged(one: Callable[[int], int], pair: _Pair) -> np.ndarray:
 
 
 def strides(shape: tuple[int, ...], whole: tuple[int, ...]) -> list[int]:
-    """Elements from one to the next along each axis of `whole`; 0 where `shape` is repeated."""
+    """Return the elements from one to the next along each axis of `whole`; 0 where `shape` is repeated."""
     out, step = [], 1
     for size, count in zip(reversed(shape), reversed(whole), strict=True):
         out.append(step if size == count and count > 1 else 0)
@@ -130,7 +130,7 @@ def strides(shape: tuple[int, ...], whole: tuple[int, ...]) -> list[int]:
 
 
 def collapsed(counts: tuple[int, ...], steps: list[list[int]]) -> tuple[list[int], list[list[int]]]:
-    """The same walk over fewer axes: those of size 1 dropped, neighbours that lie behind each other joined."""
+    """Return the same walk over fewer axes: those of size 1 dropped, neighbours that lie behind each other joined."""
     axes = [(n, [s[i] for s in steps]) for i, n in enumerate(counts) if n > 1] or [(1, [1] * len(steps))]
     joined = [axes[0]]
     for n, inner in axes[1:]:
@@ -183,7 +183,7 @@ def emit_lookup(name: str, table: np.ndarray, count: int) -> Emitted:
 
 
 def curve(low: Checks, op: Operator) -> None:
-    """LOGISTIC, TANH, HARD_SWISH, LEAKY_RELU: by table."""
+    """Lower LOGISTIC, TANH, HARD_SWISH and LEAKY_RELU by table."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     scales = lookup.Scales(x.scale, x.zero_point, y.scale, y.zero_point)
     fixed = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(op.kind)
@@ -201,7 +201,7 @@ def curve(low: Checks, op: Operator) -> None:
 
 
 def softmax(low: Checks, op: Operator) -> None:
-    """SOFTMAX over the last axis."""
+    """Lower SOFTMAX over the last axis."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     beta = float(op.options.get("Beta", 0.0))
     n = x.shape[-1]
@@ -215,7 +215,7 @@ def softmax(low: Checks, op: Operator) -> None:
 
 
 def scale(low: Checks, op: Operator) -> None:
-    """RELU, RELU6 and QUANTIZE: another scale, a range, or both."""
+    """Lower RELU, RELU6 and QUANTIZE: another scale, a range, or both."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     if x.elements != y.elements:
         raise low.fail(op, f"makes {y.shape} of {x.shape}")

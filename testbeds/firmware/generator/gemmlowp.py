@@ -1,7 +1,7 @@
-"""TensorFlow Lite's own fixed-point arithmetic, in exact integers, for operators that do what its reference does.
+"""Works TensorFlow Lite's own fixed-point arithmetic in exact integers, for operators that do what its reference does.
 
 Functions and their names are those of gemmlowp (`fixedpoint.h`) and of TensorFlow Lite's reference kernels; values are
-raw 32-bit integers. Used at generation only: the board gets tables.
+raw 32-bit integers. They are used at generation only: the board gets tables.
 """
 
 from __future__ import annotations
@@ -13,24 +13,26 @@ ONE = INT32_MAX  # 1.0 with no integer bits
 
 
 def saturated(value: int, bits: int = 32) -> int:
-    """The value within a signed integer of `bits` bits."""
+    """Return the value within a signed integer of `bits` bits."""
     return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, value))
 
 
 def doubling_high(a: int, b: int, bits: int = 32) -> int:
-    """SaturatingRoundingDoublingHighMul: a * b / 2**(bits - 1), half up."""
+    """Return a * b / 2**(bits - 1), half up (SaturatingRoundingDoublingHighMul)."""
     return saturated((a * b + (1 << (bits - 2))) >> (bits - 1), bits)
 
 
 def divide_by_power(value: int, exponent: int) -> int:
-    """RoundingDivideByPOT: value / 2**exponent, half away from zero."""
+    """Return value / 2**exponent, half away from zero (RoundingDivideByPOT)."""
     if exponent == 0:
         return value
     return (value + (1 << (exponent - 1)) - (value < 0)) >> exponent
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
-    """QuantizeMultiplier: real = multiplier / 2**31 * 2**shift, the multiplier within 2**30..2**31."""
+    """Return (multiplier, shift) with real = multiplier / 2**31 * 2**shift, the multiplier within 2**30..2**31
+    (QuantizeMultiplier).
+    """
     if real == 0:
         return 0, 0
     fraction, shift = frexp(real)
@@ -41,7 +43,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 
 def multiply(value: int, multiplier: int, shift: int) -> int:
-    """MultiplyByQuantizedMultiplier with its two roundings."""
+    """Scale a value with two roundings, as MultiplyByQuantizedMultiplier does."""
     return divide_by_power(doubling_high(value * (1 << max(shift, 0)), multiplier), max(-shift, 0))
 
 
@@ -50,7 +52,7 @@ def _rescale(raw: int, up: int) -> int:
 
 
 def exp_on_negative_values(a: int, integer_bits: int) -> int:
-    """exp(a) for a <= 0 with `integer_bits` integer bits; the result has none."""
+    """Return exp(a) for a <= 0 with `integer_bits` integer bits; the result has none."""
     if a == 0:
         return ONE
     fractional = 31 - integer_bits
@@ -69,7 +71,7 @@ def exp_on_negative_values(a: int, integer_bits: int) -> int:
 
 
 def _reciprocal(a: int) -> int:
-    """2 / (1 + a) for a in 0..1, two integer bits: three steps of Newton and Raphson."""
+    """Return 2 / (1 + a) for a in 0..1, two integer bits, by three steps of Newton and Raphson."""
     total = a + ONE
     half = (total + 1) >> 1 if total >= 0 else -((-total + 1) >> 1)
     x = floor(48 / 17 * 2.0**29 + 0.5) + doubling_high(half, -floor(32 / 17 * 2.0**29 + 0.5))
@@ -79,7 +81,7 @@ def _reciprocal(a: int) -> int:
 
 
 def logistic(a: int) -> int:
-    """1 / (1 + exp(-a)) for a with 4 integer bits; the result has none."""
+    """Return 1 / (1 + exp(-a)) for a with 4 integer bits; the result has none."""
     if a == 0:
         return 1 << 30
     positive = _rescale(_reciprocal(exp_on_negative_values(-abs(a), 4)), 1)
@@ -87,7 +89,7 @@ def logistic(a: int) -> int:
 
 
 def tanh(a: int) -> int:
-    """tanh(a) for a with 4 integer bits; the result has none."""
+    """Return tanh(a) for a with 4 integer bits; the result has none."""
     if a == 0:
         return 0
     size = _rescale(_reciprocal(exp_on_negative_values(-abs(a), 5)) - (1 << 29), 2)

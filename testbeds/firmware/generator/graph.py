@@ -1,4 +1,4 @@
-"""graph.c and graph.h: the whole network as C that needs only the kernel headers."""
+"""Writes graph.c and graph.h: the whole network as C that needs only the kernel headers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLASH_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer: its C function, operator, multiply-accumulates and bytes of constants in flash."""
+    """Reports one layer: its C function, operator, multiply-accumulates and bytes of constants in flash."""
 
     name: str
     kind: str
@@ -37,11 +37,12 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class GraphReport:
-    """What was generated.
+    """Reports what was generated.
 
-    arena_bytes: peak of the activations. layer_bound_bytes: the largest layer's inputs + output. scratch_bytes: memory
-    that the kernels work in (DTCM on the board). constant_bytes: weights and tables in flash, code not counted.
-    state_bytes: of the arena, what operators keep from run to run. inputs, outputs: beside what the file has there.
+    `arena_bytes` is the peak of the activations, `layer_bound_bytes` the largest layer's inputs and output,
+    `scratch_bytes` the memory that the kernels work in (DTCM on the board), `constant_bytes` weights and tables in
+    flash, code not counted. `state_bytes` is what operators keep of the arena from run to run. `inputs` and `outputs`
+    relate the board's tensors to the file's.
     """
 
     variant: str
@@ -83,7 +84,7 @@ def generate(tflite_path: Path | str, out_dir: Path | str, *, variant: str = "fa
 
 
 def generate_model(model: Model, out: Path, *, variant: str, name: str) -> GraphReport:
-    """The same for a model already read."""
+    """Generate C for a model that is already read; otherwise as `generate`."""
     folded = fold(model)
     model = folded.model
     lowering = Lowering(model, variant)
@@ -138,7 +139,7 @@ def check_fit(report: GraphReport, name: str) -> None:
 
 
 def _states(model: Model, layers: list[Layer], placed: Plan) -> list[tuple[int, int]]:
-    """(offset in the arena, bytes) of each state."""
+    """Return (offset in the arena, bytes) of each state."""
     kept = sorted({t for layer in layers for t in layer.inputs if model.tensors[t].variable})
     return [(placed.offsets[t], model.tensors[t].bytes) for t in kept]
 

@@ -1,4 +1,4 @@
-"""What an operator becomes: a layer that can be emitted."""
+"""Defines what an operator becomes: a layer that can be emitted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Emitted:
-    """C text of a layer, the bytes of its constants in flash, and the scratch memory it uses."""
+    """Holds the C text of a layer, the bytes of its constants in flash, and the scratch memory it uses."""
 
     lines: list[str]
     constant_bytes: int
@@ -16,7 +16,7 @@ class Emitted:
 
 @dataclass
 class Layer:
-    """A layer to run.
+    """Describes a layer to run.
 
     Args:
         name: C name of its function; starts with `layer_<n>_`.

@@ -1,4 +1,4 @@
-"""Tables of 256 bytes: what TensorFlow Lite's reference kernel makes of each value that int8 has."""
+"""Makes tables of 256 bytes: what TensorFlow Lite's reference kernel makes of each value that int8 has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .gemmlowp import divide_by_power, doubling_high, multiply, quantize_multipl
 
 @dataclass(frozen=True)
 class Scales:
-    """Scale and zero point of an operator's input and output."""
+    """Holds the scale and zero point of an operator's input and output."""
 
     x: float
     x_zero: int
@@ -24,23 +24,23 @@ class Scales:
 
 
 def table(one: Callable[[int], int]) -> np.ndarray:
-    """int8 [256], by the input's bits as an unsigned byte."""
+    """Return int8 [256], by the input's bits as an unsigned byte."""
     values = [one(b - 256 if b > 127 else b) for b in range(256)]
     return np.clip(values, -128, 127).astype(np.int8)
 
 
 def logistic(s: Scales) -> np.ndarray:
-    """1 / (1 + exp(-x)), output scale 1/256 and zero point -128."""
+    """Return the table of 1 / (1 + exp(-x)), output scale 1/256 and zero point -128."""
     return _saturating(s, gemmlowp.logistic, 8, -128, -128)
 
 
 def tanh(s: Scales) -> np.ndarray:
-    """tanh(x), output scale 1/128 and zero point 0."""
+    """Return the table of tanh(x), output scale 1/128 and zero point 0."""
     return _saturating(s, gemmlowp.tanh, 7, 0, -128)
 
 
 def _saturating(s: Scales, function: Callable[[int], int], bits: int, zero: int, least: int) -> np.ndarray:
-    """A function of values with 4 integer bits, which is at its limits from a radius on."""
+    """Return the table of a function of values with 4 integer bits, which is at its limits from a radius on."""
     multiplier, shift = quantize_multiplier(s.x * 2.0**27)
     radius = int(15 * 2.0**27 / 2.0**shift)
 
@@ -54,7 +54,7 @@ def _saturating(s: Scales, function: Callable[[int], int], bits: int, zero: int,
 
 
 def leaky_relu(s: Scales, alpha: float) -> np.ndarray:
-    """x where it is positive, alpha * x elsewhere."""
+    """Return the table of x where it is positive, alpha * x elsewhere."""
     x, y = np.float32(s.x), np.float32(s.y)  # TensorFlow Lite divides scales in single precision
     same, down = quantize_multiplier(float(x / y)), quantize_multiplier(float(x * np.float32(alpha) / y))
 
@@ -66,7 +66,7 @@ def leaky_relu(s: Scales, alpha: float) -> np.ndarray:
 
 
 def hard_swish(s: Scales, who: str) -> np.ndarray:
-    """x * relu6(x + 3) / 6, in TensorFlow Lite's 16-bit arithmetic."""
+    """Return the table of x * relu6(x + 3) / 6, in TensorFlow Lite's 16-bit arithmetic."""
     hires = np.float32(s.x) / np.float32(128)
     out_multiplier, out_exponent = quantize_multiplier(float(hires / np.float32(s.y)))
     relu_multiplier, relu_exponent = quantize_multiplier(float(hires / np.float32(3 / 32768)))

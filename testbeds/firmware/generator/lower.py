@@ -1,4 +1,4 @@
-"""From operators of a file to layers: checks, quantisation constants, and the choice of a kernel."""
+"""Lowers a file's operators to layers: checks, quantisation constants, and the choice of a kernel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .shapes import window
 
 
 class Lowering(Checks):
-    """Lowers the operators of one model, in order: what has an inner product here, the rest by its module."""
+    """Lowers the operators of one model in order: what has an inner product here, the rest by its module."""
 
     def __init__(self, model: Model, variant: str) -> None:
         super().__init__(model, variant)

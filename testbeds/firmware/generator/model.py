@@ -1,7 +1,7 @@
-"""A `.tflite` file read into plain data, with every index and size checked.
+"""Reads a `.tflite` file into plain data, with every index and size checked.
 
 A file is foreign input: whatever it holds, reading it ends in a `Model` or in one `BenchError`, and takes memory in
-proportion to the file. Format: TensorFlow Lite schema version 3.
+proportion to the file. The format is TensorFlow Lite schema version 3.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _DAMAGE = (
 
 @dataclass
 class Tensor:
-    """One tensor. `data` is None for an activation; `scales` has one value, or one per slice along `axis`.
+    """Describes one tensor. `data` is None for an activation; `scales` has one value, or one per slice along `axis`.
 
-    `variable`: a state that an operator keeps from one run to the next; it starts as zeros.
+    `variable` marks a state that an operator keeps from one run to the next; it starts as zeros.
     """
 
     index: int
@@ -83,14 +83,14 @@ class Tensor:
         return int(self.zero_points[0])
 
     def hwc(self) -> tuple[int, int, int]:
-        """(height, width, channels) of an activation of batch 1; missing leading sizes are 1."""
+        """Return (height, width, channels) of an activation of batch 1; missing leading sizes are 1."""
         sizes = (1, 1, 1, *(self.shape[1:] if len(self.shape) > 1 else self.shape))
         return sizes[-3], sizes[-2], sizes[-1]
 
 
 @dataclass
 class Operator:
-    """One operator: its builtin name, tensor indices (-1: left out) and the options that its kind has."""
+    """Describes one operator: its builtin name, tensor indices (-1: left out) and the options that its kind has."""
 
     index: int
     kind: str
@@ -101,7 +101,7 @@ class Operator:
 
 @dataclass
 class Model:
-    """The main subgraph of a file."""
+    """Holds the main subgraph of a file."""
 
     tensors: list[Tensor]
     operators: list[Operator]
@@ -109,7 +109,7 @@ class Model:
     outputs: list[int]
 
     def where(self, op: Operator) -> str:
-        """How an error names an operator: its kind, place and output tensor."""
+        """Return how an error names an operator: by its kind, place and output tensor."""
         name = self.tensors[op.outputs[0]].name if op.outputs else "?"
         return f"operator {op.index} {op.kind} (tensor '{name}')"
 
@@ -151,13 +151,13 @@ class _Parser:
         return BenchError(f"{self.name}: {what}", "export it again, or take another file")
 
     def items(self, length: int, get: Callable[[int], Any]) -> list[Any]:
-        """`length` things by index, where a length that the file cannot hold is damage, not a long loop."""
+        """Return `length` things by index, where a length that the file cannot hold is damage, not a long loop."""
         if length < 0 or length * 4 > len(self.data):
             raise self.fail("a list is longer than the file")
         return [get(i) for i in range(length)]
 
     def ints(self, vector: Any) -> list[int]:
-        """A vector as the generated accessors give it: an array, or 0 where it is absent."""
+        """Return a vector that the generated accessors give as an array, or as 0 where it is absent."""
         return [] if isinstance(vector, int) else [int(v) for v in vector]
 
     def model(self) -> Model:
@@ -187,7 +187,7 @@ class _Parser:
             raise self.fail(f"{who} names a tensor that does not exist")
 
     def check_order(self, model: Model) -> None:
-        """Each activation is written once, before it is read."""
+        """Check that each activation is written once, before it is read."""
         written = {*model.inputs, *(t.index for t in model.tensors if t.variable)}
         for op in model.operators:
             for i in op.inputs:
@@ -246,7 +246,7 @@ class _Parser:
         return np.frombuffer(data.tobytes(), kind).reshape(tensor.shape)
 
     def kind(self, code: Any) -> str:
-        """The name of an operator code: TensorFlow Lite's own, or CUSTOM with the name that the file gives."""
+        """Return the name of an operator code: TensorFlow Lite's own, or CUSTOM with the name that the file gives."""
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         name = _OPERATORS.get(number, f"code {number}")
         own = code.CustomCode() if name == "CUSTOM" else None
@@ -263,7 +263,7 @@ class _Parser:
         return Operator(index, kind, inputs, outputs, self.options(kind, o))
 
     def options(self, kind: str, o: Any) -> dict[str, Any]:
-        """The builtin options of the operators that the generator has; an absent table means the defaults."""
+        """Return the builtin options of the operators that the generator has; an absent table means the defaults."""
         spec = _OPTIONS.get(kind)
         table = o.BuiltinOptions()
         if spec is None:

@@ -1,4 +1,4 @@
-"""Operators that move values without changing them: PAD, slices, TRANSPOSE, TILE, CONCATENATION, resizing."""
+"""Lowers operators that move values without changing them: PAD, slices, TRANSPOSE, TILE, CONCATENATION, resizing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _keeps_scale(low: Checks, op: Operator, x: Tensor, y: Tensor) -> None:
 
 
 def pad(low: Checks, op: Operator) -> None:
-    """PAD with the zero point."""
+    """Lower PAD with the zero point."""
     x, y = low.operand(op, 0, 2), low.output(op)
     index = op.inputs[1]
     pads = low.constant(op, 1, low.model.tensors[index].dtype if index >= 0 else "int32")
@@ -36,7 +36,7 @@ def pad(low: Checks, op: Operator) -> None:
 
 
 def strided_slice(low: Checks, op: Operator) -> None:
-    """STRIDED_SLICE with constant bounds."""
+    """Lower STRIDED_SLICE with constant bounds."""
     x, y = low.operand(op, 0, 4), low.output(op)
     begin, end, step = (low.constant(op, i, "int32").reshape(-1).tolist() for i in (1, 2, 3))
     rank = len(x.shape)
@@ -74,7 +74,7 @@ def strided_slice(low: Checks, op: Operator) -> None:
 
 
 def plain_slice(low: Checks, op: Operator) -> None:
-    """SLICE with constant begin and size."""
+    """Lower SLICE with constant begin and size."""
     x, y = low.operand(op, 0, 3), low.output(op)
     begin, size = (low.constant(op, i, "int32").reshape(-1).tolist() for i in (1, 2))
     if not len(begin) == len(size) == len(x.shape):
@@ -101,7 +101,7 @@ def _contiguous(shape: tuple[int, ...]) -> list[int]:
 
 
 def transpose(low: Checks, op: Operator) -> None:
-    """TRANSPOSE: a walk over the input in the order of the output."""
+    """Lower TRANSPOSE as a walk over the input in the order of the output."""
     x, y = low.operand(op, 0, 2, True), low.output(op, True)
     order = low.constant(op, 1, "int32").reshape(-1).tolist()
     if sorted(order) != list(range(len(x.shape))) or tuple(x.shape[i] for i in order) != y.shape:
@@ -118,7 +118,7 @@ def transpose(low: Checks, op: Operator) -> None:
 
 
 def same_bytes(low: Checks, op: Operator) -> None:
-    """RESHAPE, SQUEEZE, EXPAND_DIMS: another shape of the same bytes."""
+    """Lower RESHAPE, SQUEEZE and EXPAND_DIMS, which give another shape to the same bytes."""
     x, y = low.operand(op, 0, 1, True), low.output(op, True)
     if x.elements != y.elements or (x.scale, x.zero_point) != (y.scale, y.zero_point):
         raise low.fail(op, f"makes {y.shape} of {x.shape}")
@@ -126,7 +126,7 @@ def same_bytes(low: Checks, op: Operator) -> None:
 
 
 def tile(low: Checks, op: Operator) -> None:
-    """TILE along one axis: a block of bytes several times, for each of what lies before that axis."""
+    """Lower TILE along one axis: a block of bytes several times, for each of what lies before that axis."""
     x, y = low.operand(op, 0, 2, True), low.output(op, True)
     times = low.constant(op, 1, "int32").reshape(-1).tolist()
     axes = [i for i, n in enumerate(times) if n != 1]
@@ -147,7 +147,7 @@ def tile(low: Checks, op: Operator) -> None:
 
 
 def concatenation(low: Checks, op: Operator) -> None:
-    """CONCATENATION of activations of one scale along any axis."""
+    """Lower CONCATENATION of activations of one scale along any axis."""
     y = low.output(op, True)
     xs = [low.operand(op, i, 1, True) for i in range(len(op.inputs))]
     if low.option(op, "Axis") not in range(-len(y.shape), len(y.shape)):
@@ -169,7 +169,7 @@ def concatenation(low: Checks, op: Operator) -> None:
 
 
 def resize(low: Checks, op: Operator) -> None:
-    """RESIZE_NEAREST_NEIGHBOR, the places worked out as TensorFlow Lite does (in single precision)."""
+    """Lower RESIZE_NEAREST_NEIGHBOR, with the places worked out as TensorFlow Lite does (in single precision)."""
     x, y = low.operand(op, 0, 1), low.output(op)
     (height, width, channels), (out_height, out_width, out_channels) = x.hwc(), y.hwc()
     if channels != out_channels or len(x.shape) != 4 or len(y.shape) != 4:
@@ -191,7 +191,7 @@ def resize(low: Checks, op: Operator) -> None:
 
 
 def nearest(size: int, out: int, corners: bool, centres: bool) -> np.ndarray:
-    """The input's index for each of `out` places."""
+    """Return the input's index for each of `out` places."""
     one = np.float32
     scale = one(size - 1) / one(out - 1) if corners and out > 1 else one(size) / one(out)
     places = (np.arange(out, dtype=np.float32) + one(0.5 if centres else 0)) * scale
@@ -200,7 +200,7 @@ def nearest(size: int, out: int, corners: bool, centres: bool) -> np.ndarray:
 
 
 def split(low: Checks, op: Operator) -> None:
-    """SPLIT and UNPACK: an output for each part along an axis, each a layer of its own."""
+    """Lower SPLIT and UNPACK: an output for each part along an axis, each a layer of its own."""
     place = 1 if op.kind == "SPLIT" else 0
     x = low.operand(op, place, place + 1, True, len(op.outputs))
     axis = int(low.constant(op, 0, "int32").reshape(-1)[0]) if place else low.option(op, "Axis")
@@ -226,7 +226,7 @@ def split(low: Checks, op: Operator) -> None:
 
 
 def _letters(number: int) -> str:
-    """0 -> a, 25 -> z, 26 -> aa: layers' names have no digit behind their number."""
+    """Return a number as letters (0 is a, 25 is z, 26 is aa): layers' names have no digit behind their number."""
     return (_letters(number // 26 - 1) if number > 25 else "") + chr(ord("a") + number % 26)
 
 

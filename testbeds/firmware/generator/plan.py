@@ -1,4 +1,4 @@
-"""Places for activations in one arena: lifetimes, aliases, and outputs that may take their input's place."""
+"""Plans places for activations in one arena: lifetimes, aliases, and outputs that may take their input's place."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ALIGN = 32  # a cache line
 
 @dataclass(frozen=True)
 class Plan:
-    """Byte offsets of tensors in the arena.
+    """Holds the byte offsets of tensors in the arena.
 
-    arena_bytes: the peak. layer_bound_bytes: the largest layer's inputs + output, which no plan without in-place
-    layers can go below.
+    `arena_bytes` is the peak; `layer_bound_bytes` is the largest layer's inputs and output, which no plan without
+    in-place layers can go below.
     """
 
     offsets: dict[int, int]
@@ -33,7 +33,7 @@ class _Block:
 
 
 def plan(model: Model, layers: list[Layer], aliases: dict[int, int]) -> Plan:
-    """Choose offsets: blocks placed lowest-first in a few orders, the smallest arena wins."""
+    """Choose offsets: blocks are placed lowest-first in a few orders, and the smallest arena wins."""
     blocks = _blocks(model, layers, aliases)
     orders = (
         lambda b: (-b.size, b.first),
@@ -60,7 +60,7 @@ def plan(model: Model, layers: list[Layer], aliases: dict[int, int]) -> Plan:
 
 
 def _lowest(block: _Block, placed: list[tuple[_Block, int]]) -> int:
-    """The lowest offset at which a block meets no other that lives at the same time."""
+    """Return the lowest offset at which a block meets no other that lives at the same time."""
     at = 0
     for other, start in sorted(placed, key=lambda p: p[1]):
         alive = other.first <= block.last and block.first <= other.last

@@ -1,4 +1,4 @@
-"""Operators over windows of an image: average and largest, over the whole image too."""
+"""Lowers operators over windows of an image: average and largest, over the whole image too."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from .source import c_int
 
 
 def average_pool(low: Checks, op: Operator) -> None:
-    """AVERAGE_POOL_2D."""
+    """Lower AVERAGE_POOL_2D."""
     x, y = low.operand(op, 0, 1), low.output(op)
     _average(low, op, x, y, _window(low, op, x, y), *low.fused(op, y))
 
 
 def mean(low: Checks, op: Operator) -> None:
-    """MEAN over all places: one window."""
+    """Lower MEAN over all places, as one window."""
     x, y = low.operand(op, 0, 2), low.output(op)
     _average(low, op, x, y, _everywhere(low, op, x, y), -128, 127)
 
 
 def max_pool(low: Checks, op: Operator) -> None:
-    """MAX_POOL_2D."""
+    """Lower MAX_POOL_2D."""
     x, y = low.operand(op, 0, 1), low.output(op)
     _largest(low, op, x, y, _window(low, op, x, y), *low.fused(op, y))
 
 
 def reduce_max(low: Checks, op: Operator) -> None:
-    """REDUCE_MAX over all places: one window."""
+    """Lower REDUCE_MAX over all places, as one window."""
     x, y = low.operand(op, 0, 2), low.output(op)
     _largest(low, op, x, y, _everywhere(low, op, x, y), -128, 127)
 

@@ -1,4 +1,4 @@
-"""Fixed-point multipliers, and the one rounding that all kernels share.
+"""Works out fixed-point multipliers, with the one rounding that all kernels share.
 
 Every operator that scales works out
 
@@ -22,9 +22,9 @@ MAX_SHIFT = 22  # rounding and zero point, shifted, must stay in 31 bits beside 
 
 @dataclass(frozen=True)
 class Requantizer:
-    """One shift for a layer and one multiplier a channel.
+    """Holds one shift for a layer and one multiplier for each channel.
 
-    `pre` > 0 (a scale of 0.25 or more): acc is first saturated to 32 - pre bits and shifted left by pre, exactly;
+    With `pre` > 0 (a scale of 0.25 or more), acc is first saturated to 32 - pre bits and shifted left by pre, exactly;
     what saturates there lies outside int8 anyway. The scale of channel c is multipliers[c] / 2**(32 + shift - pre).
     """
 
@@ -35,12 +35,12 @@ class Requantizer:
 
     @property
     def addend(self) -> int:
-        """Rounding constant and zero point, as added to the upper word of acc * multiplier."""
+        """Return the rounding constant and zero point, as added to the upper word of acc * multiplier."""
         return (1 << (self.shift - 1)) + (self.zero_point << self.shift)
 
 
 def requantizer(scales: np.ndarray, zero_point: int, who: str) -> Requantizer:
-    """Multipliers for the real factors `scales` (input scale x weight scale / output scale), one a channel.
+    """Return multipliers for the real factors `scales` (input scale x weight scale / output scale), one a channel.
 
     The shift is the layer's: the largest for which every multiplier stays below 2**31.
 
@@ -62,7 +62,7 @@ def requantizer(scales: np.ndarray, zero_point: int, who: str) -> Requantizer:
 
 
 def activation_range(kind: str, scale: float, zero_point: int, who: str) -> tuple[int, int]:
-    """(low, high) of the output for a fused activation.
+    """Return (low, high) of the output for a fused activation.
 
     Raises:
         BenchError: an activation other than none, ReLU and ReLU6.

@@ -1,4 +1,4 @@
-"""What would help where an operator or a type has no kernel."""
+"""Tells what would help where an operator or a type has no kernel."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _CURES = {
 
 
 def cure(kind: str) -> str:
-    """What to do about an operator that has no kernel."""
+    """Return what to do about an operator that has no kernel."""
     if kind.startswith("CUSTOM"):
         return "it is no operator of TensorFlow Lite itself: end the graph before it and do its work on the host"
     return _CURES.get(
@@ -57,7 +57,7 @@ def cure(kind: str) -> str:
 
 
 def type_cure(dtype: str) -> str:
-    """What to do about an activation that is not int8."""
+    """Return what to do about an activation that is not int8."""
     return {
         "float32": _FLOAT,
         "uint8": "it was quantised the old way (uint8): convert the float model again, which gives int8",

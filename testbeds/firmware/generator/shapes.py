@@ -1,4 +1,4 @@
-"""Windows over an image: output size and padding as TensorFlow Lite defines them."""
+"""Describes windows over an image: output size and padding as TensorFlow Lite defines them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.contracts.errors import BenchError
 
 @dataclass(frozen=True)
 class Window:
-    """A kernel of kh x kw moved by sy, sx over height x width x channels, with pt rows and pl columns before."""
+    """Describes a kernel of kh x kw moved by sy, sx over height x width x channels; pt rows, pl columns before."""
 
     height: int
     width: int
@@ -25,12 +25,12 @@ class Window:
 
     @property
     def contiguous(self) -> bool:
-        """A 1x1 kernel at every pixel: the image is one long row."""
+        """Tell whether this is a 1x1 kernel at every pixel, so that the image is one long row."""
         return (self.kh, self.kw, self.sy, self.sx, self.pt, self.pl) == (1, 1, 1, 1, 0, 0)
 
 
 def window(hwc: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], same: bool, who: str) -> Window:
-    """Padding `same` puts the odd row or column after, as TensorFlow does.
+    """Return the window; padding `same` puts the odd row or column after, as TensorFlow does.
 
     Raises:
         BenchError: a stride or kernel that leaves no output.

@@ -1,4 +1,4 @@
-"""Operators without an inner product: ADD, pools, MEAN, PAD, STRIDED_SLICE, SOFTMAX, separate activations."""
+"""Emits operators without an inner product: ADD, pools, MEAN, PAD, STRIDED_SLICE, SOFTMAX, separate activations."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def function(name: str, arguments: str, body: list[str]) -> list[str]:
 def add_constants(
     scales: tuple[float, float, float], zeros: tuple[int, int, int], who: str, sign: int = 1
 ) -> tuple[int, int, int, int]:
-    """(m_a, m_b, constant, s) for y = clamp((a * m_a + b * m_b + constant) >> s): two products, one rounding, half up.
+    """Return (m_a, m_b, constant, s) for y = clamp((a * m_a + b * m_b + constant) >> s), which rounds once, half up.
 
-    `sign`: -1 for a difference, whose m_b is negative.
+    `sign` is -1 for a difference, whose m_b is negative.
 
     The multipliers stay below 2**21, so that 255 * (m_a + m_b) and the zero point fit 31 bits.
     """
@@ -47,7 +47,7 @@ def emit_add(name: str, count: int, constants: tuple[int, int, int, int], low: i
 
 
 def emit_scale(name: str, count: int, zero: int, q: Requantizer, low: int, high: int) -> Emitted:
-    """ReLU, ReLU6 or a change of scale on its own."""
+    """Emit ReLU, ReLU6 or a change of scale on its own."""
     m = int(q.multipliers[0])
     body = [
         f"for (int i = 0; i < {count}; i++)",
@@ -57,7 +57,7 @@ def emit_scale(name: str, count: int, zero: int, q: Requantizer, low: int, high:
 
 
 def emit_pool(name: str, w: Window, zero: int, q: Requantizer, low: int, high: int) -> Emitted:
-    """Average pooling; q has a multiplier for every count of values up to the whole window."""
+    """Emit average pooling; q has a multiplier for every count of values up to the whole window."""
     numbers = (w.height, w.width, w.channels, w.kh, w.kw, w.sy, w.sx, w.pt, w.pl, w.out_height, w.out_width)
     tail = (zero, q.pre, q.shift, q.addend, low, high)
     body = [
@@ -69,7 +69,7 @@ def emit_pool(name: str, w: Window, zero: int, q: Requantizer, low: int, high: i
 
 
 def emit_slice(name: str, strides: list[int], begin: list[int], step: list[int], count: list[int]) -> Emitted:
-    """`count` values along each of four axes; strides: elements of the input from one to the next of each axis."""
+    """Emit `count` values along each of four axes; `strides` are the elements from one to the next of each axis."""
     rows = [strides, begin, step, count]
     inner = ", ".join("{" + ", ".join(c_int(v) for v in row) + "}" for row in rows)
     body = [f"static const slice_t s = {{{inner}}};", "strided_slice(in, out, &s);"]
@@ -77,7 +77,7 @@ def emit_slice(name: str, strides: list[int], begin: list[int], step: list[int],
 
 
 def emit_pad(name: str, shape: tuple[int, ...], pads: np.ndarray, zero: int) -> Emitted:
-    """shape: (n, h, w, c) of the input, pads: [4][2]."""
+    """Emit padding; `shape` is (n, h, w, c) of the input, `pads` is [4][2]."""
     n, h, w, c = shape
     (nb, na), (hb, ha), (wb, wa), (cb, ca) = pads.tolist()
     oh, ow, oc = h + hb + ha, w + wb + wa, c + cb + ca
@@ -100,7 +100,7 @@ def emit_pad(name: str, shape: tuple[int, ...], pads: np.ndarray, zero: int) -> 
 
 
 def softmax_table(scale: float, beta: float, n: int) -> np.ndarray:
-    """exp(-beta * scale * d) for d = 0..255 in the finest fixed point for which 256 e + sum stays in 32 bits."""
+    """Return exp(-beta * scale * d) for d = 0..255 in the finest fixed point for which 256 e + sum stays in 32 bits."""
     bits = 22
     while bits > 8 and (n << bits) + (256 << bits) >= 1 << 32:
         bits -= 1

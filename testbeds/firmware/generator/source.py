@@ -1,4 +1,4 @@
-"""C text: arrays and the assembling of lines."""
+"""Writes C text: arrays, constants and words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def c_array(name: str, values: np.ndarray, kind: str, per_line: int = 24, align: int = 32) -> list[str]:
-    """A constant array, aligned to a cache line so that its line fills do not hang on what lies before it."""
+    """Return a constant array, aligned to a cache line so that its line fills do not depend on what lies before it."""
     flat = values.reshape(-1)
     lines = [f"static const _Alignas({align}) {kind} {name}[{max(1, flat.size)}] = {{"]
     if flat.size == 0:
@@ -20,7 +20,7 @@ def c_array(name: str, values: np.ndarray, kind: str, per_line: int = 24, align:
 
 
 def c_int(value: int) -> str:
-    """An integer constant of type int (INT32_MIN has no literal of its own)."""
+    """Return an integer constant of type int (INT32_MIN has no literal of its own)."""
     return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
 
 
@@ -29,7 +29,7 @@ def indent(lines: Iterable[str], levels: int = 1) -> list[str]:
 
 
 def words(value: int) -> str:
-    """Two equal halves of a signed value as an unsigned word constant."""
+    """Return two equal halves of a signed value as an unsigned word constant."""
     half = value & 0xFFFF
     return f"0x{half << 16 | half:08X}u"
 
@@ -39,6 +39,6 @@ def round_up(value: int, step: int) -> int:
 
 
 def halves(values: np.ndarray) -> np.ndarray:
-    """int16 values, an even count, as the 32-bit words a little-endian load sees."""
+    """Return int16 values, an even count, as the 32-bit words that a little-endian load sees."""
     flat = np.ascontiguousarray(values, dtype="<i2").reshape(-1)
     return flat.view("<i4")

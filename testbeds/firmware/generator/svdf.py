@@ -1,7 +1,8 @@
-"""SVDF: the layer with state of keyword spotters, bit for bit as TensorFlow Lite's integer kernel.
+"""Lowers SVDF, the layer with state of keyword spotters, bit for bit as TensorFlow Lite's integer kernel.
 
-A dense layer into one new value a filter, a memory of the last values, and a weighted sum over each memory; `rank`
-filters add up to one output. The memory lies in the arena, where nothing else may lie, and is kept from run to run.
+It is a dense layer into one new value a filter, a memory of the last values, and a weighted sum over each memory;
+`rank` filters add up to one output. The memory lies in the arena, where nothing else may lie, and is kept from run to
+run.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .source import c_array, c_int, round_up
 
 
 def svdf(low: Checks, op: Operator) -> None:
-    """SVDF with int8 features, int16 weights over time and an int16 state."""
+    """Lower SVDF with int8 features, int16 weights over time and an int16 state."""
     x, y = low.operand(op, 0, 5), low.output(op)
     features, time = low.constant(op, 1, "int8"), low.constant(op, 2, "int16")
     state = low.model.tensors[op.inputs[4]]

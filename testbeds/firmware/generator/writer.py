@@ -1,4 +1,4 @@
-"""A `Model` written as a `.tflite` file: for benchmark networks and tests, which need no training and no TensorFlow."""
+"""Writes a `Model` as a `.tflite` file, for benchmark networks and tests, which need no training and no TensorFlow."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _VERSIONS = {
 
 
 def write_model(model: Model) -> bytes:
-    """The bytes of a `.tflite` file (schema version 3) that `parse_model` reads back as `model`."""
+    """Return the bytes of a `.tflite` file (schema version 3) that `parse_model` reads back as `model`."""
     b = flatbuffers.Builder(1 << 16)
     buffers = [_buffer(b, None)]
     tensors = []

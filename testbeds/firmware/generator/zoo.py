@@ -1,7 +1,8 @@
-"""Networks that others have timed on the STM32F746, and single layers to compare kernels by. Weights are random.
+"""Builds networks that others have timed on the STM32F746, and single layers to compare kernels by, with random
+weights.
 
-Architectures: MLPerf Tiny (Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021 datasets and benchmarks), image
-classification (ResNet-8) and visual wake words (MobileNetV1 with a width of 0.25 at 96x96).
+The architectures are those of MLPerf Tiny (Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021 datasets and
+benchmarks): image classification (ResNet-8) and visual wake words (MobileNetV1 with a width of 0.25 at 96x96).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from .model import Model
 
 
 def resnet8() -> Model:
-    """32x32x3, stages of 16, 32 and 64 filters, one residual block each; 12.5 M MACs."""
+    """Return ResNet-8 for 32x32x3: stages of 16, 32 and 64 filters, one residual block each; 12.5 M MACs."""
     c = Composer((32, 32, 3), seed=8)
     x = c.conv(c.model.inputs[0], 16, 3)
     for stage, filters in enumerate((16, 32, 64)):
@@ -29,7 +30,7 @@ def resnet8() -> Model:
 
 
 def mobilenet_vww() -> Model:
-    """MobileNetV1, width 0.25, 96x96x3, two classes; 7.5 M MACs."""
+    """Return MobileNetV1 with width 0.25 for 96x96x3 and two classes; 7.5 M MACs."""
     c = Composer((96, 96, 3), seed=96)
     x = c.conv(c.model.inputs[0], 8, 3, 2)
     plan = [(16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2), *[(128, 1)] * 5, (256, 2), (256, 1)]
@@ -66,7 +67,7 @@ def _dense(inputs: int, outputs: int) -> Callable[[], Model]:
 
 
 def operators() -> Model:
-    """Operators without an inner product on 16x16x8 values, and an SVDF of 64 units on 512: one layer each."""
+    """Return operators without an inner product on 16x16x8 values, and an SVDF of 64 units on 512: one layer each."""
     c = Composer((16, 16, 8), seed=5, scale=0.03, zero_point=4)
     x = c.model.inputs[0]
     made = [c.activation(x, kind) for kind in ("LOGISTIC", "TANH", "HARD_SWISH")]
