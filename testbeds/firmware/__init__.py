@@ -1,1 +1,1 @@
-"""The device firmware: portable C core, generator, ports, and how they are built."""
+"""Holds the device firmware: the portable C core, the generator, the ports, and how they are built."""

@@ -1,1 +1,1 @@
-"""The EEMBC/MLPerf Tiny text dialect, device side."""
+"""Holds the device side of the EEMBC/MLPerf Tiny text dialect."""

@@ -1,4 +1,4 @@
-"""The dialect's C sources as a shared library on this host: the board's sources, for tests and stand-ins."""
+"""Builds the dialect's C sources as a shared library on this host: the board's sources, for tests and stand-ins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RESULT = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_void_p, ctypes.c_uint32)
 
 
 def build() -> Path:
-    """The shared library, compiled by the pinned compiler when its sources have changed.
+    """Return the shared library, compiled by the pinned compiler when its sources have changed.
 
     Raises:
         BenchError: the compiler is missing or refuses the sources.
@@ -54,7 +54,7 @@ def build() -> Path:
 
 
 class CDut:
-    """The C dialect with a network and a clock in Python: `feed` bytes, get the answer's bytes.
+    """Runs the C dialect with a network and a clock in Python: it takes bytes by `feed` and gives the answer's bytes.
 
     Args:
         network: input bytes -> `results` scores.
@@ -95,12 +95,12 @@ class CDut:
         )
 
     def boot(self) -> bytes:
-        """What it says when it starts."""
+        """Return what the device says when it starts."""
         self._library.eembc_host_boot(self._state)
         return self._flush()
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes; returns what it sends meanwhile."""
+        """Take bytes, and return what the device sends meanwhile."""
         self.taken += self._library.eembc_host_feed(self._state, data, len(data))
         return self._flush()
 

@@ -1,1 +1,1 @@
-"""Fuzzing of the firmware's parsers."""
+"""Fuzzes the firmware's parsers."""

@@ -1,7 +1,8 @@
-"""libFuzzer on the C parsers, under the address and undefined-behaviour sanitizers (`python -m harness.bench fuzz`).
+"""Runs libFuzzer on the C parsers, under the address and undefined-behaviour sanitizers (`python -m harness.bench
+fuzz`).
 
-The pinned compiler wheel's own fuzzer is another one, which does not link here; this takes clang with its compiler-rt
-(Debian: clang and libclang-rt-14-dev).
+The fuzzer in the pinned compiler wheel is a different one, which does not link here; so this takes clang with its
+compiler-rt (Debian: clang and libclang-rt-14-dev).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CURE = "apt install clang libclang-rt-14-dev (or your release's)"
 
 @dataclass(frozen=True)
 class Fuzzed:
-    """What a run did: inputs tried, edges of the code reached, and how long the slowest input took."""
+    """Records what a run did: inputs tried, edges of the code reached, and how long the slowest input took."""
 
     inputs: int
     edges: int
@@ -32,7 +33,7 @@ class Fuzzed:
 
 
 def missing() -> str | None:
-    """Why libFuzzer can't be used here; None: it can."""
+    """Return why libFuzzer can't be used here, or None when it can."""
     if shutil.which("clang") is None:
         return "libFuzzer needs clang, which is not here"
     with tempfile.TemporaryDirectory(prefix="agilenn-fuzz-") as work:
@@ -46,7 +47,7 @@ def missing() -> str | None:
 
 
 def fuzz(seconds: int, *, seed: int = 1, corpus: Path | None = None) -> Fuzzed:
-    """Fuzz for `seconds` of wall time. `corpus`: a folder that is read at first and grows (default: none is kept).
+    """Fuzz for `seconds` of wall time. `corpus` is a folder that is read at first and grows (by default none is kept).
 
     Raises:
         BenchError: no libFuzzer here, or an input was found that crashes, hangs or breaks a promise (it is kept).
@@ -90,7 +91,7 @@ def _figure(text: str, name: str) -> int:
 
 
 def _found(work: Path, said: str) -> BenchError:
-    """What a failing run leaves: the input goes where the user is, so that it can be tried again."""
+    """Return the error for a failing run, whose input goes where the user is, so that it can be tried again."""
     kept = []
     for path in work.glob("found-*"):
         shutil.copyfile(path, Path.cwd() / path.name)
