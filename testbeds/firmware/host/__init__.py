@@ -1,1 +1,1 @@
-"""The firmware's own C code as libraries for this machine."""
+"""Builds the firmware's own C code as libraries for this machine."""

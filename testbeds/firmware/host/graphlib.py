@@ -1,4 +1,4 @@
-"""A generated graph compiled for this machine: the kernel sources with portable instructions, called by ctypes."""
+"""Compiles a generated graph for this machine: the kernel sources with portable instructions, called by ctypes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Output(ctypes.Structure):
 
 
 class GraphLibrary:
-    """Generates a model into a folder, compiles it for this machine, and runs it: the bytes that the board gives.
+    """Generates a model into a folder, compiles it for this machine, and runs it; the bytes are those of the board.
 
     Args:
         folder: for the sources and the library; made where it is missing.
@@ -72,7 +72,7 @@ class GraphLibrary:
         self._library.graph_reset(ctypes.c_void_p(self.arena.ctypes.data))
 
     def run(self, x: np.ndarray) -> list[np.ndarray]:
-        """int8 input of any shape -> int8 [bytes] of each output; a state goes on from the run before."""
+        """Run an int8 input of any shape; return int8 [bytes] of each output. A state goes on from the run before."""
         at = self.defined["GRAPH_INPUT_OFFSET"]
         self.arena[at : at + x.size] = x.reshape(-1)
         self._library.graph_run(ctypes.c_void_p(self.arena.ctypes.data))

@@ -1,4 +1,4 @@
-"""The C functions that Python calls in host builds of the firmware: their names, arguments and results."""
+"""Declares the C functions that Python calls in host builds of the firmware: their names, arguments and results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The firmware's own C codecs, called from Python: payloads, frames, the AT parser, decisions."""
+"""Calls the firmware's own C codecs from Python: payloads, frames, the AT parser, decisions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _CHECKS = {1: "shorter than its header", 2: "of another version", 3: "of a wrong
 
 
 class PayloadError(ValueError):
-    """Bytes that are no payload of this version, or a body that is not what its header says."""
+    """Says that bytes are not a payload of this version, or that a body is not what its header says."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """A payload's header; `codec` is the status in a reply."""
+    """Holds a payload's header; in a reply, `codec` is the status."""
 
     codec: int
     sequence: int
@@ -36,7 +36,7 @@ class Header:
 
 
 class ContextModel:
-    """The context codec's tables as the C code takes them. Only `ContextTables` may fill them: C does not check."""
+    """Holds the context codec's tables as C takes them. Only `ContextTables` may fill them: C does not check."""
 
     class _Struct(ctypes.Structure):
         _fields_ = (
@@ -54,13 +54,13 @@ class ContextModel:
         self.address = ctypes.addressof(self._struct)
 
     def fits(self, n_symbols: int, count: int) -> bool:
-        """Can `count` symbols of an alphabet of `n_symbols` be whole rows of such features?"""
+        """Tell whether `count` symbols of an alphabet of `n_symbols` can be whole rows of such features."""
         t = self.tables
         return n_symbols == t.n_symbols and count % (t.width * t.channels) == 0
 
 
 class CodecLibrary:
-    """Codecs, payloads, frames, AT parser and decisions. Safe to call from several threads."""
+    """Provides codecs, payloads, frames, AT parser and decisions. It may be called from several threads."""
 
     def __init__(self, path: Path) -> None:
         self._lib = load(path)
@@ -78,7 +78,7 @@ class CodecLibrary:
         quality: int = 75,
         model: ContextModel | None = None,
     ) -> bytes:
-        """Symbols (uint8, each < n_symbols) to a payload, stored where `codec` does not pay.
+        """Encode symbols (uint8, each < n_symbols) as a payload, stored where `codec` does not pay.
 
         Args:
             rows: of a picture, for the picture codecs.
@@ -108,11 +108,11 @@ class CodecLibrary:
         return out[:size].tobytes()
 
     def model(self, tables: ContextTables) -> ContextModel:
-        """The context codec's tables, ready for `encode` and `decode`."""
+        """Return the context codec's tables, ready for `encode` and `decode`."""
         return ContextModel(tables)
 
     def decode(self, data: bytes, n_symbols: int, count: int, model: ContextModel | None = None) -> U8:
-        """Payload to exactly `count` symbols; a body of the context codec takes the scheme's `model`.
+        """Decode a payload to exactly `count` symbols; a body of the context codec takes the scheme's `model`.
 
         Raises:
             PayloadError: a wrong header, CRC, size, codec or body.
@@ -133,7 +133,7 @@ class CodecLibrary:
         return Header(*(int(f) for f in fields))
 
     def seal(self, body: bytes, codec_or_status: int, sequence: int, weights: int) -> bytes:
-        """A payload around `body`, whatever it holds."""
+        """Return a payload around `body`, whatever it holds."""
         out = np.zeros(PAYLOAD_HEAD + len(body), np.uint8)
         out[PAYLOAD_HEAD:] = np.frombuffer(body, np.uint8)
         self._lib.api_seal(out, codec_or_status, sequence, weights, len(body))
@@ -149,7 +149,7 @@ class CodecLibrary:
         quality: int = 75,
         model: ContextModel | None = None,
     ) -> bytes:
-        """One codec alone, without the fall-back; empty where it does not take such symbols. Args as `encode`."""
+        """Encode by one codec alone, without fall-back; empty if it takes no such symbols. Arguments as `encode`."""
         flat = _symbols(symbols, n_symbols)
         out = np.empty(2 * flat.size + 16, np.uint8)
         number = _codec_id(codec)
@@ -158,7 +158,7 @@ class CodecLibrary:
         return out[:size].tobytes()
 
     def decode_body(self, codec: int, body: bytes, n_symbols: int, count: int, model: ContextModel | None = None) -> U8:
-        """A codec's body to exactly `count` symbols. Raises PayloadError for any other body."""
+        """Decode a codec's body to exactly `count` symbols. Raises PayloadError for any other body."""
         if not (2 <= n_symbols <= 256 and 1 <= count <= MAX_SYMBOLS):
             raise PayloadError(f"{count} symbols of {n_symbols} can't be")
         if codec == CODEC_IDS["jpeg"]:
@@ -170,7 +170,7 @@ class CodecLibrary:
         return out
 
     def jpeg_file(self, body: bytes) -> bytes:
-        """The JFIF file of a jpeg body. Raises PayloadError when it is none."""
+        """Return the JFIF file of a jpeg body. Raises PayloadError when it is none."""
         out = np.empty(len(body) + JPEG_FILE_EXTRA, np.uint8)
         size = int(self._lib.api_jpeg_file(body, len(body), out, out.size))
         if not size:
@@ -188,22 +188,22 @@ class CodecLibrary:
             raise PayloadError(f"body of codec jpeg can't be decoded ({e})") from e
 
     def crc32(self, data: bytes, crc: int = 0) -> int:
-        """The firmware's CRC-32."""
+        """Return the firmware's CRC-32."""
         return int(self._lib.api_crc32(crc, data, len(data)))
 
     def cobs_encode(self, data: bytes) -> bytes:
-        """Stuffed, without the final 0."""
+        """Return the stuffed bytes, without the final 0."""
         out = np.empty(len(data) + len(data) // 254 + 1, np.uint8)
         return out[: self._lib.api_cobs_encode(data, len(data), out)].tobytes()
 
     def cobs_decode(self, data: bytes) -> bytes | None:
-        """Unstuffed, or None for what no encoder writes."""
+        """Return the unstuffed bytes, or None for what no encoder writes."""
         out = np.empty(max(1, len(data)), np.uint8)
         size = int(self._lib.api_cobs_decode(data, len(data), out))
         return out[:size].tobytes() if size <= len(data) else None
 
     def frames(self, stream: bytes) -> tuple[list[bytes], int]:
-        """The bodies of all good frames in a console stream, and how many frames were dropped."""
+        """Return the bodies of all good frames in a console stream, and how many frames were dropped."""
         receiver = np.zeros(int(self._lib.api_frame_receiver_bytes()), np.uint8)
         body, size, bodies, at = np.empty(1200, np.uint8), ctypes.c_size_t(), [], 0
         while at < len(stream):
@@ -213,7 +213,7 @@ class CodecLibrary:
         return bodies, int(self._lib.api_frame_dropped(receiver))
 
     def parse_at(self, stream: bytes, message_room: int = 4096) -> tuple[list[int], list[bytes]]:
-        """Events (codes of at.h, none left out) and messages of a stream from the Wi-Fi module."""
+        """Return the events (codes of at.h, none left out) and messages of a stream from the Wi-Fi module."""
         events, messages = np.zeros(max(1, len(stream)), np.uint8), np.zeros(4 * len(stream) + 4, np.uint8)
         size = self._lib.api_at_parse(stream, len(stream), message_room, events, messages, messages.size)
         raw, out = messages[:size].tobytes(), []
@@ -224,22 +224,22 @@ class CodecLibrary:
         return [int(e) for e in events[: len(stream)] if e], out
 
     def combine_logits(self, local: F32, remote: F32, alpha: float) -> F32:
-        """alpha * local + (1 - alpha) * remote in the device's single precision."""
+        """Return alpha * local + (1 - alpha) * remote in the device's single precision."""
         out = np.empty(len(local), np.float32)
         self._lib.api_combine(f32(local), f32(remote), alpha, len(local), out)
         return out
 
     def argmax(self, logits: F32) -> int:
-        """Index of the largest, the lowest on ties."""
+        """Return the index of the largest value, the lowest one on ties."""
         return int(self._lib.api_argmax(f32(logits), len(logits)))
 
     def top_probability(self, logits: F32) -> float:
-        """Softmax probability of the largest logit, as the exit test sees it."""
+        """Return the softmax probability of the largest logit, as the exit test sees it."""
         return float(self._lib.api_top_probability(f32(logits), len(logits)))
 
 
 def codec_library(*, cc: str = "zig") -> CodecLibrary:
-    """The codecs alone, built at first use.
+    """Return the codecs alone, built at first use.
 
     Raises:
         BenchError: the compiler is missing or fails.

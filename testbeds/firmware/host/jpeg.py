@@ -1,4 +1,4 @@
-"""Pixels of a JPEG file, by Pillow (libjpeg-turbo): what the edge server decodes with."""
+"""Reads the pixels of a JPEG file by Pillow (libjpeg-turbo), with which the edge server decodes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 def pixels(file: bytes, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """uint8 [height, width, 3] of a file that must be a picture of that size.
+    """Return uint8 [height, width, 3] of a file that must be a picture of that size.
 
     Raises:
         ValueError: it is not, or is damaged.

@@ -1,4 +1,4 @@
-"""A scheme's firmware built for the host, called from Python: the device's half, for whole test sets."""
+"""Calls a scheme's firmware, built for the host, from Python: the device's half, for whole test sets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Info(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Batch:
-    """The device's half of n pictures."""
+    """Holds the device's half of n pictures."""
 
     symbols: U8  # [n, symbols] as the edge decodes them; [n, 0] for schemes that send none
     local_logits: I8  # [n, classes]; [n, 0] without a local head
@@ -42,7 +42,7 @@ class Batch:
 
 
 class HostLibrary(CodecLibrary):
-    """A scheme's host build. One caller at a time: it works in the firmware's static buffers."""
+    """Holds a scheme's host build. It takes one caller at a time, because it works in the firmware's static buffers."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -52,38 +52,38 @@ class HostLibrary(CodecLibrary):
         self._sink: Any = None
 
     def run_local(self, image: U8) -> tuple[I8, I8]:
-        """Features (int8, flat) and raw local logits (int8 [classes]) of a uint8 picture; empty where absent."""
+        """Return features (int8, flat) and raw local logits (int8 [classes]) of a uint8 picture; empty where absent."""
         features = np.zeros(self.info.features_bytes, np.int8)
         logits = np.zeros(self.info.classes if self.info.has_local else 0, np.int8)
         self._lib.api_run_local(self._picture(image), features, logits)
         return features, logits
 
     def symbols(self) -> U8:
-        """What the last picture of `run_local` sends, before coding."""
+        """Return what the last picture of `run_local` sends, before coding."""
         out = np.zeros(self.info.symbols, np.uint8)
         if out.size:
             self._lib.api_symbols(out)
         return out
 
     def message(self, sequence: int) -> bytes:
-        """The payload of the last picture of `run_local`; empty for schemes that send none."""
+        """Return the payload of the last picture of `run_local`; empty for schemes that send none."""
         out = np.empty(self.info.message_bytes, np.uint8)
         return out[: self._lib.api_message(sequence, out, out.size)].tobytes()
 
     def local_logits(self, raw: I8) -> F32:
-        """Float values of raw local logits."""
+        """Return the float values of raw local logits."""
         out = np.zeros(self.info.classes, np.float32)
         if not self._lib.api_dequantise_local(np.ascontiguousarray(raw, np.int8), out):
             raise ValueError("this scheme has no local head")
         return out
 
     def exits(self, raw: I8, threshold: float | None = None) -> bool:
-        """Would the device leave early with these local logits?"""
+        """Tell whether the device would leave early with these local logits."""
         limit = self.info.exit_threshold if threshold is None else threshold
         return bool(self._lib.api_exits(self.local_logits(raw), limit))
 
     def combine(self, raw_local: I8 | None, remote: F32 | None, alpha: float | None = None) -> tuple[F32, int]:
-        """Combined float logits and the label, as the device decides; None: that half is not there.
+        """Return combined float logits and the label, as the device decides; None stands for an absent half.
 
         Raises:
             ValueError: neither half is there.
@@ -98,7 +98,7 @@ class HostLibrary(CodecLibrary):
         return logits, self.argmax(logits)
 
     def run_many(self, images: U8, threshold: float | None = None) -> Batch:
-        """The device's half of uint8 pictures [n, height, width, 3], in one call of C."""
+        """Run the device's half of uint8 pictures [n, height, width, 3], in one call of C."""
         n, info = len(images), self.info
         pictures = np.ascontiguousarray(images, np.uint8)
         if pictures.size != n * info.image_bytes:
@@ -124,28 +124,28 @@ class HostLibrary(CodecLibrary):
         self._lib.api_app_module_sink(self._sink)
 
     def module_says(self, data: bytes, at_us: int | None = None) -> None:
-        """Bytes from the Wi-Fi module that the firmware has still to read: now, or when its clock shows `at_us`."""
+        """Give bytes from the Wi-Fi module for the firmware to read: now, or when its clock shows `at_us`."""
         if at_us is None:
             self._lib.api_app_module_put(data, len(data))
         else:
             self._lib.api_app_module_put_at(data, len(data), at_us)
 
     def time_us(self) -> int:
-        """The firmware's microsecond clock, which only goes on while it runs."""
+        """Return the firmware's microsecond clock, which only goes on while it runs."""
         return int(self._lib.api_app_time_us())
 
     def console(self, data: bytes) -> bytes:
-        """Console bytes in, the firmware's answers out."""
+        """Feed console bytes to the firmware and return its answers."""
         out = np.empty(1 << 16, np.uint8)
         return out[: self._lib.api_app_console(data, len(data), out, out.size)].tobytes()
 
     def markers(self) -> list[int]:
-        """Marker values set since the last call, at most 64."""
+        """Return the marker values set since the last call, at most 64."""
         out = np.zeros(64, np.uint32)
         return [int(m) for m in out[: self._lib.api_app_markers(out, out.size)]]
 
     def module_baud(self) -> int:
-        """The rate that the firmware set last."""
+        """Return the rate that the firmware set last."""
         return int(self._lib.api_app_module_baud())
 
     def _picture(self, image: U8) -> U8:
