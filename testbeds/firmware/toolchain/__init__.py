@@ -1,1 +1,1 @@
-"""From sources and an artefact to an image: descriptions, compilers, ESP-IDF, and what an image takes."""
+"""Makes an image from sources and an artefact: descriptions, compilers, ESP-IDF, and what an image takes."""

@@ -52,7 +52,7 @@ CORE_CODECS = (
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What changes the bytes of an image beyond its artefact."""
+    """Holds what changes the bytes of an image beyond its artefact."""
 
     target: str
     cc: str = "zig"
@@ -100,7 +100,7 @@ def build(
 
 
 def build_codec_library(*, cc: str = "zig", flags: tuple[str, ...] = (), link_flags: tuple[str, ...] = ()) -> Path:
-    """The host library of codecs, payload, frames and AT parser alone: what the edge server decodes with."""
+    """Build the host library of codecs, payload, frames and AT parser alone, with which the edge server decodes."""
     options = BuildOptions("host", cc, "", flags, link_flags)
     compiler = find_compiler(cc)
     out = cache_dir() / "firmware" / f"codecs-host-{_key(options, compiler, 'codecs', (CORE, PORTS / _HOST_PORT))}.so"
@@ -115,7 +115,7 @@ def build_codec_library(*, cc: str = "zig", flags: tuple[str, ...] = (), link_fl
 
 
 def _once(out: Path, make: Any) -> Path:
-    """`make(work)` writes work/out.name unless `out` is there already; safe beside other processes doing the same."""
+    """Call `make(work)`, which writes work/out.name, unless `out` is there already; other processes may do the same."""
     record = out.with_name(out.name + ".json")
     if out.exists() and record.exists():
         return out
@@ -181,7 +181,7 @@ def _build_scheme(
 
 
 def _scheme_sources(target: str) -> list[Path]:
-    """Core and port: the board needs no decoders, the host library all of it."""
+    """Return the sources of core and port: the board needs no decoders, the host library needs all of it."""
     leave_out = {"codec_decoders.c"} if target != "host" else set()
     if target in _ESP32:
         leave_out |= {path.name for path in CORE.glob("at*.c")} | {"net_at.c"}  # it has a radio of its own
@@ -191,7 +191,7 @@ def _scheme_sources(target: str) -> list[Path]:
 
 
 def _port(target: str) -> str:
-    """The folder of a target's port."""
+    """Return the folder of a target's port."""
     return "esp32" if target in _ESP32 else target
 
 
@@ -204,7 +204,7 @@ def _generate(graph: Path, work: Path, variant: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses and numbers of the generator's report as JSON."""
+    """Return a dataclass, path or number of the generator's report as a JSON value."""
     if hasattr(value, "__dataclass_fields__"):
         return {name: getattr(value, name) for name in value.__dataclass_fields__}
     return str(value) if isinstance(value, Path) else int(value)
@@ -247,14 +247,14 @@ def _record(options: BuildOptions, compiler: Compiler) -> dict[str, Any]:
 
 
 def console_baud(board: str = "stm32f746") -> int:
-    """The console's rate, compiled into a board's image: `console_baud` of testbeds/<board>/bench.toml."""
+    """Return the console's rate, compiled into a board's image: `console_baud` of testbeds/<board>/bench.toml."""
     bench = tomllib.loads((HERE.parent / board / "bench.toml").read_text(encoding="utf-8"))
     return int(bench["console_baud"])
 
 
 @cache
 def _sources_hash(folders: tuple[Path, ...]) -> str:
-    """SHA-256 over everything of ours that an image is made from."""
+    """Return the SHA-256 over everything of ours that an image is made from."""
     digest = hashlib.sha256(str(console_baud()).encode())
     paths = [path for folder in folders for path in folder.rglob("*")]
     for path in sorted([*paths, *(HERE / "toolchain" / name for name in ("build.py", "describe.py", "compiler.py"))]):
@@ -279,7 +279,7 @@ def _key(
 
 @cache
 def _esp32_hash() -> str:
-    """SHA-256 over the ESP-IDF project and the stand-in's C code."""
+    """Return the SHA-256 over the ESP-IDF project and the stand-in's C code."""
     digest = hashlib.sha256()
     for path in sorted(path for folder in (ESP32 / "firmware", _STANDIN) for path in folder.rglob("*")):
         if path.is_file():
@@ -290,7 +290,7 @@ def _esp32_hash() -> str:
 
 @cache
 def _processor_flags() -> str:
-    """Host builds use the processor's own instructions: another processor is another build."""
+    """Return this processor's flags. Host builds use its own instructions: another processor is another build."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -299,7 +299,7 @@ def _processor_flags() -> str:
 
 
 def read_record(built: Path) -> dict[str, Any]:
-    """The build record of a built file."""
+    """Return the build record of a built file."""
     try:
         record: dict[str, Any] = json.loads(built.with_name(built.name + ".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:

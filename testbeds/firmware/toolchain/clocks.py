@@ -1,4 +1,4 @@
-"""Core clocks that the firmware's ports know how to set."""
+"""Lists the core clocks that the firmware's ports know how to set."""
 
 from __future__ import annotations
 

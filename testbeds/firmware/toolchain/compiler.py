@@ -1,4 +1,4 @@
-"""C compilers: the pinned zig wheel for every target, or another by path."""
+"""Calls C compilers: the pinned zig wheel for every target, or another by path."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _GCC_M7 = ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"
 
 @dataclass(frozen=True)
 class Compiler:
-    """How to call a C compiler, and what it says it is."""
+    """Holds how to call a C compiler, and what it says it is."""
 
     argv: tuple[str, ...]
     version: str
@@ -44,12 +44,15 @@ class Compiler:
 
     @property
     def label(self) -> str:
-        """Name and version for records."""
+        """Return the name and version for records."""
         return self.version
 
     def target_flags(self, target: str) -> tuple[str, ...]:
-        """Flags that choose the machine: `stm32f746`, `native` (an executable), `host` (a shared library) or
-        `esp32-standin` (an executable around the ESP32's port; ESP-IDF's linker gives memory bounds other names)."""
+        """Return the flags that choose the machine.
+
+        The targets are `stm32f746`, `native` (an executable), `host` (a shared library) and `esp32-standin` (an
+        executable around the ESP32's port; ESP-IDF's linker gives memory bounds other names).
+        """
         if target == "stm32f746":
             return (_ZIG_M7 if self.is_zig else _GCC_M7) + ("-ffreestanding", "-DFW_DTCM")
         if target == "esp32-standin":
@@ -64,7 +67,7 @@ class Compiler:
 
 
 def find_compiler(cc: str) -> Compiler:
-    """The compiler named `cc`: "zig" for the pinned wheel, else a command or path such as `arm-none-eabi-gcc`.
+    """Return the compiler named `cc`: "zig" for the pinned wheel, else a command or path such as `arm-none-eabi-gcc`.
 
     Raises:
         BenchError: it is not there or does not run.
@@ -81,7 +84,7 @@ def find_compiler(cc: str) -> Compiler:
 
 
 def _environment() -> dict[str, str]:
-    """The compiler's own cache goes into ours, its messages are English, and what is preloaded here stays here."""
+    """Return a compiler's environment: its cache goes into ours, its messages are English, preloads stay out."""
     inherited = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     return inherited | {"ZIG_GLOBAL_CACHE_DIR": str(cache_dir() / "zig"), "LC_ALL": "C"}
 
@@ -126,7 +129,7 @@ def run_compiler(argv: list[str], cwd: Path) -> None:
 
 
 class CompileError(BenchError):
-    """The compiler or linker refused; `stderr` is what it said."""
+    """Says that the compiler or linker refused; `stderr` is what it said."""
 
     def __init__(self, stderr: str) -> None:
         self.stderr = stderr
@@ -144,7 +147,7 @@ def compile_all(
     includes: Sequence[Path],
     work: Path,
 ) -> list[Path]:
-    """Compile each (source, its extra flags) to an object in `work`, two at a time; the objects in the same order."""
+    """Compile each (source, its extra flags) to an object in `work`, two at a time; return them in the same order."""
 
     def one(numbered: tuple[int, tuple[Path, tuple[str, ...]]]) -> Path:
         number, (source, extra) = numbered

@@ -30,7 +30,7 @@ def write_description(artefact_dir: Path, out_dir: Path) -> DeviceDescription:
 
 
 def encoder_bytes(artefact_dir: Path) -> int:
-    """The fast memory that the encoder of a scheme takes on the board: workspace and tables of its codec."""
+    """Return the fast memory that the encoder of a scheme takes on the board: workspace and tables of its codec."""
     tables = load_context(artefact_dir, load_description(artefact_dir))
     if tables is None:
         return 24 * 1024  # codec_work_t
@@ -39,7 +39,7 @@ def encoder_bytes(artefact_dir: Path) -> int:
 
 
 def count_symbols(description: DeviceDescription, artefact_dir: Path, tables: ContextTables | None = None) -> int:
-    """Symbols that one inference sends; 0 for schemes that send none."""
+    """Return the number of symbols that one inference sends; 0 for schemes that send none."""
     if description.offload == "none":
         return 0
     if description.offload == "image":
@@ -54,7 +54,7 @@ def count_symbols(description: DeviceDescription, artefact_dir: Path, tables: Co
 
 
 def features_shape(artefact_dir: Path, description: DeviceDescription) -> tuple[int, int, int]:
-    """Height, width and channels of the features output, of which the description names a slice of channels.
+    """Return height, width and channels of the features output, of which the description names a slice of channels.
 
     Raises:
         BenchError: the graph has no such output.
@@ -70,7 +70,7 @@ def features_shape(artefact_dir: Path, description: DeviceDescription) -> tuple[
 
 
 def _output_shape(path: Path, index: int) -> tuple[int, ...]:
-    """Shape of a graph output without its batch axis."""
+    """Return the shape of a graph output without its batch axis."""
     try:
         graph = tflite.Model.GetRootAs(path.read_bytes()).Subgraphs(0)
         tensor = graph.Tensors(graph.Outputs(index))
@@ -122,7 +122,7 @@ const uint8_t FAST_TABLE scheme_symbol_of_byte[256] = {{
 
 
 def context_tables(tables: ContextTables | None) -> str:
-    """The context codec's tables (core/codec_context.h)."""
+    """Return the C text of the context codec's tables (core/codec_context.h)."""
     if tables is None:
         return ""
     return f"""static const uint8_t FAST_TABLE class_of[] = {{
@@ -139,19 +139,19 @@ static const context_model_t context = {{{tables.width}, {tables.channels}, clas
 
 
 def c_rows(values: list[int]) -> str:
-    """The values of a C array, sixteen a line."""
+    """Return the values of a C array, sixteen a line."""
     lines = (values[start : start + 16] for start in range(0, len(values), 16))
     return "\n".join("    " + " ".join(f"{value}," for value in line) for line in lines)
 
 
 def _table_by_byte(d: DeviceDescription) -> list[int]:
-    """The symbol of each byte as it lies in memory: features are int8 (two's complement), pictures uint8."""
+    """Return the symbol of each byte as it lies in memory: features are int8 (two's complement), pictures uint8."""
     if d.offload != "features":
         return list(range(256))
     return [d.symbol_table[(byte + 128) % 256] for byte in range(256)]
 
 
 def _float(value: float) -> str:
-    """A C constant with exactly the single-precision value."""
+    """Return a C constant with exactly the single-precision value."""
     (single,) = struct.unpack("<f", struct.pack("<f", value))
     return f"{float(single).hex()}f"

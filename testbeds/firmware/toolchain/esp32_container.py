@@ -1,6 +1,6 @@
-"""What lies in the stand-in's flash where a chip has its bootloader: the firmware as a program of this machine.
+"""Packs what lies in the stand-in's flash where a chip has its bootloader: the firmware as a program of this machine.
 
-magic[16] | length u32 | SHA-256[32] | program
+Layout: magic[16] | length u32 | SHA-256[32] | program
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ HEAD_BYTES = _HEAD.size
 
 
 def pack(program: bytes) -> bytes:
-    """An image of `program`."""
+    """Return an image of `program`."""
     return _HEAD.pack(MAGIC, len(program), hashlib.sha256(program).digest()) + program
 
 
 def unpack(data: bytes) -> bytes | None:
-    """The program at the beginning of `data`; None when there is no whole one."""
+    """Return the program at the beginning of `data`, or None when there is no whole one."""
     if len(data) < HEAD_BYTES:
         return None
     magic, length, digest = _HEAD.unpack_from(data)

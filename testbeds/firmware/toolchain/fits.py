@@ -1,4 +1,4 @@
-"""Does a device graph do what its description says of it? A wrong index would build, and answer nonsense."""
+"""Checks that a device graph does what its description says of it: a wrong index would build, and answer nonsense."""
 
 from __future__ import annotations
 

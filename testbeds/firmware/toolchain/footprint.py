@@ -1,4 +1,4 @@
-"""Flash and RAM of a firmware image, from its ELF; the stack's depth comes from the painted stack on the board."""
+"""Reads flash and RAM of a firmware image from its ELF; the stack's depth comes from the painted stack on the board."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SHF_WRITE, _SHF_ALLOC = 0x1, 0x2
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes of an image. `ram_bytes` is static; the stack comes on top."""
+    """Counts the bytes of an image. `ram_bytes` is static; the stack comes on top."""
 
     flash_bytes: int
     ram_bytes: int
 
 
 def footprint(elf: Path, *, flash: tuple[int, int], ram: tuple[int, int]) -> Footprint:
-    """Bytes loaded into flash (code, constants, initial values) and static RAM (.data, .bss and the like).
+    """Return the bytes loaded into flash (code, constants, initial values) and static RAM (.data, .bss and the like).
 
     Args:
         flash: first address and size of the flash.

@@ -1,4 +1,4 @@
-"""The ESP32's image, built by the user's ESP-IDF: `idf.py` over the project in testbeds/esp32/firmware."""
+"""Builds the ESP32's image by the user's ESP-IDF: `idf.py` over the project in testbeds/esp32/firmware."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CURE = (
 
 
 def find_idf() -> Compiler:
-    """The user's ESP-IDF.
+    """Return the user's ESP-IDF.
 
     Raises:
         BenchError: `idf.py` is not on PATH, does not run, or is not of version 5.1 to 5.5. In 5.0 the options that
@@ -109,7 +109,7 @@ def _run(argv: list[str], generated: Path) -> None:
 
 
 def _merge(build: Path, out: Path) -> dict[str, int]:
-    """Bootloader, partition table and application as one file, which lies from FLASH_BEGIN on."""
+    """Merge bootloader, partition table and application into one file, which lies from FLASH_BEGIN on."""
     try:
         parts = json.loads((build / "flasher_args.json").read_text(encoding="utf-8"))["flash_files"]
         placed = {int(offset, 16): (build / name).read_bytes() for offset, name in parts.items()}

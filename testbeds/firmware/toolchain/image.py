@@ -1,4 +1,4 @@
-"""What an image takes of the board's memories, read from the ELF alone."""
+"""Reads what an image takes of the board's memories from the ELF alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RAM_BASE = 0x20000000
 
 @dataclass(frozen=True)
 class ImageSizes:
-    """Bytes in flash (what is loaded) and static RAM (data, zeroed data and the reserved stack)."""
+    """Counts bytes in flash (what is loaded) and static RAM (data, zeroed data and the reserved stack)."""
 
     flash_bytes: int
     ram_static_bytes: int
@@ -24,7 +24,7 @@ class ImageSizes:
 
 
 def image_sizes(elf: Path) -> ImageSizes:
-    """Flash and RAM of a board image.
+    """Return the flash and RAM of a board image.
 
     Raises:
         BenchError: no ELF, or one without the board's sections.
@@ -44,7 +44,7 @@ def image_sizes(elf: Path) -> ImageSizes:
 
 
 def symbols(elf: Path) -> dict[str, int]:
-    """Addresses of the image's symbols by name."""
+    """Return the addresses of the image's symbols by name."""
     try:
         with elf.open("rb") as f:
             table = ELFFile(f).get_section_by_name(".symtab")
