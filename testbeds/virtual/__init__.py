@@ -1,4 +1,4 @@
-"""The emulated STM32F746: the image of the real board in Unicorn, with a cycle model, in virtual time."""
+"""Emulates the STM32F746: runs the image of the real board in Unicorn, with a cycle model, in virtual time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["VirtualTestbed"]
 
 
 def __getattr__(name: str) -> Any:
-    """VirtualTestbed, imported when it is asked for: the harness lists testbeds without loading them."""
+    """Return VirtualTestbed, imported only when it is asked for: the harness lists testbeds without loading them."""
     if name == "VirtualTestbed":
         from testbeds.virtual.testbed import VirtualTestbed  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`python -m testbeds.virtual run IMAGE` and `... bench`: the emulated board by hand."""
+"""Runs the emulated board by hand: `python -m testbeds.virtual run IMAGE` and `... bench`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.contracts.errors import BenchError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Way in. Returns the exit code: 0 done, 2 an error that the user can cure, 3 the firmware faulted."""
+    """Run the command and return the exit code: 0 done, 2 an error that the user can cure, 3 the firmware faulted."""
     parser = argparse.ArgumentParser(prog="python -m testbeds.virtual", description=__doc__, allow_abbrev=False)
     ways = parser.add_subparsers(dest="way", required=True)
     run = ways.add_parser("run", help="boot a firmware image (.elf, .bin, .hex)", allow_abbrev=False)

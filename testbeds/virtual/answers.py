@@ -1,4 +1,4 @@
-"""Which message ends a device's wait: the emulated module stands still in virtual time until that one has come."""
+"""Tells which message ends a device's wait: the emulated module stands still in virtual time until it has come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERSION = 1
 
 
 def is_answer(sent: bytes, message: bytes) -> bool:
-    """Would the bench's firmware take `message` as the answer to `sent` (docs/protocol.md)?
+    """Tell whether the bench's firmware would take `message` as the answer to `sent` (docs/protocol.md).
 
     Whatever comes after a message that is none of the bench's payloads counts: another image has its own protocol.
     """

@@ -1,4 +1,4 @@
-"""What testbeds/virtual/bench.toml may say."""
+"""Describes what testbeds/virtual/bench.toml may say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testbeds.virtual.link import Retransmission
 
 
 class ModuleBench(Strict):
-    """The Wi-Fi module's own times, assumed."""
+    """Holds the Wi-Fi module's own times, which are assumed."""
 
     command_us: float = Field(ge=0, le=1e6)
     publish_us: float = Field(ge=0, le=1e6)
@@ -31,7 +31,7 @@ class ModuleBench(Strict):
 
 
 class RetransmissionBench(Strict):
-    """When a sender repeats a segment that nobody acknowledged, assumed."""
+    """Holds when a sender repeats a segment that nobody acknowledged, which is assumed."""
 
     up_rto_ms: float = Field(ge=1, le=60_000)
     down_rto_ms: float = Field(ge=1, le=60_000)
@@ -41,14 +41,14 @@ class RetransmissionBench(Strict):
 
 
 class WatchdogBench(Strict):
-    """Wall time, against hangs."""
+    """Holds the limits of wall time that guard against hangs."""
 
     reply_s: float = Field(gt=0, le=3600)
     command_s: float = Field(gt=0, le=3600)
 
 
 class VirtualBench(Strict):
-    """The emulated board's bench file."""
+    """Holds the emulated board's bench file."""
 
     title: str
     target: Literal["stm32f746"]

@@ -1,4 +1,4 @@
-"""The board: the machine, its console, its Wi-Fi module, and the loop between virtual and host time."""
+"""Joins the board: the machine, its console, its Wi-Fi module, and the loop between virtual and host time."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ OWED_LIMIT_T = 120 * SECOND  # a guest that owes an answer and polls a clock get
 
 
 class Shutdown(Exception):
-    """The parent has gone, or asked to stop."""
+    """Says that the parent has gone, or asked to stop."""
 
 
 class Board:
-    """One emulated board. `serve()` runs it until a Shutdown.
+    """Holds one emulated board. `serve()` runs it until a Shutdown.
 
     Args:
         control: socket of JSON lines from the parent (see testbeds.virtual.control), or None.
@@ -85,7 +85,7 @@ class Board:
             self.console_out.append(byte)
 
     def deliver(self, frame: bytes) -> None:
-        """A frame from the host, paced at the guest's baud rate from now on."""
+        """Take a frame from the host, paced at the guest's baud rate from now on."""
         usart = self.machine.usarts[1]
         pace = usart.frame_t() if usart.baud else 10 * SECOND // 115_200
         now = self.machine.time.now_t
@@ -94,7 +94,7 @@ class Board:
         self.parked = False
 
     def _module_rts(self, level: bool | None) -> None:
-        """The module's RTS at D4; not driven, the pin's own pull-up decides."""
+        """Set the module's RTS at D4; while it is not driven, the pin's own pull-up decides."""
         port, pin = MODULE_RTS
         outside = self.machine.gpio[port].external
         if level is None:
@@ -133,7 +133,7 @@ class Board:
                 self._idle()
 
     def run_until_parked(self, wall_s: float = 60.0) -> None:
-        """For tests and tools without a host: run until nothing is due.
+        """Run until nothing is due, for tests and tools without a host.
 
         Raises:
             GuestFault: as `Machine.run`.
@@ -146,7 +146,7 @@ class Board:
         raise TimeoutError("the guest did not park")
 
     def _idle(self) -> None:
-        """The guest waits and no single event is due."""
+        """Go on when the guest waits and no single event is due."""
         self._flush()
         if self._next_frame():
             return
@@ -162,7 +162,8 @@ class Board:
 
     def _park(self) -> None:
         """Wait for the host. The guest does not run a single instruction meanwhile, however often the host asks for
-        something: where it stands when the next frame comes must not depend on the host."""
+        something: where it stands when the next frame comes must not depend on the host.
+        """
         if self._host_io(None if self.console is None else self.console.patience()):
             self.parked = False
         if self.parked:  # a reset that came meanwhile has to run first: its receiver is off
@@ -178,7 +179,7 @@ class Board:
         return bool(frame)
 
     def _pass_owed_time(self) -> bool:
-        """A guest that owes an answer and watches a clock may be in a time-out of its own: let time go on."""
+        """Let time go on for a guest that owes an answer and watches a clock, as it may be in a time-out of its own."""
         now = self.machine.time.now_t
         owes = self._owes_since is not None and now - self._owes_since < OWED_LIMIT_T
         if not (owes and self.machine.idle.reads_clock):
@@ -187,7 +188,7 @@ class Board:
         return True
 
     def _ahead(self, event: int) -> float:
-        """Seconds that virtual time up to `event` is ahead of the host's."""
+        """Return the seconds by which virtual time up to `event` is ahead of the host's."""
         wall = time.monotonic() - self._wall_start
         virtual = (event - self._virtual_start) / SECOND
         if wall - virtual > 1.0 or virtual - wall > 1.0:  # after a stretch of computing, or a long park
@@ -200,7 +201,7 @@ class Board:
             self.console.flush()
 
     def _host_io(self, wait_s: float | None) -> bool:
-        """Wait for the host (None: for ever), serve its control commands. Returns whether the broker sent something."""
+        """Wait for the host (None: for ever), serve its control commands; return whether the broker sent something."""
         self._flush()
         fds = self._always()
         if self.console is not None and (self.parked or wait_s):
@@ -216,7 +217,7 @@ class Board:
         return broker is not None and broker in ready and self.wifi.service(self.machine.time.now_t)
 
     def _wait_host(self, fd: int | None, seconds: float) -> None:
-        """The module waits for the broker in host time; control commands are served meanwhile."""
+        """Wait in host time while the module waits for the broker; control commands are served meanwhile."""
         self._flush()
         ready, _, _ = select.select([*self._always(), *([] if fd is None else [fd])], [], [], seconds)
         self._check_signals()
@@ -228,7 +229,7 @@ class Board:
                 self.in_guest = False
 
     def _always(self) -> list[int]:
-        """What ends any wait."""
+        """Return the file descriptors that end any wait."""
         return [one.fileno() for one in (self._control, self._signals) if one is not None]
 
     def _check_signals(self) -> None:
@@ -256,7 +257,7 @@ class Board:
         return self._snapshot is not None
 
     def restore(self) -> None:
-        """Back to the snapshot; the logs start anew."""
+        """Go back to the snapshot; the logs start anew."""
         if self._snapshot is None:
             raise RuntimeError("no snapshot")
         self.machine.restore(self._snapshot["machine"])
@@ -269,7 +270,7 @@ class Board:
         self.fault = None
 
     def reset(self, *, module_stays: bool = False) -> None:
-        """Reset button. The module is powered up again too, unless it stays on, as one with its own supply does."""
+        """Press the reset button. The module is powered up again too, unless it stays on with a supply of its own."""
         now = self.machine.time.now_t
         self.machine.reset()
         if module_stays:
@@ -284,7 +285,7 @@ class Board:
 
     # --- what was seen ---
     def stages_ms(self) -> dict[str, float]:
-        """Time between marker edges, per stage, since the log was cleared."""
+        """Return the time between marker edges in ms, for each stage, since the log was cleared."""
         out: dict[str, float] = {}
         for (start, code), (end, _) in zip(self.markers, self.markers[1:], strict=False):
             name = STAGES.get(code, f"marker {code:03b}")
@@ -292,7 +293,7 @@ class Board:
         return out
 
     def read_log(self) -> dict[str, Any]:
-        """What the board saw since the last restore or clear (JSON-able)."""
+        """Return what the board saw since the last restore or clear (JSON-able)."""
         counters = self.machine.model.counters
         return {
             "now_ms": self.machine.time.now_t / MILLISECOND,
@@ -310,7 +311,7 @@ class Board:
         }
 
     def notes(self) -> list[str]:
-        """What makes modelled times doubtful, in words."""
+        """Return what makes modelled times doubtful, in words."""
         out = []
         if self.machine.model.counters.cycles > 1_000_000 and not self.machine.scb.caches_enabled:
             out.append(
@@ -325,7 +326,7 @@ class Board:
         self.wifi.clear_log()
 
     def close(self) -> None:
-        """Give back the pty, the broker connection and the C side. Safe to call twice."""
+        """Give back the pty, the broker connection and the C side. It is safe to call this twice."""
         if self.console is not None:
             self.console.close()
             self.console = None

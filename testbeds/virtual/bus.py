@@ -1,4 +1,4 @@
-"""The peripheral bus: who answers at which address, dead without a clock, and a list of what nobody models."""
+"""Models the peripheral bus: who answers at which address, dead without a clock, and a list of what nobody models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORD = 0xFFFFFFFF
 
 
 class Device(ABC):
-    """One peripheral. Registers are 32-bit words; narrower accesses are shifted into place by the bus.
+    """Models one peripheral. Registers are 32-bit words; narrower accesses are shifted into place by the bus.
 
     State is every attribute named in `kept`: copied by snapshot and put back by restore.
     """
@@ -28,11 +28,11 @@ class Device(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Registers at their reset values."""
+        """Set the registers to their reset values."""
 
     @abstractmethod
     def read(self, offset: int) -> int | None:
-        """The register at `offset` (a multiple of 4); None when it is not modelled."""
+        """Return the register at `offset` (a multiple of 4), or None when it is not modelled."""
 
     @abstractmethod
     def write(self, offset: int, value: int, mask: int) -> bool:
@@ -47,7 +47,7 @@ class Device(ABC):
 
 
 class Registers(Device):
-    """A device that is only storage: the registers named in `resets` keep what is written."""
+    """Models a device that is only storage: the registers named in `resets` keep what is written."""
 
     kept: tuple[str, ...] = ("values",)
     resets: Mapping[int, int] = MappingProxyType({})
@@ -69,7 +69,7 @@ class Registers(Device):
         return True
 
     def store(self, offset: int, value: int, mask: int = WORD) -> int:
-        """Keep the masked bits; returns the whole register."""
+        """Keep the masked bits and return the whole register."""
         self.values[offset] = (self.values[offset] & ~mask) | (value & mask)
         return self.values[offset]
 
@@ -129,7 +129,7 @@ class Bus:
             self._note(device.name, address, "write")
 
     def report(self) -> list[str]:
-        """A line for every register touched that is not modelled or was dead, with who touched it first."""
+        """Return a line for every register touched that is not modelled or was dead, with who touched it first."""
         return [
             f"{direction} of 0x{address:08x} ({what}), first by pc 0x{pc:08x}, {times} times"
             for (what, address, direction), (pc, times) in sorted(self.unmodelled.items(), key=lambda i: i[0][1])

@@ -1,4 +1,4 @@
-"""`python -m testbeds.virtual run IMAGE`: boot an image by hand, with or without a pty, and say how it went."""
+"""Boots an image by hand, with or without a pty, and tells how it went (`python -m testbeds.virtual run IMAGE`)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _show_mca(profile: Profile, terminal: Terminal) -> None:
 
 
 def _run_for(board: Board, signals: StopSignals, seconds: float) -> None:
-    """Without a host: until nothing is due, or for that much virtual time."""
+    """Run without a host until nothing is due, or for that much virtual time."""
     machine = board.machine
     while machine.time.now_t < seconds * SECOND and not signals.tripped:
         if machine.run() is Stop.IDLE:

@@ -1,4 +1,4 @@
-"""What is on the chip and how it is wired: core, memories, clocks, peripherals, pins; reset and snapshot of it all."""
+"""Wires what is on the chip: core, memories, clocks, peripherals and pins, with reset and snapshot of it all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RX_PINS = {1: (("A", 10, 7), ("B", 7, 7)), 6: (("C", 7, 8), ("G", 9, 8))}
 
 
 class Chip(ABC):
-    """An STM32F746 with `image` in its flash, at reset. Who runs it (testbeds.virtual.machine) answers its accesses.
+    """Models an STM32F746 with `image` in its flash, at reset. Its runner (testbeds.virtual.machine) answers accesses.
 
     Args:
         fills: simulate the line fills of the two caches (the default for every reported time).
@@ -81,19 +81,19 @@ class Chip(ABC):
     # --- who runs it ---
     @abstractmethod
     def _read(self, _uc: int, offset: int, size: int, base: int | None) -> int:
-        """The guest reads a peripheral register that C has no answer for."""
+        """Answer the guest's read of a peripheral register for which C has no answer."""
 
     @abstractmethod
     def _write(self, _uc: Uc, offset: int, size: int, value: int, base: int) -> None:
-        """The guest writes a peripheral register."""
+        """Take the guest's write of a peripheral register."""
 
     @abstractmethod
     def _irq_changed(self) -> None:
-        """An interrupt line, a pending or an enable bit may have changed."""
+        """Note that an interrupt line, a pending or an enable bit may have changed."""
 
     @abstractmethod
     def _system_reset(self) -> None:
-        """The guest asks for a reset of itself."""
+        """Take the guest's request for a reset of itself."""
 
     # --- building ---
     def _build(self) -> None:
@@ -150,7 +150,7 @@ class Chip(ABC):
 
     # --- reset ---
     def reset(self) -> None:
-        """As the reset pin does it: every peripheral, the core, time from zero; RAM keeps its bytes."""
+        """Reset as the reset pin does it: every peripheral, the core, time from zero; RAM keeps its bytes."""
         self.uc.context_restore(self._cpu_at_reset)
         self.model.reset()
         self.time.restore((HSI_HZ, 0, 0, [], 0))
@@ -195,8 +195,10 @@ class Chip(ABC):
 
     # --- snapshot ---
     def settle(self) -> None:
-        """A state that what came before hardly shows in: predictor, caches and pipe are empty, and a whole millisecond
-        begins. So samples are the same after two associations that differed by a cycle here or a byte there."""
+        """Bring about a state in which what came before hardly shows: predictor, caches and pipe are empty, and a whole
+        millisecond begins. So samples are the same after two associations that differed by a cycle here or a byte
+        there.
+        """
         self.model.forget()
         self.idle.progress()
         next_ms = -(-self.time.now_t // MILLISECOND) * MILLISECOND
@@ -204,7 +206,7 @@ class Chip(ABC):
         self.time.settle(next_ms + MICROSECOND)  # behind the cycle that the millisecond fell into
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything that the guest's future depends on. Take it while the guest stands at a block boundary."""
+        """Return all that the guest's future depends on. Take it while the guest stands at a block boundary."""
         self.model.snapshot()
         return {
             "cpu": self.uc.context_save(),
@@ -216,7 +218,7 @@ class Chip(ABC):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Back to the latest snapshot (the cycle model keeps one)."""
+        """Go back to the latest snapshot (the cycle model keeps one)."""
         self.uc.context_restore(state["cpu"])
         self.memory.restore(state["memory"])
         self.model.restore()

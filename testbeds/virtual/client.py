@@ -1,4 +1,4 @@
-"""The parent's side: starts an emulator process and talks to it over the control channel."""
+"""Serves the parent's side: starts an emulator process and talks to it over the control channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STOP_S = 3.0
 
 
 class Emulator:
-    """One emulator process with an image in its flash.
+    """Holds one emulator process with an image in its flash.
 
     Raises:
         BenchError: the image can't be loaded, or the emulator does not start.
@@ -63,7 +63,7 @@ class Emulator:
         return self._process.poll() is None
 
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
-        """One command, its answer.
+        """Send one command and return its answer.
 
         Raises:
             BenchFailed: the emulator is dead, or silent: then it is ended.
@@ -104,7 +104,7 @@ class Emulator:
         return answer
 
     def check(self) -> None:
-        """Raises BenchFailed when the process is gone."""
+        """Check that the process lives. Raises BenchFailed when it is gone."""
         if not self.alive:
             raise self._ended()
 
@@ -122,7 +122,7 @@ class Emulator:
         return f" ({lines[-1]})" if lines else ""
 
     def close(self) -> None:
-        """End the process. Safe to call twice."""
+        """End the process. It is safe to call this twice."""
         with contextlib.suppress(OSError):
             self._socket.sendall(b'{"do": "quit"}\n')
         self._socket.close()

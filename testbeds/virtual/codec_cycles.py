@@ -41,7 +41,7 @@ _SOURCES = (
 
 @dataclass(frozen=True)
 class Encoded:
-    """One message: the body's bytes, the codec that was used, and what the encode stage took."""
+    """Records one message: the body's bytes, the codec that was used, and what the encode stage took."""
 
     body_bytes: int
     used: str
@@ -49,7 +49,7 @@ class Encoded:
 
 
 class CodecProbe:
-    """Encoders for maps of `shape` (height, width, channels) in `stride` bytes a pixel. A context manager."""
+    """Encodes maps of `shape` (height, width, channels) in `stride` bytes a pixel. It is a context manager."""
 
     def __init__(
         self,
@@ -88,9 +88,9 @@ class CodecProbe:
         self._probe.close()
 
     def encode(self, codec: str, symbols: npt.NDArray[np.uint8], quality: int | None = None) -> Encoded:
-        """Encode one map's symbols (uint8, height * width * channels), caches and predictor empty at first.
+        """Encode one map's symbols (uint8, height * width * channels), with caches and predictor empty at first.
 
-        `quality`: instead of the probe's.
+        `quality` is taken instead of the probe's.
         """
         height, width, channels = self._shape
         memory = np.zeros((height * width, self._stride), np.uint8)

@@ -1,4 +1,4 @@
-"""USART1 served as a pseudo-terminal that pyserial opens. Host bytes reach the guest only when it waits for them."""
+"""Serves USART1 as a pseudo-terminal that pyserial opens. Host bytes reach the guest only when it waits for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_UNSENT = 1 << 20
 
 
 class Console:
-    """A pty; `path` is what a serial program opens."""
+    """Holds a pty; `path` is what a serial program opens."""
 
     def __init__(self) -> None:
         try:
@@ -40,7 +40,7 @@ class Console:
 
     # --- to the guest ---
     def receive(self) -> None:
-        """Take in what the host has written. Never waits."""
+        """Take in what the host has written, without ever waiting."""
         while select.select([self._master], [], [], 0)[0]:
             try:
                 data = os.read(self._master, 4096)
@@ -53,7 +53,7 @@ class Console:
             self._incoming += data
 
     def frame(self) -> bytes:
-        """The next whole frame, or a fragment that nothing follows; empty when there is none yet."""
+        """Return the next whole frame, or a fragment that nothing follows; empty when there is none yet."""
         end = self._incoming.find(DELIMITER)
         if end < 0:
             if not self._incoming or time.monotonic() - self._since < self._fragment_s():
@@ -71,16 +71,16 @@ class Console:
         self._outgoing.clear()
 
     def patience(self) -> float | None:
-        """How long the host may be waited for before `frame` has something; None: for ever."""
+        """Return how long the host may be waited for before `frame` has something; None means for ever."""
         return max(0.001, self._fragment_s() - (time.monotonic() - self._since)) if self._incoming else None
 
     def _fragment_s(self) -> float:
-        """How long bytes without a delimiter wait for more. The second byte of a frame, its version, is no text."""
+        """Return how long bytes without a delimiter wait for more. A frame's second byte, its version, is not text."""
         return TEXT_S if _TEXT.issuperset(self._incoming) else FRAME_S
 
     # --- from the guest ---
     def send(self, byte: int) -> None:
-        """A byte from the guest; it goes out with the frame's end or with `flush`."""
+        """Take a byte from the guest; it goes out with the frame's end or with `flush`."""
         self._outgoing.append(byte)
         if byte == DELIMITER or len(self._outgoing) >= 1024:
             self.flush()

@@ -1,4 +1,4 @@
-"""The control channel: JSON lines over a Unix socket between the emulator and the process that started it.
+"""Serves the control channel: JSON lines over a Unix socket between the emulator and the process that started it.
 
 `{"id": 1, "do": "link", "spec": {...}}` -> `{"id": 1, "ok": true, ...}` or `{"id": 1, "ok": false, "error": "..."}`.
 Commands that change the guest wait until it stands at a block boundary; while it waits for the broker they are refused.
@@ -32,7 +32,7 @@ class ControlServer:
         self._buffer = bytearray()
 
     def handle(self, board: Board, data: bytes) -> None:
-        """Bytes from the parent."""
+        """Take bytes from the parent."""
         self._buffer += data
         if len(self._buffer) > MAX_LINE_BYTES:
             raise Shutdown("a control line is too long")
@@ -103,7 +103,7 @@ class ControlServer:
 
 
 def status(board: Board) -> dict[str, Any]:
-    """How the board stands (JSON-able)."""
+    """Return how the board stands (JSON-able)."""
     return {
         "now_ms": board.machine.time.now_t / MILLISECOND,
         "clock_hz": board.machine.time.hz,

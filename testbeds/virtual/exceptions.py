@@ -1,4 +1,4 @@
-"""Exception entry and return by hand, as Unicorn has no NVIC (ARMv7-M ARM B1.5.6-B1.5.8, frames with FP state too)."""
+"""Enters and leaves exceptions by hand, as Unicorn has no NVIC (ARMv7-M ARM B1.5.6-B1.5.8, with FP frames)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Exceptions:
         self._uc, self._scb = uc, scb
 
     def due(self) -> int | None:
-        """The exception that preempts what runs now, if any."""
+        """Return the exception that preempts what runs now, if any."""
         number = self._scb.candidate()
         if number is None:
             return None
@@ -51,7 +51,7 @@ class Exceptions:
         return number if self._scb.group_priority(number) < running else None
 
     def wakes(self) -> bool:
-        """Would WFI end now? Pending exceptions wake the core even when PRIMASK holds them back."""
+        """Tell whether WFI would end now. Pending exceptions wake the core even when PRIMASK holds them back."""
         number = self._scb.candidate()
         if number is None:
             return False
@@ -59,7 +59,7 @@ class Exceptions:
         return self._scb.group_priority(number) < self._scb.execution_priority(0, basepri, 0)
 
     def enter(self, number: int, return_address: int) -> None:
-        """Push the frame, take the vector. The core continues at its PC register."""
+        """Push the frame and take the vector. The core continues at its PC register."""
         uc, scb = self._uc, self._scb
         control = uc.reg_read(UC_ARM_REG_CONTROL)
         thread = not scb.active

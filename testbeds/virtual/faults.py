@@ -1,4 +1,4 @@
-"""What went wrong in the guest, as an engineer wants it: address, PC, function, registers. Never a traceback."""
+"""Describes what went wrong in the guest as an engineer wants it: address, PC, function, registers, no traceback."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _ACCESS = {
 
 
 class ChipMisuse(Exception):
-    """The firmware did what the real chip would not survive; becomes a GuestFault with the PC."""
+    """Says that the firmware did what the real chip would not survive; it becomes a GuestFault with the PC."""
 
 
 @dataclass(frozen=True)
 class FaultRecord:
-    """One fault of the guest."""
+    """Records one fault of the guest."""
 
     what: str
     pc: int
@@ -63,7 +63,7 @@ class FaultRecord:
 
 
 class GuestFault(BenchError):
-    """The guest faulted and can't go on."""
+    """Says that the guest faulted and can't go on."""
 
     exit_code = 3
 
@@ -74,7 +74,7 @@ class GuestFault(BenchError):
 
 
 def describe(uc: Uc, error: UcError, invalid: tuple[int, int] | None, pc: int) -> str:
-    """What Unicorn stopped for, in words. `invalid`: (access, address) of an access that went nowhere."""
+    """Return what Unicorn stopped for, in words. `invalid` is the (access, address) of an access that went nowhere."""
     if invalid is None:
         return f"undefined instruction {bytes(uc.mem_read(pc, 4)).hex()}" if error.errno == 10 else str(error)
     access, address = invalid
@@ -85,7 +85,7 @@ def describe(uc: Uc, error: UcError, invalid: tuple[int, int] | None, pc: int) -
 
 
 def registers(uc: Uc) -> dict[str, int]:
-    """r0 to pc, xpsr, ipsr and control."""
+    """Return r0 to pc, xpsr, ipsr and control."""
     values = {name: uc.reg_read(r) & 0xFFFFFFFF for name, r in zip(_NAMES, _REGISTERS, strict=True)}
     special = {"xpsr": UC_ARM_REG_XPSR, "ipsr": UC_ARM_REG_IPSR, "control": UC_ARM_REG_CONTROL}
     return values | {name: uc.reg_read(r) for name, r in special.items()}

@@ -1,4 +1,4 @@
-"""Firmware images: `.elf`, `.bin`, `.hex` -> bytes for the flash and function names. Bounded, whatever they say."""
+"""Reads firmware images (`.elf`, `.bin`, `.hex`) into flash bytes and function names, bounded whatever they say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CURE = "give a firmware image for the STM32F746: .elf, .bin (for 0x08000000) or 
 
 @dataclass(frozen=True)
 class Image:
-    """What goes into the flash, and what its functions are called."""
+    """Holds what goes into the flash, and what its functions are called."""
 
     path: Path
     segments: tuple[tuple[int, bytes], ...]  # (flash address, bytes), not overlapping
@@ -27,7 +27,7 @@ class Image:
     symbols: dict[str, int] = field(default_factory=dict)
 
     def function_at(self, address: int) -> str:
-        """Name of the function that holds `address` (with the distance), empty when unknown."""
+        """Return the name of the function that holds `address` (with the distance), empty when unknown."""
         k = bisect.bisect_right(self.functions, address & ~1, key=lambda f: f[0]) - 1
         if k < 0:
             return ""
@@ -62,7 +62,7 @@ def load_image(path: Path) -> Image:
 
 
 def _merged(path: Path, pieces: list[tuple[int, bytes]]) -> tuple[tuple[int, bytes], ...]:
-    """Flash addresses, checked to lie in the flash and not to overlap."""
+    """Return flash addresses and bytes, checked to lie in the flash and not to overlap."""
     out: list[tuple[int, bytes]] = []
     for given, data in sorted(pieces):
         address = given - FLASH_ALIAS + FLASH if FLASH_ALIAS <= given < FLASH_ALIAS + FLASH_BYTES else given
@@ -142,7 +142,7 @@ def _symbols(elf: Any) -> tuple[tuple[tuple[int, int, str], ...], dict[str, int]
 
 
 def _hex(path: Path, data: bytes) -> list[tuple[int, bytes]]:
-    """Intel HEX records: 00 data, 01 end, 02 and 04 extended address, 03 and 05 start (ignored)."""
+    """Read Intel HEX records: 00 data, 01 end, 02 and 04 extended address, 03 and 05 start (ignored)."""
     pieces: list[tuple[int, bytearray]] = []
     base, total = 0, 0
     for number, line in enumerate(data.split(b"\n"), start=1):

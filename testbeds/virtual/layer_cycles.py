@@ -38,7 +38,7 @@ SECTIONS {
 
 @dataclass(frozen=True)
 class Counts:
-    """What one run of a function took. `cycles` are without line fills; each fill takes 4 more."""
+    """Counts what one run of a function took. `cycles` are without line fills; each fill takes 4 more."""
 
     instructions: int
     cycles: int
@@ -57,7 +57,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class LayerCounts:
-    """Counts of one layer, with its code's bytes in flash; `spent`: its cycles by cause, where asked for."""
+    """Counts one layer, with its code's bytes in flash; `spent` holds its cycles by cause, where asked for."""
 
     name: str
     kind: str
@@ -70,10 +70,10 @@ class LayerCounts:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A whole network: the generator's report, its layers one by one, one run of all of it, and the bytes it left.
+    """Holds a network: the generator's report, its layers one by one, one run of all of it, and the bytes it left.
 
-    outputs: int8 bytes of each output after the run. flash_bytes: code and constants of the graph. profile: where the
-    cycles of that run went, a row a layer, where asked for.
+    `outputs` are the int8 bytes of each output after the run, `flash_bytes` code and constants of the graph. `profile`
+    says where the cycles of that run went, a row a layer, where asked for.
     """
 
     report: GraphReport
@@ -85,7 +85,7 @@ class Measurement:
 
 
 def build(model: Model, folder: Path, *, variant: str = "fast", cc: str = "zig") -> tuple[GraphReport, Path]:
-    """(report, ELF) of a network with one function without arguments a layer, `run_<layer>`, and `run_all`."""
+    """Build (report, ELF) of a network with one function without arguments a layer, `run_<layer>`, and `run_all`."""
     report = generate_model(model, folder, variant=variant, name="network")
     source = (folder / "graph.c").read_text()
     calls = re.findall(r"^ {2}(layer_\d+_\w+)\((.*)\);$", source[source.rindex("void graph_run(") :], re.MULTILINE)
@@ -112,7 +112,7 @@ def build(model: Model, folder: Path, *, variant: str = "fast", cc: str = "zig")
 
 
 class Probe:
-    """The ELF of `build` in Unicorn with the emulator's cycle model."""
+    """Runs the ELF of `build` in Unicorn with the emulator's cycle model."""
 
     def __init__(self, elf: Path) -> None:
         # Imported late: the emulator is a testbed of its own.
@@ -169,7 +169,7 @@ class Probe:
         return Counts(instructions, cycles - 4 * (data + fetched), mispredicted, data, fetched)
 
     def code_bytes(self, layer: str) -> int:
-        """Bytes of a layer's functions."""
+        """Return the bytes of a layer's functions."""
         return sum(
             size
             for name, (_, size) in self.symbols.items()

@@ -1,4 +1,4 @@
-"""The virtual link: messages over `harness.contracts.tcp_line` in virtual time."""
+"""Provides the virtual link: messages over `harness.contracts.tcp_line` in virtual time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Passage", "Retransmission", "VirtualLink"]
 
 
 class VirtualLink(TcpLine):
-    """A line whose times are in units of testbeds.timebase."""
+    """Models a line whose times are in units of testbeds.timebase."""
 
     def __init__(self, retransmission: Retransmission | None = None) -> None:
         super().__init__(SECOND, retransmission)

@@ -27,14 +27,14 @@ DELAY_STEP_T = MICROSECOND  # a delay loop over a clock is let forward in steps 
 
 
 class Stop(enum.Enum):
-    """Why `run` came back."""
+    """Says why `run` came back."""
 
     SLICE = "a slice of time is over"
     IDLE = "the guest waits and nothing is due"
 
 
 class Machine(Chip):
-    """The chip, run in virtual time; arguments as the chip's."""
+    """Runs the chip in virtual time; arguments as the chip's."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Machine(Chip):
         return value
 
     def _refresh(self) -> None:
-        """The polled status registers stay as they are until the next event: let C answer."""
+        """Let C answer the polled status registers, which stay as they are until the next event."""
         event = self.time.next_t()
         until = NEVER if event is None else self.time.cycles_at(event)
         single = self.time.next_single_t() is not None
@@ -132,7 +132,7 @@ class Machine(Chip):
             self.model.counters.stop = 1
 
     def _systick_due(self) -> int | None:
-        """Cycle of the next SysTick exception."""
+        """Return the cycle of the next SysTick exception."""
         return self.systick.next_wrap(self._ticked) if self.systick.control & 3 == 3 else None
 
     def _take_exceptions(self) -> bool:
@@ -152,13 +152,13 @@ class Machine(Chip):
 
     # --- time ---
     def next_event_t(self) -> int | None:
-        """When the next thing happens by itself: a byte, a module's answer, a timer's or SysTick's interrupt."""
+        """Return when the next thing happens by itself: a byte, a module's answer, a timer's or SysTick's interrupt."""
         tick = self._systick_due()
         times = [t for t in (self.time.next_t(), None if tick is None else self.time.t_at(tick)) if t is not None]
         return min(times, default=None)
 
     def _pass_idle_time(self) -> bool:
-        """The guest only waits: jump to the next event. Returns False, and asks to stop, when nothing is due."""
+        """Jump to the next event while the guest only waits. Returns False, and asks to stop, when nothing is due."""
         single = self.time.next_single_t()
         if single is None:
             self.model.counters.stop = 1
@@ -257,7 +257,7 @@ class Machine(Chip):
         self.idle.progress()
 
     def _wait_for_interrupt(self) -> None:
-        """WFI: sleep to the next event that wakes the core."""
+        """Sleep, as WFI does, to the next event that wakes the core."""
         self.model.counters.in_block = 0
         for _ in itertools.repeat(None, 1000):
             self.time.run_due()

@@ -1,4 +1,4 @@
-"""An independent check of the cycle model: the hottest loops by `llvm-mca -mcpu=cortex-m7`, where it is installed."""
+"""Checks the cycle model independently: the hottest loops by `llvm-mca -mcpu=cortex-m7`, where it is installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROGRAMS = ("llvm-mca", *(f"llvm-mca-{n}" for n in range(22, 12, -1)))
 
 @dataclass(frozen=True)
 class Compared:
-    """One loop: cycles an iteration by the model (line fills and mispredictions apart) and by llvm-mca."""
+    """Compares one loop: cycles an iteration by the model (line fills and mispredictions apart) and by llvm-mca."""
 
     name: str
     address: int
@@ -31,7 +31,7 @@ class Compared:
 
 
 def find_program() -> str:
-    """The installed llvm-mca.
+    """Return the installed llvm-mca.
 
     Raises:
         BenchError: there is none.
@@ -43,7 +43,7 @@ def find_program() -> str:
 
 
 def to_assembly(instructions: list[Instruction]) -> str:
-    """A block as llvm-mca reads it: a branch's target becomes a label at its end."""
+    """Return a block as llvm-mca reads it: a branch's target becomes a label at its end."""
     lines = [".syntax unified", ".thumb"]
     for i in instructions:
         lines.append(re.sub(r"#0x[0-9a-f]+$", "after", i.text) if i.kind == "BR" else i.text)
@@ -51,7 +51,7 @@ def to_assembly(instructions: list[Instruction]) -> str:
 
 
 def mca_cycles(program: str, instructions: list[Instruction]) -> float:
-    """Cycles an iteration of a loop of `instructions` by llvm-mca.
+    """Return the cycles an iteration of a loop of `instructions` takes by llvm-mca.
 
     Raises:
         BenchError: it refuses the code, or its answer is not understood.
@@ -68,7 +68,7 @@ def mca_cycles(program: str, instructions: list[Instruction]) -> float:
 
 
 def compare(profile: Profile, most: int = 8) -> list[Compared]:
-    """The hottest blocks that loop to themselves."""
+    """Compare the hottest blocks that loop to themselves."""
     program = find_program()
     out = []
     for loop in profile.loops()[:most]:

@@ -1,4 +1,4 @@
-"""The memory that an STM32F746 has, and nothing else: an access outside is a fault (RM0385 2.2.2)."""
+"""Models the memory that an STM32F746 has, and nothing else: an access outside is a fault (RM0385 2.2.2)."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ class Memory:
         return self._ram.raw, self._itcm.raw
 
     def restore(self, state: tuple[bytes, bytes]) -> None:
-        """Put back RAM and ITCM. Written through Unicorn, so that code translated from RAM is dropped."""
+        """Put back RAM and ITCM. They are written through Unicorn, so that code translated from RAM is dropped."""
         self._uc.mem_write(RAM, state[0])
         self._uc.mem_write(ITCM, state[1])

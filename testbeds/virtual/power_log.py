@@ -1,4 +1,4 @@
-"""From the emulated board's log of one sample to what it drew: which stage when, and when the radio was on."""
+"""Turns the emulated board's log of one sample into what it drew: which stage when, and when the radio was on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stages = list[tuple[float, str]]
 def sample_timeline(
     log: SampleLog, *, clock_mhz: float, link: LinkSpec, wifi: str = DEFAULT_WIFI, pad_ms: float = DEFAULT_PAD_MS
 ) -> PowerTimeline:
-    """The power timeline of the sample in `log`.
+    """Return the power timeline of the sample in `log`.
 
     Stages are between the marker edges of the log. The radio sends from the moment a message is handed to the link for
     wire bytes * 8 / rate (its share of the link's time, without the delay), and receives as long as the reply's bytes
@@ -40,7 +40,7 @@ def sample_timeline(
 
 
 def marker_stages(markers: Sequence[Mapping[str, Any]]) -> tuple[Stages, float]:
-    """(start_ms, stage) of each stage of the one inference in the log's marker edges, and when it ended.
+    """Return (start_ms, stage) of each stage of the one inference in the log's marker edges, and when it ended.
 
     Stages of no length are left out. `markers` are {"ms", "stage"} in time order, the last one idle.
     """

@@ -1,4 +1,4 @@
-"""What the emulated board draws: a power-state timeline from what it did, with currents from data sheets.
+"""Models what the emulated board draws: a power-state timeline from what it did, with currents from data sheets.
 
 The core runs or sleeps at its clock, the Wi-Fi module sends, receives or idles; the current is their sum. The figures
 and where each comes from are in `power_currents.toml`. Assumed beside them: the core runs whenever the list of states
@@ -36,7 +36,7 @@ class _Cited(Strict):
 
 
 class CoreCurrent(_Cited):
-    """Typical current over clock; straight lines between the points."""
+    """Holds the typical current over clock, with straight lines between the points."""
 
     mhz: list[Annotated[float, Field(gt=0, le=1000)]] = Field(min_length=2)
     ma: list[Milliamps]
@@ -48,7 +48,7 @@ class CoreCurrent(_Cited):
         return self
 
     def at_ma(self, mhz: float) -> float:
-        """Milliamperes at `mhz`. Raises BenchError outside the data sheet's points."""
+        """Return the milliamperes at `mhz`. Raises BenchError outside the data sheet's points."""
         if not self.mhz[0] <= mhz <= self.mhz[-1]:
             raise BenchError(
                 f"no current is known for a core clock of {mhz:g} MHz",
@@ -58,13 +58,13 @@ class CoreCurrent(_Cited):
 
 
 class Peripherals(_Cited):
-    """What the clocked peripherals add, by core clock."""
+    """Holds what the clocked peripherals add, by core clock."""
 
     ua_per_mhz: float = Field(ge=0, le=10_000)
 
 
 class Core(Strict):
-    """The microcontroller."""
+    """Describes the microcontroller."""
 
     run: CoreCurrent
     sleep: CoreCurrent
@@ -72,7 +72,7 @@ class Core(Strict):
 
 
 class WifiCurrent(_Cited):
-    """A Wi-Fi module: current while its radio sends, receives, and neither."""
+    """Describes a Wi-Fi module: the current while its radio sends, receives, and does neither."""
 
     title: str
     tx_ma: Milliamps
@@ -81,7 +81,7 @@ class WifiCurrent(_Cited):
 
 
 class Currents(Strict):
-    """The whole table."""
+    """Holds the whole table."""
 
     supply_v: float = Field(ge=1.7, le=5.0)
     rail: str
@@ -89,19 +89,19 @@ class Currents(Strict):
     wifi: dict[str, WifiCurrent] = Field(min_length=1)
 
     def core_ma(self, state: str, mhz: float) -> float:
-        """Core and its peripherals: `state` is run or sleep."""
+        """Return the current of the core and its peripherals in mA; `state` is run or sleep."""
         current = self.core.run if state == "run" else self.core.sleep
         return current.at_ma(mhz) + self.core.peripherals.ua_per_mhz * mhz / 1e3
 
 
 def read_currents(path: Path = CURRENTS) -> Currents:
-    """The table of currents. Raises BenchError naming file and key when it is wrong."""
+    """Return the table of currents. Raises BenchError naming file and key when it is wrong."""
     return read_toml(path, Currents)
 
 
 @cache
 def currents() -> Currents:
-    """The table that the bench ships."""
+    """Return the table that the bench ships."""
     return read_currents()
 
 
@@ -117,7 +117,7 @@ def power_timeline(
     pad_ms: float = DEFAULT_PAD_MS,
     table: Currents | None = None,
 ) -> PowerTimeline:
-    """The current that one sample draws, and its marker levels.
+    """Return the current that one sample draws, and its marker levels.
 
     Args:
         stages: (start_ms, stage) in ascending order, stage of local, encode, network, combine or idle.
@@ -170,12 +170,12 @@ def power_timeline(
 
 
 def _rounded(ms: float) -> float:
-    """To the nanosecond, so that two edges are the same or clearly apart."""
+    """Round to the nanosecond, so that two edges are the same or clearly apart."""
     return round(ms, 6)
 
 
 def _clean(intervals: Iterable[Interval], zero: float, first: float, last: float) -> list[Interval]:
-    """The intervals from `zero` on, cut to [first, last]; empty ones left out."""
+    """Return the intervals from `zero` on, cut to [first, last]; empty ones are left out."""
     cut = [(max(_rounded(a - zero), first), min(_rounded(b - zero), last)) for a, b in intervals]
     return [(a, b) for a, b in cut if b > a]
 

@@ -1,4 +1,4 @@
-"""Where the cycles went: per function, by cause, and the hottest blocks as annotated disassembly."""
+"""Tells where the cycles went: per function, by cause, and the hottest blocks as annotated disassembly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAUSES = ("load result", "multiply result", "float result", "divide result", "mu
 
 @dataclass
 class Spent:
-    """What one function or block took."""
+    """Counts what one function or block took."""
 
     cycles: int = 0
     instructions: int = 0
@@ -48,7 +48,7 @@ class Spent:
 
 @dataclass(frozen=True)
 class Loop:
-    """A block that is its own successor."""
+    """Describes a block that is its own successor."""
 
     name: str
     address: int
@@ -58,7 +58,7 @@ class Loop:
 
 
 class Ran(Protocol):
-    """What a profile is made of: a core with the cycle model, and the image whose functions it ran."""
+    """Holds what a profile is made of: a core with the cycle model, and the image whose functions it ran."""
 
     uc: Uc
     model: CycleModel
@@ -66,7 +66,7 @@ class Ran(Protocol):
 
 
 class Profile:
-    """A profile of what a machine has run since its counters were cleared. Idle time that was skipped is not in it.
+    """Profiles what a machine has run since its counters were cleared. Idle time that was skipped is not in it.
 
     Args:
         group: the row of the table that a function goes to, by its name; itself unless given.
@@ -127,7 +127,7 @@ class Profile:
             self._before[key] = (edge.taken, before)
 
     def loops(self) -> list[Loop]:
-        """Blocks that loop to themselves, the hottest first."""
+        """Return the blocks that loop to themselves, the hottest first."""
         out = []
         for block in self._machine.model.blocks():
             key = (block.address, block.size)
@@ -141,7 +141,7 @@ class Profile:
 
     # --- for people ---
     def function_table(self, least_share: float = 0.002) -> Table:
-        """A row a function, the hottest first."""
+        """Return a table with a row for each function, the hottest first."""
         total = max(1, self.total.cycles)
         table = Table(title=f"{total:,} modelled cycles (+-5 % generated network code, +-15 % other)")
         for head in ("function", "cycles", "share", "instructions", "CPI", "mispredicted", "D fills", "I fills"):
@@ -158,7 +158,7 @@ class Profile:
         return table
 
     def disassembly(self, key: tuple[int, int]) -> list[str]:
-        """The block at `key`, an instruction a line: cycle and slot of issue behind its most frequent predecessor."""
+        """Return the block at `key`, an instruction a line: cycle and slot of issue after its commonest predecessor."""
         before = self._before.get(key, (0, []))[1]
         schedule = explain(before + self._instructions(key))
         start = explain(before).cycles

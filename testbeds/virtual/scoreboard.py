@@ -1,6 +1,6 @@
-"""Why a block costs what it costs: the scoreboard of core/schedule.c in Python, keeping the reason of every lost cycle.
+"""Explains what a block costs: the scoreboard of core/schedule.c in Python, keeping the reason of every lost cycle.
 
-For reports only: times come from C. Both are the same rules, and tests hold them together.
+It serves reports only: times come from C. Both follow the same rules, and tests hold them together.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WAITS = {"LD": "load result", "MAC": "multiply result", "VFP": "float result", 
 
 @dataclass
 class Issue:
-    """One instruction in its schedule."""
+    """Places one instruction in its schedule."""
 
     instruction: Instruction
     cycle: int
@@ -25,7 +25,7 @@ class Issue:
 
 @dataclass
 class Schedule:
-    """A straight run of instructions, scheduled."""
+    """Holds a straight run of instructions, scheduled."""
 
     issues: list[Issue]
     cycles: int

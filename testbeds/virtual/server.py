@@ -1,4 +1,4 @@
-"""The emulator as a process: signals, life tied to the parent's, orderly end."""
+"""Runs the emulator as a process: signals, a life tied to the parent's, an orderly end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m testbeds.virtual bench`: how fast the emulator is here, in million guest instructions a CPU second."""
+"""Measures the emulator's speed in million guest instructions a CPU second (`python -m testbeds.virtual bench`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROUND = 28_000  # iterations that stay within the arrays
 
 
 def measure(seconds: float, *, model: bool, fills: bool) -> float:
-    """Million guest instructions of that loop in a second of processor time (other processes don't count)."""
+    """Return million guest instructions of that loop in a second of processor time (other processes don't count)."""
     uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
     uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M7)
     uc.mem_map(FLASH, FLASH_BYTES)
@@ -59,7 +59,7 @@ def _run_round(uc: Uc, end: int) -> None:
 
 
 def print_speed(seconds: float) -> int:
-    """Measure and show. Returns the exit code."""
+    """Measure, show the result, and return the exit code."""
     table = Table(title="emulator speed on this machine: an int8 convolution's inner loop")
     table.add_column("what runs")
     table.add_column("million instructions a CPU second", justify="right")

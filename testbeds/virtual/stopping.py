@@ -1,4 +1,4 @@
-"""SIGTERM, SIGINT and SIGHUP as something to wait on: an exception from a handler could be lost in a C callback."""
+"""Makes SIGTERM, SIGINT and SIGHUP something to wait on: an exception from a handler could be lost in a C callback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopSignals:
-    """While entered, the signals make `fileno()` readable and `tripped` true, and do nothing else."""
+    """Makes `fileno()` readable and `tripped` true on the signals while it is entered; they do nothing else."""
 
     def __init__(self) -> None:
         self.tripped = False

@@ -1,4 +1,4 @@
-"""The emulated board as a testbed."""
+"""Provides the emulated board as a testbed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ POLL_S = 0.5  # how often a silent board is asked for a fault
 
 
 class VirtualClock(Clock):
-    """The board's own time."""
+    """Tells the board's own time."""
 
     kind: Literal["virtual", "host"] = "virtual"
 
@@ -42,7 +42,7 @@ class VirtualClock(Clock):
 
 
 class VirtualLinkControl(Link):
-    """The emulated board's link: kept for a board that is flashed again."""
+    """Controls the emulated board's link, which is kept for a board that is flashed again."""
 
     modelled = True
 
@@ -69,7 +69,7 @@ class VirtualLinkControl(Link):
 
 
 class ConsolePort(WatchedPort):
-    """The board's console: a pyserial port that tells of a fault or a dead emulator instead of staying silent."""
+    """Wraps the board's console: a pyserial port that tells of a fault or a dead emulator instead of staying silent."""
 
     def __init__(self, emulator: Emulator, baud: int) -> None:
         self._emulator = emulator
@@ -90,12 +90,12 @@ class ConsolePort(WatchedPort):
 
 
 def _in_one_line(fault: Sequence[str]) -> str:
-    """What a fault was, and where; the registers are the lines that follow."""
+    """Return what a fault was, and where, in one line; the registers are the lines that follow."""
     return " ".join(line.strip() for line in fault[:2])
 
 
 class VirtualTestbed(Testbed):
-    """STM32F746 in Unicorn with a cycle model, an ESP-AT module and a link in virtual time; one process a board."""
+    """Runs an STM32F746 in Unicorn with a cycle model, an ESP-AT module and a virtual link; one process a board."""
 
     name = "virtual"
 
@@ -145,7 +145,7 @@ class VirtualTestbed(Testbed):
         return True
 
     def check(self) -> None:
-        """An emulated board is always there."""
+        """Do nothing, because an emulated board is always there."""
 
     def flash(self, image: Path) -> None:
         if self.running and self._image == image:
@@ -187,13 +187,13 @@ class VirtualTestbed(Testbed):
         return True
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:
-        """Back to the snapshot. `seed` decides jitter and losses of the link, and nothing else."""
+        """Go back to the snapshot. `seed` decides jitter and losses of the link, and nothing else."""
         self.emulator.ask("remote_ms", value=remote_ms)
         self.emulator.ask("seed", value=seed)
         self.emulator.ask("restore")
 
     def status(self) -> dict[str, Any]:
-        """The emulator's own account: fault, time, registers touched that are not modelled."""
+        """Return the emulator's own account: fault, time, registers touched that are not modelled."""
         return self.emulator.ask("status")
 
     def crash(self) -> Crash | None:
@@ -224,7 +224,7 @@ class VirtualTestbed(Testbed):
 
 
 def to_sample_log(log: dict[str, Any]) -> SampleLog:
-    """The emulator's log as the harness keeps it. What did not happen (no message up or down) is None, never 0."""
+    """Return the emulator's log as the harness keeps it. What did not happen (no message up or down) is None, not 0."""
     messages = log["wifi"]["messages"]
     up = [m for m in messages if m["way"] == "up"]
     down = [m for m in messages if m["way"] == "down"]

@@ -1,4 +1,4 @@
-"""Virtual time of the emulated board: modelled cycles, the clock they run at, and what happens when.
+"""Keeps the virtual time of the emulated board: modelled cycles, the clock they run at, and what happens when.
 
 Times are whole units of testbeds.timebase since reset, cycles whole cycles: a run is exact and repeats. A change of
 clock frequency rebases, so that cycles before it keep the duration they had.
@@ -27,17 +27,17 @@ class VirtualTime:
 
     @property
     def hz(self) -> int:
-        """Core clock now, Hz."""
+        """Return the present core clock in Hz."""
         return self._hz
 
     def set_hz(self, hz: int) -> None:
-        """The core clock changes now."""
+        """Change the core clock now."""
         cycles = self._cycles()
         self._base_t = self.t_at(cycles)
         self._base_cycles, self._hz = cycles, hz
 
     def settle(self, t: int) -> None:
-        """From now on the present cycle starts at exactly `t`, which must not lie before it."""
+        """Let the present cycle start at exactly `t` from now on; `t` must not lie before it."""
         if t < self.now_t:
             raise ValueError("time never goes back")
         self._base_cycles, self._base_t = self._cycles(), t
@@ -46,7 +46,7 @@ class VirtualTime:
         return self._base_t + (cycles - self._base_cycles) * SECOND // self._hz
 
     def cycles_at(self, t: int) -> int:
-        """The first cycle that starts at or after `t`."""
+        """Return the first cycle that starts at or after `t`."""
         return self._base_cycles - (-(t - self._base_t) * self._hz // SECOND)
 
     @property
@@ -64,15 +64,15 @@ class VirtualTime:
         heapq.heapify(self._queue)
 
     def next_t(self) -> int | None:
-        """When the next event is due; None when nothing is."""
+        """Return when the next event is due, or None when nothing is."""
         return self._queue[0][0] if self._queue else None
 
     def next_single_t(self) -> int | None:
-        """When the next event that is not periodic is due."""
+        """Return when the next event that is not periodic is due."""
         return min((entry[0] for entry in self._queue if not entry[3]), default=None)
 
     def run_due(self, now: int | None = None) -> int:
-        """Run what is due, in order of time. Returns now (given by who knows it already)."""
+        """Run what is due, in order of time. Returns now (given by whoever knows it already)."""
         now = self.now_t if now is None else now
         while self._queue and self._queue[0][0] <= now:
             t, _, action, _ = heapq.heappop(self._queue)

@@ -1,4 +1,4 @@
-"""The ESP-AT module on USART6 in virtual time: serial pacing, the virtual link, and the real broker behind it."""
+"""Runs the ESP-AT module on USART6 in virtual time: serial pacing, the virtual link, and the real broker behind it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BAUD_TOLERANCE = 0.04  # a receiver of 10-bit frames loses the stop bit beyond a
 
 @dataclass
 class WifiLog:
-    """What passed since the log was last cleared. Times in ms of virtual time."""
+    """Logs what passed since the log was last cleared. Times are in ms of virtual time."""
 
     serial_up_bytes: int = 0
     serial_down_bytes: int = 0
@@ -92,7 +92,7 @@ class VirtualModule(ModuleHost):
         self._hear(bytes([byte]), end)
 
     def _hear(self, data: bytes, at: int) -> None:
-        """Into the receiver's 128 bytes, and out of them unless the module's driver is held up."""
+        """Take bytes into the receiver's 128 bytes, and out of them unless the module's driver is held up."""
         if self._stall_t and self.module.raw_bytes_awaited:
             self._stalled_until, self._stall_t = at + self._stall_t, 0
             self._time.at(self._stalled_until, self._drain)
@@ -116,13 +116,13 @@ class VirtualModule(ModuleHost):
         self.rts(len(self._fifo) >= RTS_BYTES if driven else None)
 
     def enable(self, level: bool) -> None:
-        """The device's pin at the module's EN, where it is wired: high after low restarts it."""
+        """Set the device's pin at the module's EN, where it is wired: high after low restarts the module."""
         if self.en_wired and level and not self._enabled:
             self.module.reboot(self._time.now_t)
         self._enabled = level
 
     def send(self, data: bytes, at: int) -> int:
-        """ModuleHost: bytes to USART6 at the module's baud rate. The device hears them at its own."""
+        """Send bytes to USART6 at the module's baud rate, as its ModuleHost. The device hears them at its own rate."""
         device, frame_t = self._usart.baud, self._frame_t()
         if at - self._time.now_t > SOON_T:
             self._order += 1
@@ -191,7 +191,7 @@ class VirtualModule(ModuleHost):
     _published_note: dict[str, Any]
 
     def _answer_due(self, t: int) -> None:
-        """The edge is done at `t` of virtual time: stand still until its answer is here in host time."""
+        """Stand still at `t` of virtual time, when the edge is done, until its answer is here in host time."""
         deadline = time.monotonic() + self.watchdog_s
         self.mqtt.service()
         while True:
@@ -223,7 +223,7 @@ class VirtualModule(ModuleHost):
         self._time.at(passage.arrived, self._arrived)
 
     def _given_up(self, passage: Passage) -> bool:
-        """A sender's TCP gives a message up, and with it the connection. True: nobody knows it yet."""
+        """Note that TCP gave a message up, and with it the connection. Returns True, as nobody knows it yet."""
         self.log.failure = f"TCP gave a message up after {passage.repeated} repeated segments"
         self._time.at(passage.arrived, self._lost)
         return True
@@ -236,7 +236,7 @@ class VirtualModule(ModuleHost):
         self.module.lost(t)
 
     def service(self, now: int) -> bool:
-        """Messages that nobody awaited come in now. Returns whether there were any."""
+        """Take in messages that nobody awaited. Returns whether there were any."""
         self.mqtt.service()
         any_came = bool(self.mqtt.messages)
         while self.mqtt.messages:
@@ -277,7 +277,7 @@ class VirtualModule(ModuleHost):
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Back to a snapshot. Messages that came for an earlier sample are dropped: that sample is over."""
+        """Go back to a snapshot. Messages that came for an earlier sample are dropped: that sample is over."""
         self.module.restore(state["module"])
         self._baud, self._next_baud = state["baud"], state["next"]
         self._receiver = Receiver(self._frame_t())
@@ -291,7 +291,7 @@ class VirtualModule(ModuleHost):
         self.clear_log()
 
     def reset(self) -> None:
-        """The board is reset and time starts anew: the module is powered up again, the link's queues are empty."""
+        """Start anew with the board and time at zero: the module is powered up again, the link's queues are empty."""
         self.mqtt.close()
         self.module.reset()
         self.link.reset()
@@ -305,9 +305,10 @@ class VirtualModule(ModuleHost):
         self.clear_log()
 
     def trouble(self, faults: dict[str, Any]) -> None:
-        """For tests: `raw` bytes of a publish are awaited, it is busy for `busy_ms`, it has `lost` its connection, its
-        driver takes nothing from the receiver for `stall_us` from the next payload on, it talks at another `rate`; and
-        which of its pins are wired. And for a comparison: the `write_bytes` of its MQTT client."""
+        """Make trouble, for tests: `raw` bytes of a publish are awaited, it is busy for `busy_ms`, it has `lost` its
+        connection, its driver takes nothing from the receiver for `stall_us` from the next payload on, it talks at
+        another `rate`; and which of its pins are wired. For a comparison, also the `write_bytes` of its MQTT client.
+        """
         now = self._time.now_t
         if "write_bytes" in faults:
             self.module.timing = replace(self.module.timing, write_bytes=int(faults["write_bytes"]))
@@ -326,7 +327,7 @@ class VirtualModule(ModuleHost):
             self.module.lost(now)
 
     def device_was_reset(self, before: int) -> None:
-        """The board alone is reset, at `before` of the time that now starts anew: the module goes on as it was."""
+        """Go on as it was when the board alone is reset, at `before` of the time that now starts anew."""
         self._baud = self._next_baud
         self._receiver = Receiver(self._frame_t())
         self.link.reset()

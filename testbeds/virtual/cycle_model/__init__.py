@@ -1,1 +1,1 @@
-"""The cycle model of the emulated Cortex-M7: C hooks for Unicorn and the decoder that feeds them."""
+"""Models the cycles of the emulated Cortex-M7: C hooks for Unicorn and the decoder that feeds them."""

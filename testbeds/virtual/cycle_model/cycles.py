@@ -1,4 +1,4 @@
-"""The cycle model attached to one Unicorn machine."""
+"""Attaches the cycle model to one Unicorn machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITE_CALLBACK = ctypes.CFUNCTYPE(
 
 
 class Idle:
-    """Is the guest only waiting? The C side of idle.c."""
+    """Tells whether the guest is only waiting, by the C side in idle.c."""
 
     def __init__(self, lib: Any, model: ctypes.c_void_p) -> None:
         self._fields = lib.m7_get_idle(model).contents
@@ -41,7 +41,7 @@ class Idle:
 
     @property
     def reads_clock(self) -> bool:
-        """The loop looks at a clock too: it may have a time-out of its own."""
+        """Tell whether the loop looks at a clock too: it may have a time-out of its own."""
         return bool(self._fields.reads_clock)
 
     @property
@@ -127,7 +127,7 @@ class CycleModel:
 
     # --- peripherals ---
     def set_slow_read(self, read: Callable[[int, int, int, int | None], int]) -> None:
-        """`read(uc, offset, size, base)` answers what the kept status registers can't."""
+        """Set `read(uc, offset, size, base)`, which answers what the kept status registers can't."""
         self._slow_read = library.READ_CALLBACK(read)
         self._lib.m7_set_slow_read(self._m, self._slow_read)
 
@@ -154,7 +154,7 @@ class CycleModel:
     # --- time ---
     @property
     def now(self) -> int:
-        """Cycles since reset, exact to the instruction that runs."""
+        """Return the cycles since reset, exact to the instruction that runs."""
         return int(self._lib.m7_now(self._m))
 
     def skip(self, cycles: int) -> None:
@@ -166,14 +166,14 @@ class CycleModel:
         self._lib.m7_reset(self._m)
 
     def flush_pipe(self) -> None:
-        """Exception entry or return: the next block starts on an empty pipe."""
+        """Empty the pipe on exception entry or return, so that the next block starts on an empty one."""
         self._lib.m7_flush_pipe(self._m)
 
     def invalidate(self, *, data: bool = False, instructions: bool = False) -> None:
         self._lib.m7_invalidate(self._m, int(data), int(instructions))
 
     def forget(self) -> None:
-        """Predictor, caches and pipe as after reset; time goes on."""
+        """Reset predictor, caches and pipe; time goes on."""
         self._lib.m7_forget(self._m)
 
     def snapshot(self) -> None:
@@ -189,7 +189,7 @@ class CycleModel:
         self._lib.m7_profile_clear(self._m)
 
     def blocks(self) -> Iterator[Any]:
-        """Every block decoded so far (library.Block), the empty root of the graph first."""
+        """Return every block decoded so far (library.Block), the empty root of the graph first."""
         yield self._lib.m7_root(self._m).contents
         for k in range(self._lib.m7_n_blocks(self._m)):
             yield self._lib.m7_get_block(self._m, k).contents
@@ -214,10 +214,11 @@ _PATTERNS = ([0x5A17C000 + 0x01010101 * k for k in range(13)], [0x36E9B000 ^ 0x0
 
 
 def find_registers(uc: Uc) -> int | None:
-    """Address of r0..r15 in Unicorn's own state, found by writing patterns to the registers and looking for them.
+    """Return the address of r0..r15 in Unicorn's own state, by writing patterns to the registers and finding them.
 
-    Reading a register through the API costs 30 ns, through this address less than 1. Looked for in what the machine's
-    structure points to, by /proc/self/mem (which can't fault); None where it isn't found, and the API is used then.
+    Reading a register through the API costs 30 ns, through this address less than 1 ns. The search covers what the
+    machine's structure points to, by /proc/self/mem (which can't fault); where nothing is found it returns None, and
+    the API is used then.
     """
     kept = [uc.reg_read(register) for register in _GENERAL]
     try:

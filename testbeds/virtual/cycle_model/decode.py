@@ -1,4 +1,4 @@
-"""Basic blocks decoded for the cycle model: what each instruction is, reads, writes and costs, and where it accesses.
+"""Decodes basic blocks for the cycle model: what each instruction is, reads, writes and costs, and where it accesses.
 
 The rules are those of docs/board.md; they were fitted to published times of real STM32F746 boards with this very
 classification, so its simplifications (a branch with link writes no register, a base that is loaded over counts as a
@@ -39,7 +39,7 @@ DIVIDE_BEATS = 6
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction as the scoreboard sees it. Registers are capstone's numbers."""
+    """Describes one instruction as the scoreboard sees it. Registers are capstone's numbers."""
 
     pc: int
     kind: str
@@ -54,7 +54,7 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Access:
-    """Where an instruction accesses memory: `base + (index << shift) + offset`, `count` times, `step` bytes apart."""
+    """Describes a memory access: at `base + (index << shift) + offset`, `count` times, `step` bytes apart."""
 
     pc: int
     offset: int
@@ -70,7 +70,7 @@ _disassembler = None
 
 
 def disassemble(code: bytes, address: int) -> list[Any]:
-    """Capstone's instructions of a straight run of Thumb code (stops at the first that it can't decode)."""
+    """Return capstone's instructions of a straight run of Thumb code, up to the first that it can't decode."""
     global _disassembler  # noqa: PLW0603 - made at first use: importing must cost nothing
     if _disassembler is None:
         _disassembler = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS)
@@ -79,7 +79,7 @@ def disassemble(code: bytes, address: int) -> list[Any]:
 
 
 def decode(code: bytes, address: int) -> tuple[list[Instruction], list[Access]]:
-    """Instructions and memory accesses of a basic block of `code` at `address`."""
+    """Return the instructions and memory accesses of a basic block of `code` at `address`."""
     raw = disassemble(code, address)
     accesses = [access for x in raw if (access := _access(x)) is not None]
     return [_instruction(x) for x in raw], accesses
@@ -130,7 +130,7 @@ def _shifts_an_operand(x: Any) -> bool:
 
 
 def _register(capstone_number: int) -> int:
-    """Index into r0..r15, or NO_REGISTER."""
+    """Return the index into r0..r15, or NO_REGISTER."""
     named = {ARM_REG_SP: 13, ARM_REG_LR: 14, ARM_REG_PC: 15}
     if capstone_number in named:
         return named[capstone_number]
@@ -164,7 +164,7 @@ def _access(x: Any) -> Access | None:
 
 
 def _many(x: Any, name: str) -> Access:
-    """LDM, STM, PUSH, POP and their VFP forms: one access a register, from the lowest address up."""
+    """Return the access of LDM, STM, PUSH, POP and their VFP forms: one a register, from the lowest address up."""
     stack = name.startswith(("push", "pop", "vpush", "vpop"))
     registers = [o.reg for o in x.operands[0 if stack else 1 :] if o.type == ARM_OP_REG]
     double = name.startswith("v") and x.reg_name(registers[0]).startswith("d")

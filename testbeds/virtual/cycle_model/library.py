@@ -1,4 +1,4 @@
-"""The C half of the cycle model: compiled by the pinned ziglang wheel at first use, loaded with ctypes."""
+"""Loads the C half of the cycle model with ctypes; the pinned ziglang wheel compiles it at first use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FLAGS = ("-shared", "-fPIC", "-O2", "-std=c11", "-fno-sanitize=all")
 
 
 class Insn(ctypes.Structure):
-    """m7_insn of model.h."""
+    """Mirrors m7_insn of model.h."""
 
     _fields_ = (
         ("pc", ctypes.c_uint32),
@@ -37,7 +37,7 @@ class Insn(ctypes.Structure):
 
 
 class Op(ctypes.Structure):
-    """m7_op of model.h."""
+    """Mirrors m7_op of model.h."""
 
     _fields_ = (
         ("pc", ctypes.c_uint32),
@@ -53,11 +53,11 @@ class Op(ctypes.Structure):
 
 
 class Block(ctypes.Structure):
-    """m7_block of model.h."""
+    """Mirrors m7_block of model.h."""
 
 
 class Edge(ctypes.Structure):
-    """m7_edge of model.h."""
+    """Mirrors m7_edge of model.h."""
 
     _fields_ = (
         ("address", ctypes.c_uint32),
@@ -81,7 +81,7 @@ Block._fields_ = (
 
 
 class Counters(ctypes.Structure):
-    """m7_counters of model.h."""
+    """Mirrors m7_counters of model.h."""
 
     _fields_ = (
         *((name, ctypes.c_uint64) for name in ("cycles", "skipped", "instructions", "mispredicted")),
@@ -92,13 +92,13 @@ class Counters(ctypes.Structure):
 
 
 class Range(ctypes.Structure):
-    """m7_range of idle.c."""
+    """Mirrors m7_range of idle.c."""
 
     _fields_ = (("model", ctypes.c_void_p), ("base", ctypes.c_void_p))
 
 
 class Idle(ctypes.Structure):
-    """The head of m7_idle of model.h."""
+    """Mirrors the head of m7_idle of model.h."""
 
     _fields_ = (
         *((name, ctypes.c_uint64) for name in ("last_instructions", "valid_until")),
@@ -147,7 +147,7 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
 
 @cache
 def load() -> ctypes.CDLL:
-    """The compiled library, from the cache folder or compiled now (about 4 s).
+    """Return the compiled library, from the cache folder or compiled now (about 4 s).
 
     Raises:
         BenchError: the compiler is missing or fails, or the cache folder can't be written.

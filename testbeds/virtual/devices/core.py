@@ -1,4 +1,4 @@
-"""Private peripheral bus of the Cortex-M7: DWT cycle counter, SysTick, caches (ARMv7-M ARM, chapters B3 and C1)."""
+"""Models the Cortex-M7's private peripheral bus: DWT, SysTick, caches (ARMv7-M ARM, chapters B3 and C1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRCENA = 1 << 24
 
 
 class CoreDebug(Registers):
-    """DHCSR, DCRSR, DCRDR, DEMCR: only DEMCR's TRCENA has an effect."""
+    """Models DHCSR, DCRSR, DCRDR and DEMCR, of which only DEMCR's TRCENA has an effect."""
 
     resets = MappingProxyType({0x0: 0, 0xC: 0})
 
@@ -23,7 +23,7 @@ class CoreDebug(Registers):
 
 
 class Dwt(Registers):
-    """The cycle counter: counts only when TRCENA and CYCCNTENA are set; writes need the lock opened first."""
+    """Models the cycle counter, which counts only with TRCENA and CYCCNTENA set; writes need the lock opened first."""
 
     kept = ("values", "unlocked", "base_cycles", "stopped_at")
     size = 0x1000
@@ -86,7 +86,7 @@ class Dwt(Registers):
 
 
 class SysTick(Device):
-    """24-bit down counter from the core clock or an eighth of it."""
+    """Models the 24-bit down counter, which runs from the core clock or an eighth of it."""
 
     size = 0x10
     kept = ("control", "reload", "start_cycles", "start_value", "flag_cycles")
@@ -104,22 +104,22 @@ class SysTick(Device):
 
     @property
     def step(self) -> int:
-        """Core cycles in one count."""
+        """Return the core cycles in one count."""
         return 1 if self.control & self.CLKSOURCE else 8
 
     def _first_zero(self) -> int:
-        """Cycle at which the counter first reaches 0 after its start (a start at 0 reloads first)."""
+        """Return the cycle at which the counter first reaches 0 after its start (a start at 0 reloads first)."""
         counts = self.start_value if self.start_value else self.reload + 1
         return self.start_cycles + counts * self.step
 
     def wraps(self, cycles: int) -> int:
-        """How often the counter has reached 0 up to `cycles`."""
+        """Return how often the counter has reached 0 up to `cycles`."""
         if not self.control & self.ENABLE or self.reload == 0 or cycles < self._first_zero():
             return 0
         return 1 + (cycles - self._first_zero()) // ((self.reload + 1) * self.step)
 
     def next_wrap(self, cycles: int) -> int | None:
-        """Cycle of the next wrap after `cycles`, None while stopped."""
+        """Return the cycle of the next wrap after `cycles`, or None while the counter is stopped."""
         if not self.control & self.ENABLE or self.reload == 0:
             return None
         return self._first_zero() + self.wraps(cycles) * (self.reload + 1) * self.step
@@ -162,7 +162,7 @@ class SysTick(Device):
 
 
 class CacheControl(Device):
-    """Cache identification and maintenance (SCB 0xE000ED78.., 0xE000EF50..): acts on the modelled caches."""
+    """Identifies and maintains the caches (SCB 0xE000ED78.., 0xE000EF50..): it acts on the modelled caches."""
 
     kept = ("select",)
 

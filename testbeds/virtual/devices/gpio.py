@@ -1,4 +1,4 @@
-"""GPIO ports A-K, SYSCFG (RM0385 chapters 6 and 7)."""
+"""Models GPIO ports A-K and SYSCFG (RM0385 chapters 6 and 7)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INPUT, OUTPUT, ALTERNATE, ANALOG = range(4)
 
 
 class Gpio(Registers):
-    """One port. `on_output(port, odr)` is called when the output register changes."""
+    """Models one port. `on_output(port, odr)` is called when the output register changes."""
 
     _RESETS: ClassVar = {"A": {MODER: 0xA8000000, OSPEEDR: 0x0C000000, PUPDR: 0x64000000},
                "B": {MODER: 0x00000280, OSPEEDR: 0x000000C0, PUPDR: 0x00000100}}  # fmt: skip
@@ -30,7 +30,7 @@ class Gpio(Registers):
         return self.values[MODER] >> (2 * pin) & 3
 
     def alternate(self, pin: int) -> int | None:
-        """The alternate function of a pin, None when the pin is in another mode."""
+        """Return the alternate function of a pin, or None when the pin is in another mode."""
         if self.mode(pin) != ALTERNATE:
             return None
         return self.values[AFRH if pin > 7 else AFRL] >> (4 * (pin % 8)) & 0xF
@@ -62,7 +62,7 @@ class Gpio(Registers):
 
 
 class Syscfg(Registers):
-    """SYSCFG: storage only."""
+    """Models SYSCFG as storage only."""
 
     clock_bit = (0x44, 14)
     resets = MappingProxyType({0x00: 0, 0x04: 0, 0x08: 0, 0x0C: 0, 0x10: 0, 0x14: 0, 0x1C: 0, 0x20: 0x100 & WORD})

@@ -1,4 +1,4 @@
-"""NVIC and system control block: which exception is due, priorities, grouping (ARMv7-M ARM B1.5, B3.2, B3.4)."""
+"""Models NVIC and system control block: which exception is due, priorities, grouping (ARMv7-M ARM B1.5, B3.2, B3.4)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONSTANT = {
 
 
 class SystemControl(Device):
-    """The 4 KB at 0xE000E000: SysTick, NVIC, SCB, MPU registers and cache maintenance.
+    """Models the 4 KB at 0xE000E000: SysTick, NVIC, SCB, MPU registers and cache maintenance.
 
     Args:
         lines: the numbers of the interrupt lines that are up now.
@@ -80,11 +80,11 @@ class SystemControl(Device):
 
     @property
     def uses_interrupts(self) -> bool:
-        """May an interrupt come without the firmware asking?"""
+        """Tell whether an interrupt may come without the firmware asking."""
         return bool(self.enabled or self.pending or self._systick.control & 3 == 3)
 
     def group_priority(self, number: int) -> int:
-        """Priority that decides preemption."""
+        """Return the priority that decides preemption."""
         if number == NMI:
             return -2
         if number == HARD_FAULT:
@@ -103,7 +103,7 @@ class SystemControl(Device):
         return priority
 
     def candidate(self) -> int | None:
-        """The most urgent pending exception, masks aside."""
+        """Return the most urgent pending exception, masks aside."""
         for line in self._lines():
             if IRQ0 + line not in self.active:
                 self.pending.add(IRQ0 + line)

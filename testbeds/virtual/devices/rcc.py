@@ -1,4 +1,4 @@
-"""RCC, PWR and FLASH: the clock tree and what must hold before it may run at 216 MHz (RM0385 3.3.2, 4.1.4, 5.2)."""
+"""Models RCC, PWR and FLASH: the clock tree and what must hold before 216 MHz (RM0385 3.3.2, 4.1.4, 5.2)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESET_TO_ENABLE = 0x20  # an enable register lies this far above its reset regis
 
 
 class Pwr(Registers):
-    """Voltage scaling and over-drive: the ready bits follow at once."""
+    """Models voltage scaling and over-drive: the ready bits follow at once."""
 
     clock_bit = (0x40, 28)
     resets = MappingProxyType({0x00: 0xC000, 0x04: 0x0000, 0x08: 0x0000, 0x0C: 0x0000})
@@ -44,7 +44,7 @@ class Pwr(Registers):
 
 
 class Flash(Registers):
-    """Flash interface: wait states count; erasing and programming are not modelled."""
+    """Models the flash interface: wait states count; erasing and programming are not modelled."""
 
     resets = MappingProxyType({0x00: 0x00000000, 0x0C: 0x00000000, 0x10: 0x80000000, 0x14: 0xC0FFAAFD})
 
@@ -57,7 +57,7 @@ class Flash(Registers):
 
 
 class Rcc(Registers):
-    """Reset and clock control. Oscillators and the PLL are ready as soon as they are on.
+    """Models reset and clock control. Oscillators and the PLL are ready as soon as they are on.
 
     Args:
         on_clock: called with the new HCLK in Hz when it changes.
@@ -166,20 +166,20 @@ class Rcc(Registers):
         return self._divided(self.values[CFGR] >> 13 & 7)
 
     def timer_clock(self, apb: int) -> int:
-        """Clock of a timer on APB1 or APB2: twice PCLK when the bus is divided (RM0385 5.2, TIMPRE = 0)."""
+        """Return the clock of a timer on APB1 or APB2: twice PCLK when the bus is divided (RM0385 5.2, TIMPRE = 0)."""
         pclk = self.pclk1 if apb == 1 else self.pclk2
         code = self.values[CFGR] >> (10 if apb == 1 else 13) & 7
         return pclk if code < 4 else 2 * pclk
 
     def usart_clock(self, number: int) -> int:
-        """Kernel clock of USART `number` (RCC_DCKCFGR2)."""
+        """Return the kernel clock of USART `number` (RCC_DCKCFGR2)."""
         position = {1: 0, 2: 2, 3: 4, 4: 6, 5: 8, 6: 10, 7: 12, 8: 14}[number]
         choice = self.values[DCKCFGR2] >> position & 3
         pclk = self.pclk2 if number in (1, 6) else self.pclk1
         return (pclk, self.sysclk, HSI_HZ, LSE_HZ)[choice]
 
     def _check(self) -> None:
-        """The clock that CFGR now selects must be one that the chip can run at."""
+        """Check that the clock that CFGR now selects is one that the chip can run at."""
         if self.values[CFGR] & 3 == 3 or self.sysclk_source_off():
             raise ChipMisuse("SYSCLK is switched to an oscillator that is off")
         hclk = self.hclk

@@ -1,4 +1,4 @@
-"""TIM2-TIM5: up-counting time bases with update and compare flags (RM0385 chapter 26). Channels drive no pins."""
+"""Models TIM2-TIM5: up-counters with update and compare flags (RM0385 chapter 26). Channels drive no pins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CEN, UDIS, URS, OPM = 1, 2, 4, 8
 
 
 class Timer(Registers):
-    """A general-purpose timer of `bits` width. Prescaler and reload take effect at the next update, as on the chip."""
+    """Models a general-purpose timer of `bits` width. Prescaler and reload act from the next update, as on the chip."""
 
     kept = ("values", "start_t", "start_count", "prescaler", "seen", "on")
 
@@ -45,13 +45,13 @@ class Timer(Registers):
 
     # --- counting ---
     def _ticks(self, t: int) -> int:
-        """Counts since the start of this stretch."""
+        """Return the counts since the start of this stretch."""
         if not self.on:
             return 0
         return (t - self.start_t) * self._clock_hz() // ((self.prescaler + 1) * SECOND)
 
     def _t_of(self, ticks: int) -> int:
-        """When that many counts have passed."""
+        """Return when that many counts have passed."""
         return self.start_t - (-ticks * (self.prescaler + 1) * SECOND // self._clock_hz())
 
     @property
@@ -62,12 +62,12 @@ class Timer(Registers):
         return (self.start_count + self._ticks(t)) % self._period
 
     def _ticks_to(self, target: int, after: int) -> int:
-        """Counts from the start until the counter next holds `target`, later than `after` counts."""
+        """Return the counts from the start until the counter next holds `target`, later than `after` counts."""
         first = (target - self.start_count) % self._period
         return first if first > after else first + ((after - first) // self._period + 1) * self._period
 
     def _compares(self) -> list[tuple[int, int]]:
-        """(status bit, compare value) of the four channels; a compare register at 0 is taken as unused."""
+        """Return (status bit, compare value) of the four channels; a compare register at 0 is taken as unused."""
         return [
             (k + 1, self.values[CCR1 + 4 * k]) for k in range(4) if 0 < self.values[CCR1 + 4 * k] <= self.values[ARR]
         ]
@@ -102,8 +102,11 @@ class Timer(Registers):
             self._time.at(alarm, self._event)
 
     def alarm_t(self) -> int | None:
-        """When a compare without an interrupt comes up, if within half the counter's range: firmware that polls the
-        counter against a deadline writes it there, so that a debugger, or this emulator, sees when the wait ends."""
+        """Return when a compare without an interrupt comes up, if within half the counter's range.
+
+        Firmware that polls the counter against a deadline writes it there, so that a debugger, or this emulator, sees
+        when the wait ends.
+        """
         if not self.on:
             return None
         waits = [

@@ -1,4 +1,4 @@
-"""USART1-6 of the STM32F7 (RM0385 chapter 31): one receive register each, overrun, pacing at the real baud rate."""
+"""Models USART1-6 of the STM32F7 (RM0385 chapter 31): one receive register each, overrun, the real baud rate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ICR_TO_ISR = 0x1F | 1 << 6  # PE FE NF ORE IDLE and TC clear at the same positio
 
 
 class Usart(Device):
-    """One USART.
+    """Models one USART.
 
     Whoever is on the other end sets `on_byte(byte, start_t, end_t)` for what the firmware sends and calls
     `deliver` for what it receives. `tx_wired()` and `rx_wired()` tell whether a pin carries the signal.
@@ -62,7 +62,7 @@ class Usart(Device):
     # --- timing ---
     @property
     def baud(self) -> float:
-        """Baud rate that BRR gives; 0 while unset."""
+        """Return the baud rate that BRR gives; 0 while unset."""
         if self.brr < 16:
             return 0.0
         if self.cr[0] & OVER8:
@@ -70,7 +70,7 @@ class Usart(Device):
         return self._kernel_hz() / self.brr
 
     def frame_t(self) -> int:
-        """Duration of one frame: start, data, stop bits."""
+        """Return the duration of one frame: start, data, stop bits."""
         divider = ((self.brr & 0xFFF0) | (self.brr & 7) << 1) if self.cr[0] & OVER8 else 2 * self.brr
         bits = 10 + (1 if self.cr[0] >> 12 & 1 else 0) + (1 if self.cr[1] >> 12 & 3 == 2 else 0)
         return bits * divider * SECOND // (2 * self._kernel_hz())
@@ -118,14 +118,14 @@ class Usart(Device):
 
     @property
     def status(self) -> int:
-        """ISR as the guest reads it now."""
+        """Return ISR as the guest reads it now."""
         enabled = self.cr[0] & UE
         acks = (TEACK if enabled and self.cr[0] & TE else 0) | (REACK if enabled and self.cr[0] & RE else 0)
         return self.isr | acks
 
     @property
     def irq(self) -> bool:
-        """Is the interrupt line up?"""
+        """Tell whether the interrupt line is up."""
         cr1 = self.cr[0]
         return bool(
             (cr1 & RXNEIE and self.isr & (RXNE | ORE))
@@ -166,7 +166,7 @@ class Usart(Device):
 
     # --- receiving ---
     def deliver(self, data: bytes, start_t: int, frame_t: int | None = None) -> int:
-        """Bytes come in from `start_t` on, back to back behind what is already coming. Returns when the last ends."""
+        """Receive bytes from `start_t` on, back to back behind what is coming already; return when the last ends."""
         each = frame_t or self.frame_t()
         idle = not self.rx_queue
         t = start_t if idle else max(start_t, self.rx_times[-1])
