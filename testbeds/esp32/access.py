@@ -22,8 +22,8 @@ _EN_LOW_S = 0.1  # the kits' EN has a capacitor of about a millisecond
 class Access(ABC):
     """Reaches one board. `reset` leaves the console port open."""
 
-    target: str  # of testbeds.firmware.build
-    name: str  # for people
+    target: str  # one of testbeds.firmware.toolchain.build's
+    name: str  # what messages call the board
 
     def __init__(self, baud: int, tools: Tools | None = None) -> None:
         self._baud = baud
@@ -93,7 +93,7 @@ class LinesAccess(Access):
     def reset(self) -> None:
         try:
             self._pulse()
-        except OSError:  # the port is one of a cable that was pulled meanwhile: a second try with a new one
+        except OSError:  # its cable was pulled meanwhile: try once more with a new port
             self.close()
             try:
                 self._pulse()
@@ -105,7 +105,7 @@ class LinesAccess(Access):
 
     def _pulse(self) -> None:
         port = self.open()
-        port.dtr = False  # first, so that RTS alone is left: EN low, IO0 high
+        port.dtr = False  # goes first, so that RTS alone is left: EN low, IO0 high
         port.rts = True
         time.sleep(_EN_LOW_S)
         port.reset_input_buffer()

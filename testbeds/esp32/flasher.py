@@ -29,9 +29,9 @@ def flash(image: Path, port: str, *, timeout_s: float, lines: bool = True, tools
     """Put `image` into flash from FLASH_BEGIN on, and return whether it was written; False when it was there already.
 
     Args:
-        image: a merged image (testbeds.firmware.idf).
+        image: a merged image (testbeds.firmware.toolchain.idf).
         port: a device or a URL that pyserial opens.
-        timeout_s: for everything together.
+        timeout_s: the time for everything together.
         lines: whether the port has control lines; without them the board must already be in its loader, and stays.
         tools: what calls esptool, and keeps the calls.
 

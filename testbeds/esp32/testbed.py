@@ -21,13 +21,13 @@ from testbeds.firmware.toolchain.idf import find_idf
 from testbeds.tools import Tools
 from testbeds.unshaped import UnshapedLink
 
-VARIABLE = "AGILENN_ESP32_PORT"  # instead of `port` in lab.toml
-STAND_IN = "standin"  # as a port: one of our own; `standin:URL`: one that runs already
+VARIABLE = "AGILENN_ESP32_PORT"  # names the port in place of `port` in lab.toml
+STAND_IN = "standin"  # as a port, starts one of our own; `standin:URL` is one that already runs
 _BENCH = Path(__file__).with_name("bench.toml")
 
 
 class Esp32Testbed(Testbed):
-    """Drives a kit or its stand-in. Times are the device's own, by its cycle counter; a stand-in's are this machine's,
+    """Drives a kit or its stand-in. Times are the device's own cycle counter's; a stand-in's are this machine's,
     and say so.
     """
 
@@ -109,9 +109,7 @@ class Esp32Testbed(Testbed):
             self.tell("traffic reset")
 
     def sample_log(self) -> SampleLog:
-        """Return the sample's log. A kit tells no more than its own times; the stand-in has also counted the MQTT
-        packets.
-        """
+        """Return the sample's log. A kit tells its own times alone; the stand-in has also counted MQTT packets."""
         if not self._stands_in():
             return SampleLog()
         traffic = self.tell("traffic")
@@ -121,7 +119,7 @@ class Esp32Testbed(Testbed):
         """Give a command to our own stand-in, such as a fault (testbeds.esp32.standin.board.COMMANDS).
 
         Raises:
-            BenchError: this is no stand-in of ours, or it refuses.
+            BenchError: this is not a stand-in of ours, or it refuses.
         """
         access = self._reach()
         if not isinstance(access, OwnStandIn):

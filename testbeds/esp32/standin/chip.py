@@ -24,7 +24,7 @@ from testbeds.firmware.toolchain.idf import FLASH_BEGIN
 
 log = logging.getLogger(__name__)
 
-# What the ROM says at 115200 baud, heard at another rate: bytes that mean nothing.
+# The ROM talks at 115200 baud; heard at another rate, its words are bytes that mean nothing.
 _ROM_NOISE = bytes(0x80 | (i * 37) % 127 for i in range(60))
 _WAIT_S = 0.2
 
@@ -41,7 +41,7 @@ class Chip:
         self.flash = bytearray(b"\xff" * FLASH_BYTES)
         self.access_point = access_point or AccessPoint()
         self.noise_in, self.noise_out = Noise(), Noise()
-        self.stalls_after: int | None = None  # see RomLoader; taken at the next boot into it
+        self.stalls_after: int | None = None  # as in RomLoader, which takes it at the next boot into the loader
         self.sinks: list[Callable[[bytes], None]] = []  # the host's ends
         self.boots = 0
         self._lock = threading.RLock()

@@ -25,9 +25,7 @@ _REBINDS = 10
 
 
 class _Lines:
-    """Provides what pyserial's RFC 2217 server wants of a serial port: settings that mean nothing here, and the
-    lines.
-    """
+    """Provides what pyserial's RFC 2217 server wants of a port: settings that mean nothing here, and the lines."""
 
     cts = dsr = cd = True
     ri = rtscts = xonxoff = break_condition = False
@@ -155,8 +153,7 @@ class Rfc2217End:
 
 
 class PtyEnd:
-    """Serves a pseudo terminal. It has no control lines, so the board's buttons are `Chip.reset`; its path outlives
-    `vanish`.
+    """Serves a pseudo terminal without control lines: the board's button is `Chip.reset`. Its path outlives `vanish`.
 
     Args:
         link: where a link to the device file is put.

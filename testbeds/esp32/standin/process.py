@@ -1,6 +1,4 @@
-"""Runs the stand-in as a process of the harness: starts it, tells it what to do, and ends it with whoever started
-it.
-"""
+"""Runs the stand-in as a process: starts it, tells it what to do, and ends it with whoever started it."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ class StandInProcess:
         """Give one command (`testbeds.esp32.standin.board.COMMANDS`) and return its answer.
 
         Raises:
-            BenchError: it is none, or the stand-in has ended.
+            BenchError: the command is unknown, or the stand-in has ended.
         """
         with self._lock:
             try:

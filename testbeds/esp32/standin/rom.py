@@ -23,7 +23,7 @@ DEFL_BEGIN, DEFL_DATA, DEFL_END, FLASH_MD5 = 0x10, 0x11, 0x12, 0x13
 
 _HEAD = struct.Struct("<BBHI")
 _SEED = 0xEF
-_ROM_VALUE = 0x20120707  # any but 0: esptool takes eight answers with 0 for a running stub
+_ROM_VALUE = 0x20120707  # may be any value but 0: esptool takes eight answers with 0 for a running stub
 _OK, _BAD_MESSAGE, _FAILED, _BAD_CRC, _FLASH_WRITE, _DEFLATE = 0x00, 0x05, 0x06, 0x07, 0x08, 0x0B
 
 # Registers that esptool looks at: which chip, which crystal, which flash (targets/esp32.py names them).
@@ -52,7 +52,7 @@ class RomLoader:
 
     Args:
         flash: the chip's flash, FLASH_BYTES of it, changed in place.
-        stalls_after: blocks after which it stops answering, as a board whose cable or supply gives way; None: never.
+        stalls_after: blocks after which it stops answering, like a board whose cable or supply gives way, or None.
     """
 
     def __init__(self, flash: bytearray, *, stalls_after: int | None = None) -> None:
@@ -173,9 +173,7 @@ class RomLoader:
         return b""
 
     def _program(self, block: bytes) -> None:
-        """Program a block as NOR flash does: programming only clears bits, so what was not erased comes out wrong, as
-        it should.
-        """
+        """Program a block as NOR flash does: bits are only cleared, so what was not erased rightly comes out wrong."""
         if self._at + len(block) > FLASH_BYTES:
             raise LoaderError(_FLASH_WRITE)
         erased = max(0, min(len(block), self._end - self._at))

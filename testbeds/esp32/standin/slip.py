@@ -1,6 +1,4 @@
-"""Packs SLIP packets as the ESP32's ROM loader uses them: 0xC0, escaped bytes, 0xC0 (RFC 1055, without its stray
-END).
-"""
+"""Packs SLIP packets as the ESP32's ROM loader does: 0xC0, escaped bytes, 0xC0 (RFC 1055, without its stray END)."""
 
 from __future__ import annotations
 
