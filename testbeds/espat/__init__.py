@@ -1,3 +1,1 @@
-"""Implements a Wi-Fi module with Espressif's AT firmware: the protocol, and hosts for it in virtual and in host
-time.
-"""
+"""Implements a Wi-Fi module with Espressif's AT firmware: its protocol, and hosts for it in virtual and host time."""

@@ -1,6 +1,4 @@
-"""Parses the arguments of an AT command: numbers and quoted strings, separated by commas (ESP-AT user guide, "Command
-Types").
-"""
+"""Parses an AT command's arguments: numbers and quoted strings between commas (ESP-AT user guide, "Command Types")."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ def split_arguments(text: str) -> list[int | str]:
     with a backslash.
 
     Raises:
-        BadArguments: an open quote, text after a quote, or an unquoted word that is no number.
+        BadArguments: a quote is open, text follows a quote, or an unquoted word is not a number.
     """
     out: list[int | str] = []
     k = 0

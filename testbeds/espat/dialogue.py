@@ -1,6 +1,4 @@
-"""Keeps what device and module say to one another as lines for people: secrets masked, binary bytes counted,
-bounded.
-"""
+"""Keeps what device and module say to one another as lines for people: bounded, secrets masked, binary counted."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from collections import deque
 
 from testbeds.timebase import MILLISECOND
 
-MOST_LINES = 1000  # kept until somebody takes them: the last ones
+MOST_LINES = 1000  # the last ones, which are kept until somebody takes them
 _MOST_CHARACTERS = 1100  # above a whole line of 256 bytes, each as \xhh: none is cut before secrets are masked
 _MASK = "***"
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -63,7 +61,7 @@ def masked(line: str) -> str:
     number = _SECRET_AT[command[1].upper()]
     quoted = list(_QUOTED.finditer(line, command.end()))
     if len(quoted) <= number or '"' in _QUOTED.sub("", line[command.end() :]):
-        return line[: command.end()] + _MASK  # damaged: nobody knows what is what
+        return line[: command.end()] + _MASK  # the line is damaged: nobody knows what is what
     secret = quoted[number]
     rest = line[secret.end() :]
     if _COMMAND.search(rest):

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModuleTiming:
-    """Holds how long the module itself takes. This is assumed, not measured: no two firmware builds agree; a bench file
-    sets it.
-    """
+    """Holds how long the module itself takes: assumed, not measured. Firmware builds differ; a bench file sets it."""
 
     command_us: float = 200.0  # from the end of a command to its answer
     publish_us: float = 500.0  # from the last payload byte to the packet's start on the air
@@ -34,9 +32,7 @@ class ModuleHost(ABC):
 
     @abstractmethod
     def send(self, data: bytes, at: int) -> int:
-        """Send bytes to the device, starting at `at` or behind what is still being sent, and return when the last one
-        ends.
-        """
+        """Send bytes to the device from `at` on, or behind what is still being sent; return when the last one ends."""
 
     @abstractmethod
     def set_baud(self, baud: int, at: int) -> None:

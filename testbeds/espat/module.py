@@ -1,5 +1,4 @@
-"""Implements the module's protocol: takes bytes from the device, and gives bytes to the device and messages to the
-broker.
+"""Implements the module's protocol: bytes from the device come in, bytes to it and messages to the broker go out.
 
 It knows no clock: every call says when it happens, in units of testbeds.timebase, and everything it does has a time.
 Its host (`ModuleHost`) moves the bytes. The commands are those of the ESP-AT user guide for the ESP32 family, v3.
@@ -27,9 +26,7 @@ US = MICROSECOND
 
 
 class Mqtt(IntEnum):
-    """Names the states of the module's one MQTT client, with the numbers that AT+MQTTCONN? tells (ESP-AT user
-    guide).
-    """
+    """Names the states of the module's one MQTT client, numbered as AT+MQTTCONN? does (ESP-AT user guide)."""
 
     CLEAN = 0
     CONFIGURED = 1
@@ -43,10 +40,10 @@ class AtModule:
 
     def __init__(self, host: ModuleHost, timing: ModuleTiming | None = None) -> None:
         self._host, self.timing = host, timing or ModuleTiming()
-        self.noise: Callable[[int], bytes] = lambda _at: b""  # for tests: unsolicited lines between any two lines
-        self.on_command: Callable[[str, int], None] = lambda _line, _at: None  # for faults: before a command is obeyed
-        self.dialogue = Dialogue()  # for people; the module never looks at it
-        self.in_reach = True  # of its access point
+        self.noise: Callable[[int], bytes] = lambda _at: b""  # lets a test put unsolicited lines between lines
+        self.on_command: Callable[[str, int], None] = lambda _line, _at: None  # a fault's, before a command is obeyed
+        self.dialogue = Dialogue()  # is for people; the module never looks at it
+        self.in_reach = True  # whether its access point can be heard
         self.flash: tuple[str, ...] = ()  # network and password, where AT+SYSSTORE=1 let it keep them
         self.reset()
 
@@ -67,7 +64,7 @@ class AtModule:
         self._raw = bytearray()
         self._raw_topic: tuple[str, int, bool] = ("", 0, False)
         self._busy_until = 0
-        self._deaf_until = 0  # it is booting
+        self._deaf_until = 0  # the time until which it is booting
 
     _KEPT = (
         "baud", "flow", "echo", "network", "mqtt", "user", "subscribed", "stores", "sleep", "flash", "_too_long",
@@ -96,9 +93,7 @@ class AtModule:
 
     # --- what happens to it ---
     def reboot(self, at: int) -> None:
-        """Restart, as by AT+RST, its EN line or a dip of its supply: it is deaf until it says "ready" at the factory
-        rate.
-        """
+        """Restart, as by AT+RST, its EN line or a dip of its supply: deaf until it says "ready" at the factory rate."""
         self.dialogue.happened("the module restarts", at)
         self._host.disconnect(at)
         self.reset()
@@ -289,9 +284,7 @@ class AtModule:
         self._say("OK", done)
 
     def _user_config(self, arguments: list[int | str], at: int) -> None:
-        """Configure the user. This is refused from the first connection until AT+MQTTCLEAN, also after the connection
-        was lost.
-        """
+        """Configure the user. From the first connection until AT+MQTTCLEAN, even after a loss, this is refused."""
         link, scheme, client, user, password = _expect(arguments[:5], (int, int, str, str, str))
         if link != 0 or len(arguments) != 8 or self.mqtt > Mqtt.CONFIGURED:
             raise BadArguments("link 0, eight arguments, before the connection")

@@ -1,6 +1,4 @@
-"""Runs the module's real MQTT client: paho, QoS 0, TCP_NODELAY, driven by whoever hosts the module (no thread of its
-own).
-"""
+"""Runs the module's real MQTT client: paho, QoS 0, TCP_NODELAY; its host drives it, not a thread of its own."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ class Receiver:
 
     def __init__(self, frame_t: int) -> None:
         self._frame_t = frame_t
-        self._at = 0  # up to where the line is known
+        self._at = 0  # the time up to which the line is known
         self._level = 1
-        self._start: int | None = None  # of the frame that is being sampled
+        self._start: int | None = None  # when the frame that is being sampled began
         self._bits: list[int] = []
         self._out = bytearray()
 
@@ -26,9 +26,7 @@ class Receiver:
         return self._start is not None
 
     def take(self, byte: int, start: int, end: int) -> bytes:
-        """Take one frame of `byte`, which the line carries from `start` to `end`, and return the bytes received by
-        then.
-        """
+        """Take one frame of `byte`, on the line from `start` to `end`, and return the bytes received by then."""
         self._run(1, max(start, self._at))
         levels = (0, *(byte >> k & 1 for k in range(8)), 1)
         for k, level in enumerate(levels, 1):
@@ -54,7 +52,7 @@ class Receiver:
             if sample >= until:
                 break
             self._bits.append(level)
-            if self._bits[0] == 1:  # no start bit after all
+            if self._bits[0] == 1:  # it was not a start bit after all
                 self._start, self._bits = None, []
             elif len(self._bits) == FRAME_BITS:
                 self._out.append(sum(bit << k for k, bit in enumerate(self._bits[1:9])))
