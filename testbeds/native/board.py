@@ -24,11 +24,10 @@ _STOP_S = 5.0
 
 
 class NativeTestbed(Testbed):
-    """Runs a process on a pty. `reset` starts it anew; the Wi-Fi module beside it stays on, as one with its own supply
-    does.
+    """Runs a process on a pty. `reset` starts it anew; the Wi-Fi module beside it stays on, with a supply of its own.
 
     Args:
-        module: one that other boards were wired to before, and whose owner closes it; None: a new one.
+        module: a module that other boards were wired to before, and that its owner closes; None makes a new one.
     """
 
     name = "native"
@@ -162,7 +161,7 @@ class NativeTestbed(Testbed):
             self._module = None
 
     def _stop(self) -> None:
-        process, self._process = self._process, None  # at once: an open port must not take the end for a loss
+        process, self._process = self._process, None  # comes first: an open port must not take the end for a loss
         if process is not None:
             process.terminate()
             try:

@@ -42,7 +42,7 @@ class HostTimeModule(ModuleHost):
     """Runs a module with a supply of its own: it is on from its making to `close`, whatever becomes of the device.
 
     Args:
-        timing: processing times of its own; by default none.
+        timing: the module's own processing times; by default it takes none.
     """
 
     def __init__(self, timing: ModuleTiming = NO_TIMES) -> None:
@@ -54,7 +54,7 @@ class HostTimeModule(ModuleHost):
         self._order = 0
         self._asked: queue.SimpleQueue[Callable[[AtModule, int], None]] = queue.SimpleQueue()
         self._bell, self._ear = socket.socketpair()  # wakes the thread
-        self.lose_after: int | None = None  # for faults: of the next payload, only so many bytes come through
+        self.lose_after: int | None = None  # a fault: only so many bytes of the next payload come through
         self.module = AtModule(self, timing)
         self._thread = threading.Thread(target=self._serve, name="wifi-module", daemon=True)
         self._thread.start()
@@ -69,9 +69,7 @@ class HostTimeModule(ModuleHost):
         self.do(wire)
 
     def do(self, what: Callable[[AtModule, int], None]) -> None:
-        """Have the module's own thread call `what(module, now)`, such as a reboot or a lost network. Returns at
-        once.
-        """
+        """Have the module's own thread call `what(module, now)`: a reboot, a lost network. Returns at once."""
         self._asked.put(what)
         self._bell.send(b"!")
 
