@@ -1,6 +1,4 @@
-"""Drives the STM32F746G Discovery board with an ESP-AT module: the image that the emulated board runs, on the real
-chip.
-"""
+"""Drives the STM32F746G Discovery board with an ESP-AT module: the emulated board's image, on the real chip."""
 
 from testbeds.stm32f746.testbed import Stm32F746Testbed
 

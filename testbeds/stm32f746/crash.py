@@ -47,7 +47,7 @@ def decoded(words: Sequence[int], image: Path) -> Crash | None:
     """Return the crash that a record tells of; None when it tells of none.
 
     Args:
-        words: one a field, 32 bits each.
+        words: the record's words, one for each field, 32 bits each.
         image: the ELF that the board ran, for the names of functions.
     """
     if len(words) < len(FIELDS) or words[0] != MAGIC:

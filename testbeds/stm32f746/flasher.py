@@ -40,7 +40,7 @@ class Flasher(ABC):
         """Write what differs, verify all of it, and reset the board.
 
         Raises:
-            BenchError: no probe, too slow, or what is in flash is not the image.
+            BenchError: there is no probe, it is too slow, or what is in flash is not the image.
         """
 
     @abstractmethod
@@ -52,7 +52,7 @@ class Flasher(ABC):
         """Reset, halt before the first instruction, read `count` words of RAM as the run before left them, and go on.
 
         Raises:
-            BenchError: the probe can't, or did not say them.
+            BenchError: the probe can't read the words, or did not say them.
         """
 
     def _words(self, argv: list[str], address: int, count: int, reason: Callable[[ToolRun], str]) -> list[int]:
@@ -167,7 +167,7 @@ def flash_bytes(image: Path) -> bytes:
     """Return what an ELF puts into flash from FLASH_BASE on; gaps are erased flash (0xFF).
 
     Raises:
-        BenchError: no ELF, or nothing of it goes there.
+        BenchError: the file is no ELF, or nothing of it goes there.
     """
     from elftools.common.exceptions import ELFError  # noqa: PLC0415 - only for pyOCD, which can't compare an ELF
     from elftools.elf.elffile import ELFFile  # noqa: PLC0415

@@ -1,5 +1,4 @@
-"""Stands in for absent flashers: programs that take OpenOCD's and pyOCD's arguments, print what those print, and exit
-as they do.
+"""Stands in for absent flashers: programs that take OpenOCD's and pyOCD's arguments, and print and exit as they do.
 
 `install(folder)` writes `openocd` and `pyocd` there; the folder goes first in PATH. Flash and faults are in
 `state.json` beside them: "serial", "flash" (SHA-256 of what is on the board), "fault" (null, "hang", "no_probe" or
@@ -122,9 +121,7 @@ def _say_words(state: dict[str, Any], address: int, count: int, a_line: int, lin
 
 
 def _pyocd_commands(state: dict[str, Any], commands: list[str]) -> None:
-    """Carry out commands of `pyocd commander` as 0.46.0 does: `read32 ADDRESS BYTES` prints four words a line, then
-    ASCII.
-    """
+    """Carry out commands of `pyocd commander` 0.46.0: `read32 ADDRESS BYTES` prints four words a line, then ASCII."""
     halted = False
     for command in commands:
         words = command.split()
@@ -143,7 +140,7 @@ def _pyocd_commands(state: dict[str, Any], commands: list[str]) -> None:
 def _pyocd(state: dict[str, Any], argv: list[str]) -> int:
     serial = argv[argv.index("--uid") + 1] if "--uid" in argv else state["serial"]
     if "--no-wait" not in argv and serial != state["serial"]:
-        time.sleep(_HANG_S)  # as the real one
+        time.sleep(_HANG_S)  # hangs as the real one does
     if state["fault"] == "no_probe" or serial != state["serial"]:
         _say(f"No connected debug probe matches unique ID '{serial}'\n0001778 E No target device available [load_cmd]")
         return 1

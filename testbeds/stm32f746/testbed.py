@@ -95,9 +95,7 @@ class Stm32F746Testbed(Testbed):
         self._flasher().reset()
 
     def crash(self) -> Crash | None:
-        """Read the crash record by the probe, which resets the board: the record is in RAM until the firmware starts
-        anew.
-        """
+        """Read the crash record by the probe, which resets the board: it is in RAM until the firmware starts anew."""
         if self._image is None or (address := crash.address_of(self._image)) is None:
             return None
         return crash.decoded(self._flasher().after_reset(address, len(crash.FIELDS)), self._image)
