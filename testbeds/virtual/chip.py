@@ -45,9 +45,9 @@ class Chip(ABC):
     """Models an STM32F746 with `image` in its flash, at reset. Its runner (testbeds.virtual.machine) answers accesses.
 
     Args:
-        fills: simulate the line fills of the two caches (the default for every reported time).
+        fills: whether to simulate the line fills of the two caches (the default for every reported time).
         marker_pins: three (port, pin), least significant first, whose Gray code tells the stage.
-        strict_pins: a USART hears and says nothing while its pins are not set to it.
+        strict_pins: whether a USART hears and says nothing while its pins are not set to it.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Chip(ABC):
         self._wired: dict[tuple[tuple[str, int, int], ...], bool] = {}  # kept until a GPIO or RCC register changes
         self._polled: set[Usart] = set()  # whose status registers C answers for
         self.on_marker: Callable[[int, int], None] = lambda _t, _code: None
-        self.on_output: Callable[[str, int], None] = lambda _port, _levels: None  # of any port
+        self.on_output: Callable[[str, int], None] = lambda _port, _levels: None  # is called for every port
         self._marker_pins = marker_pins
         self.marker = 0
         self._strict_pins = strict_pins

@@ -18,7 +18,7 @@ from typing import Any
 from harness.contracts import exits
 from harness.contracts.errors import BenchError, BenchFailed, SampleFailed
 
-START_S = 60.0  # compiling the cycle model at first use included
+START_S = 60.0  # includes compiling the cycle model at first use
 STOP_S = 3.0
 
 
@@ -66,8 +66,8 @@ class Emulator:
         """Send one command and return its answer.
 
         Raises:
-            BenchFailed: the emulator is dead, or silent: then it is ended.
-            SampleFailed: it refuses.
+            BenchFailed: the emulator is dead, or is silent and was ended.
+            SampleFailed: the emulator refuses.
         """
         with self._lock:
             self._number += 1
@@ -77,7 +77,7 @@ class Emulator:
             except OSError as e:
                 raise self._ended() from e
             answer = self._read_line(self._command_s, what)
-            while answer.get("id") not in (self._number, None):  # of a command that was waited for in vain
+            while answer.get("id") not in (self._number, None):  # it answers a command that was waited for in vain
                 answer = self._read_line(self._command_s, what)
         if not answer.get("ok"):
             raise SampleFailed(f"the emulated board refuses {what!r}: {answer.get('error')}")

@@ -10,9 +10,9 @@ import tty
 
 from harness.contracts.errors import BenchError
 
-DELIMITER = 0  # of a COBS frame
+DELIMITER = 0  # ends a COBS frame
 TEXT_S = 0.02  # typed text has no delimiter: it waits this long for more
-FRAME_S = 2.0  # part of a frame: its rest is on the way, however busy the host; a shorter wait would show in the cycles
+FRAME_S = 2.0  # a frame's rest is on the way, however busy the host is; a shorter wait would show in the cycles
 _TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\r\n\t\b\x7f\x1b")
 MAX_UNSENT = 1 << 20
 

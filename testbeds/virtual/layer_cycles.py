@@ -137,7 +137,7 @@ class Probe:
             self.symbols = {s.name: (int(s["st_value"]), int(s["st_size"])) for s in table.iter_symbols() if s.name}
             functions = [s for s in table.iter_symbols() if s["st_info"]["type"] == "STT_FUNC"]
         found = sorted((int(f["st_value"]) & ~1, int(f["st_size"]), f.name) for f in functions)
-        self.image = Image(elf, (), tuple(found))  # for a profile's names; the flash is written above
+        self.image = Image(elf, (), tuple(found))  # gives a profile its names; the flash is written above
         self.back = FLASH + (1 << 20) - 256
         self.uc.mem_write(self.back, b"\xfe\xe7")
         self.uc.reg_write(UC_ARM_REG_FPEXC, 0x40000000)
@@ -194,11 +194,11 @@ def measure(
     """Build a network for the M7 and run it on `image` (int8, by default noise of a fixed seed).
 
     Args:
-        profile: keep where the cycles of the run of all layers went.
-        causes: keep where those of each layer went.
+        profile: whether to keep where the cycles of the run of all layers went.
+        causes: whether to keep where those of each layer went.
 
     Raises:
-        BenchError: a model that the generator refuses, or a compiler that fails.
+        BenchError: the generator refuses the model, or the compiler fails.
     """
     model = fold(model).model
     entry = model.tensors[model.inputs[0]]

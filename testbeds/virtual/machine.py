@@ -20,7 +20,7 @@ from testbeds.virtual.faults import INTERRUPTS, ChipMisuse, FaultRecord, GuestFa
 from testbeds.virtual.image import Image
 
 RUN_FOREVER = 0xFFFFFFFE  # an address that is never reached
-SLICE_CYCLES = 20_000_000  # look at the host this often while the guest computes
+SLICE_CYCLES = 20_000_000  # how often the host is looked at while the guest computes
 TIMEOUT_STEP_T = 250 * MICROSECOND  # a loop with a time-out of its own sees the clock at least every 250 us
 POLLS_TO_NOTICE = 64  # polls of other registers within which a polling loop comes round to every register
 DELAY_STEP_T = MICROSECOND  # a delay loop over a clock is let forward in steps of 1 us
@@ -116,7 +116,7 @@ class Machine(Chip):
         if self._error is None:
             self._error = error
         self.model.counters.stop = 1
-        self.uc.emu_stop()  # in the middle of the block: nothing will run on from here
+        self.uc.emu_stop()  # stops in the middle of the block: nothing runs on from here
 
     def _on_interrupt(self, uc: Uc, number: int, _data: Any) -> None:
         self._interrupt = number

@@ -54,7 +54,7 @@ def mca_cycles(program: str, instructions: list[Instruction]) -> float:
     """Return the cycles an iteration of a loop of `instructions` takes by llvm-mca.
 
     Raises:
-        BenchError: it refuses the code, or its answer is not understood.
+        BenchError: llvm-mca refuses the code, or its answer is not understood.
     """
     command = [program, "-mtriple=thumbv7em-none-eabihf", "-mcpu=cortex-m7", f"-iterations={ITERATIONS}"]
     command += ["-all-views=false", "-summary-view"]

@@ -22,7 +22,7 @@ from harness.contracts.toml import Strict, read_toml
 
 CURRENTS = Path(__file__).with_name("power_currents.toml")
 DEFAULT_WIFI = "esp32"
-DEFAULT_PAD_MS = 2.0  # idle on both sides of an inference, for the idle level and clean edges
+DEFAULT_PAD_MS = 2.0  # stays idle on both sides of an inference, for the idle level and clean edges
 
 Milliamps = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Seen = Literal["source", "quoted", "recollection"]
@@ -125,12 +125,12 @@ def power_timeline(
         clock_mhz: core clock.
         tx, rx: when the module's radio sent and received (tx wins where both overlap).
         sleep: when the core slept (WFI); it runs at all other times.
-        wifi: which module of the table.
-        pad_ms: idle before the first stage and after the last.
-        table: currents other than those shipped.
+        wifi: the name of a module of the table.
+        pad_ms: the idle time before the first stage and after the last.
+        table: currents in place of those shipped.
 
     Raises:
-        BenchError: unknown stage or module, times that don't ascend, a clock outside the table.
+        BenchError: a stage or module is unknown, times don't ascend, or the clock is outside the table.
     """
     table = table or currents()
     if wifi not in table.wifi:

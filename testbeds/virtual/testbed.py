@@ -101,7 +101,7 @@ class VirtualTestbed(Testbed):
 
     def __init__(self, *, fills: bool = True, write_bytes: int | None = None) -> None:
         bench = read_toml(BENCH, VirtualBench)
-        if write_bytes is not None:  # of the module's MQTT client, in place of the bench file's
+        if write_bytes is not None:  # replaces the bench file's for the module's MQTT client
             bench = bench.model_copy(update={"module": bench.module.model_copy(update={"write_bytes": write_bytes})})
         self._bench = bench
         self._options = () if fills else ("--no-fills",)

@@ -22,7 +22,7 @@ from testbeds.virtual.vtime import VirtualTime
 log = logging.getLogger(__name__)
 
 SOON_T = 2 * MILLISECOND  # the module's usual answers: the line keeps their order by itself
-FIFO_BYTES = 128  # of a UART of the ESP32 (ESP-IDF: SOC_UART_FIFO_LEN)
+FIFO_BYTES = 128  # what a UART of the ESP32 holds (ESP-IDF: SOC_UART_FIFO_LEN)
 RTS_BYTES = 120  # where ESP-AT has its RTS go up (esp-at b49e4b98, at_uart_cmd.c: uart_set_hw_flow_ctrl)
 BAUD_TOLERANCE = 0.04  # a receiver of 10-bit frames loses the stop bit beyond about 4 %
 
@@ -66,7 +66,7 @@ class VirtualModule(ModuleHost):
         self._stalled_until = 0
         self._stall_t = 0  # how long the driver is held up when the next payload begins
         self.mqtt = MqttClient()
-        self.remote_ms: float | None = None  # pinned service time; None: the host's own waiting time is charged
+        self.remote_ms: float | None = None  # a pinned service time; with None the host's own waiting time is charged
         self.watchdog_s = 20.0  # host time that a reply may take
         self.log = WifiLog()
         self._baud = FACTORY_BAUD

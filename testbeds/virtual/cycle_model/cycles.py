@@ -101,7 +101,7 @@ class CycleModel:
             instructions, accesses = decode(bytes(self._uc.mem_read(address, size)), address)
             self.on_decode({i.kind for i in instructions}, address)
             self._define(address, size, instructions, accesses)
-        except Exception as e:  # crosses C: kept, and raised by who runs the machine
+        except Exception as e:  # must cross C: it is kept, and raised by who runs the machine
             self.failure = e
             return -1
         return 0

@@ -52,8 +52,8 @@ class Usart(Device):
         self.brr = 0
         self.isr = TC | TXE
         self.rdr = 0
-        self.holding: int | None = None  # TDR, waiting for the shift register
-        self.tx_byte: int | None = None  # in the shift register
+        self.holding: int | None = None  # the byte in TDR, which waits for the shift register
+        self.tx_byte: int | None = None  # the byte in the shift register
         self.tx_start_t = 0
         self.rx_queue: deque[int] = deque()
         self.rx_times: deque[int] = deque()  # when each byte's stop bit ends
@@ -143,7 +143,7 @@ class Usart(Device):
             self._shift(byte, now)
         else:
             if self.holding is not None:
-                self.lost += 1  # written over before it was sent
+                self.lost += 1  # it was written over before it was sent
             self.holding = byte
             self.isr &= ~TXE
 
