@@ -57,8 +57,8 @@ class CDut:
     """Runs the C dialect with a network and a clock in Python: it takes bytes by `feed` and gives the answer's bytes.
 
     Args:
-        network: input bytes -> `results` scores.
-        infer_us: what one inference moves its clock on.
+        network: makes `results` scores of the input's bytes.
+        infer_us: by how much one inference moves its clock on.
     """
 
     def __init__(

@@ -50,7 +50,7 @@ def fuzz(seconds: int, *, seed: int = 1, corpus: Path | None = None) -> Fuzzed:
     """Fuzz for `seconds` of wall time. `corpus` is a folder that is read at first and grows (by default none is kept).
 
     Raises:
-        BenchError: no libFuzzer here, or an input was found that crashes, hangs or breaks a promise (it is kept).
+        BenchError: there is no libFuzzer here, or an input crashes, hangs or breaks a promise (it is kept).
     """
     if why := missing():
         raise BenchError(why, cure=CURE)

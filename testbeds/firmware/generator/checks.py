@@ -1,6 +1,4 @@
-"""Gives the lowering of an operator what it takes: checked tensors, quantisation constants, and a place for its
-layer.
-"""
+"""Gives an operator's lowering what it takes: checked tensors, quantisation constants, and a place for its layer."""
 
 from __future__ import annotations
 
@@ -97,7 +95,7 @@ class Checks:
         factors = np.broadcast_to(x.scale * tensor.scales / y.scale, (channels,))
         q = requantizer(factors, y.zero_point, self.model.where(op))
         others = tuple(i for i in range(data.ndim) if i != axis)
-        # What the accumulator can reach with any input, the folded zero point included.
+        # The bound is what the accumulator can reach with any input, the folded zero point included.
         reach = np.abs(data.astype(np.int64)).sum(others) * 256 + np.abs(bias.astype(np.int64))
         if reach.max() >= 1 << 31:
             raise self.fail(op, "can overflow its 32-bit accumulator", "use smaller biases or fewer inputs")

@@ -50,7 +50,7 @@ class Conv:
         parity = (w.pl * w.channels) & 1
         alternates = (w.sx * w.channels) & 1 and w.out_width > 1
         self.copies = [parity, 1 - parity] if alternates else [parity]
-        # Where the row's first byte goes, in halves from the copy's start.
+        # This is where the row's first byte goes, in halves from the copy's start.
         self.lead = {k: (w.pl * w.channels + k) & 1 for k in self.copies}
         self.copy_halves = round_up(columns * w.channels + 2, 4) if not self.quads else columns * w.channels
         self.pitch = 2 * self.copy_halves * len(self.copies)

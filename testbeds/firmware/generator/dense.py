@@ -1,6 +1,4 @@
-"""Emits FULLY_CONNECTED, and 1x1 convolutions of one pixel: each weight is used once, so it is widened on its way
-through.
-"""
+"""Emits FULLY_CONNECTED, and 1x1 convolutions of one pixel: each weight is used once, so it is widened in passing."""
 
 from __future__ import annotations
 

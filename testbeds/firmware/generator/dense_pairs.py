@@ -14,7 +14,7 @@ import numpy as np
 from .source import indent
 
 UNROLL = 4  # steps of four inputs; even, as two registers take turns
-REACH = ((1 << 23) - 1) // 128  # of the sum of |a| in a segment
+REACH = ((1 << 23) - 1) // 128  # the most that |a| may add up to in a segment
 
 
 def packable(weights: np.ndarray) -> bool:

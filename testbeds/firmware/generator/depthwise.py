@@ -16,8 +16,8 @@ from .shapes import Window
 from .source import c_array, c_int, halves, indent, round_up, words
 
 SCRATCH_BUDGET = 20 << 10
-UNROLL_PAIRS = {"fast": 12, "lean": 1}  # of outputs in a row: 110 bytes of code each
-UNROLL_WORDS = 4  # of a row's planes, 70 bytes of code each: shorter loops cost more in mispredicted ends
+UNROLL_PAIRS = {"fast": 12, "lean": 1}  # pairs of outputs in a row, at 110 bytes of code each
+UNROLL_WORDS = 4  # words of a row's planes, at 70 bytes of code each: shorter loops cost more in mispredicted ends
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ class Depthwise:
         if pairs == 0:
             row = ["const uint8_t *p = x;", *self.one(0), f"out += {out_step};"]
         elif pairs == unroll and not w.out_width & 1:
-            # Whole rows in a line: the last two outputs load the next row's first operands.
+            # Whole rows stand in a line: the last two outputs load the next row's first operands.
             lines += first
             blocks = [
                 self.two(out_step, i, i * step, (i + 1) * step if i + 1 < unroll else w.sy * self.pitch)

@@ -69,12 +69,12 @@ def generate(tflite_path: Path | str, out_dir: Path | str, *, variant: str = "fa
 
     Args:
         tflite_path: an int8 model with batch size 1.
-        out_dir: a folder; made where it is missing.
+        out_dir: a folder, which is made where it is missing.
         variant: "fast", or "lean" for the least flash.
 
     Raises:
-        BenchError: a file that cannot be read or holds something that has no kernel (operator and tensor are named),
-            or a model that does not fit 320 KB of RAM or 1 MB of flash (by how much is said).
+        BenchError: the file cannot be read or holds something that has no kernel (operator and tensor are named), or
+            the model does not fit 320 KB of RAM or 1 MB of flash (by how much is said).
     """
     if variant not in VARIANTS:
         raise BenchError(f"unknown kernel variant '{variant}'", f"one of {', '.join(VARIANTS)}")

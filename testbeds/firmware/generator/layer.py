@@ -19,9 +19,9 @@ class Layer:
     """Describes a layer to run.
 
     Args:
-        name: C name of its function; starts with `layer_<n>_`.
+        name: the C name of its function, which starts with `layer_<n>_`.
         kind: TensorFlow Lite's name of the operator.
-        call: C expression that runs it.
+        call: the C expression that runs it.
         macs: multiply-accumulates of the operator as defined, padding included.
         in_place: inputs whose place the output may take: each element is read before the one in its place is written.
     """

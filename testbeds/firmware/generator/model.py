@@ -32,7 +32,7 @@ _ACTIVATIONS = {
     for name, value in vars(tflite.ActivationFunctionType).items()
     if isinstance(value, int) and not name.startswith("_")
 }
-# What a damaged file makes the generated accessors and numpy raise.
+# A damaged file makes the generated accessors and numpy raise these.
 _DAMAGE = (
     struct.error,
     IndexError,
@@ -118,7 +118,7 @@ def read_model(path: Path) -> Model:
     """Read a `.tflite` file.
 
     Raises:
-        BenchError: unreadable, damaged, of another version, or with shapes that are not fixed.
+        BenchError: the file is unreadable, damaged or of another version, or has shapes that are not fixed.
     """
     try:
         size = path.stat().st_size

@@ -86,7 +86,7 @@ def _blocks(model: Model, layers: list[Layer], aliases: dict[int, int]) -> list[
     for t in model.outputs:
         last[root(t)] = len(layers)
     for t in {t for layer in layers for t in layer.inputs if model.tensors[t].variable}:
-        first[t], last[t] = -1, len(layers)  # kept from run to run: nothing else may ever lie there
+        first[t], last[t] = -1, len(layers)  # it is kept from run to run, so nothing else may ever lie there
     for r in first:
         size[r] = round_up(model.tensors[r].bytes, ALIGN)
     merged: dict[int, int] = {}

@@ -45,7 +45,7 @@ def requantizer(scales: np.ndarray, zero_point: int, who: str) -> Requantizer:
     The shift is the layer's: the largest for which every multiplier stays below 2**31.
 
     Raises:
-        BenchError: a factor that is not positive and finite, or too large to be meant.
+        BenchError: a factor is not positive and finite, or too large to be meant.
     """
     scales = np.asarray(scales, np.float64)
     if scales.size == 0 or not np.all(np.isfinite(scales)) or np.any(scales <= 0):
@@ -65,7 +65,7 @@ def activation_range(kind: str, scale: float, zero_point: int, who: str) -> tupl
     """Return (low, high) of the output for a fused activation.
 
     Raises:
-        BenchError: an activation other than none, ReLU and ReLU6.
+        BenchError: the activation is none of none, ReLU and ReLU6.
     """
     if kind == "NONE":
         return -128, 127

@@ -33,7 +33,7 @@ def window(hwc: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int
     """Return the window; padding `same` puts the odd row or column after, as TensorFlow does.
 
     Raises:
-        BenchError: a stride or kernel that leaves no output.
+        BenchError: the stride or the kernel leaves no output.
     """
     (height, width, channels), (kh, kw), (sy, sx) = hwc, kernel, stride
     if min(height, width, channels, kh, kw, sy, sx) < 1:

@@ -11,7 +11,7 @@ import tflite
 from .model import Model, Operator, Tensor
 
 _DTYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9}
-# Operator -> (options table, fields as in Operator.options).
+# By operator: its options table, and the fields as in Operator.options.
 _TABLES = {
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
@@ -32,7 +32,7 @@ _TABLES = {
     "SVDF": "SVDFOptions",
     "MAX_POOL_2D": "Pool2DOptions",
 }
-# Operator versions that take int8 with a scale a channel; 2 where not named.
+# Versions of the operators that take int8 with one scale a channel; the version is 2 where none is named.
 _VERSIONS = {
     "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3,

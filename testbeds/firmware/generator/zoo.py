@@ -1,5 +1,4 @@
-"""Builds networks that others have timed on the STM32F746, and single layers to compare kernels by, with random
-weights.
+"""Builds networks that others have timed on the STM32F746, and layers to compare kernels by; weights are random.
 
 The architectures are those of MLPerf Tiny (Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021 datasets and
 benchmarks): image classification (ResNet-8) and visual wake words (MobileNetV1 with a width of 0.25 at 96x96).
@@ -84,7 +83,7 @@ def operators() -> Model:
     return c.finish(*made, c.svdf(flat, 64, 1, 10))
 
 
-# name -> (network, most cycles a MAC with line fills that are accepted)
+# By name: the network, and the most cycles a MAC, line fills included, that are accepted.
 KERNELS: dict[str, tuple[Callable[[], Model], float]] = {
     "conv 3x3x3 -> 16 @32x32": (_conv((32, 32, 3), 16, 3), 1.37),
     "conv 3x3x16 -> 24 s2 @16x16": (_conv((32, 32, 16), 24, 3, 2), 0.98),
@@ -96,7 +95,7 @@ KERNELS: dict[str, tuple[Callable[[], Model], float]] = {
     "conv 3x3x32 -> 32 @16x16": (_conv((16, 16, 32), 32, 3), 0.85),
     "conv 3x3x64 -> 64 @8x8": (_conv((8, 8, 64), 64, 3), 0.85),
 }
-# name -> (network, most milliseconds at 216 MHz, times that others have published for this board)
+# By name: the network, the most milliseconds at 216 MHz, and times that others have published for this board.
 NETWORKS: dict[str, tuple[Callable[[], Model], float, tuple[float, ...]]] = {
     "resnet8": (resnet8, 55.0, (61.6, 62.9)),
     "mobilenet_vww": (mobilenet_vww, 38.0, (34.1, 57.2)),

@@ -30,9 +30,9 @@ class GraphLibrary:
     """Generates a model into a folder, compiles it for this machine, and runs it; the bytes are those of the board.
 
     Args:
-        folder: for the sources and the library; made where it is missing.
-        variant: of the kernels, "fast" or "lean".
-        flags: for the compiler.
+        folder: where the sources and the library go; it is made where it is missing.
+        variant: the kernels' variant, "fast" or "lean".
+        flags: extra flags for the compiler.
 
     Raises:
         BenchError: the generator refuses the model, or the compiler fails.

@@ -81,12 +81,12 @@ class CodecLibrary:
         """Encode symbols (uint8, each < n_symbols) as a payload, stored where `codec` does not pay.
 
         Args:
-            rows: of a picture, for the picture codecs.
-            quality: for jpeg: 1..100, plus 128 for 4:4:4.
-            model: for context: the scheme's tables.
+            rows: the rows of a picture, for the picture codecs.
+            quality: the quality for jpeg, 1..100, plus 128 for 4:4:4.
+            model: the scheme's tables, for the context codec.
 
         Raises:
-            ValueError: a symbol outside the alphabet, no symbols, an unknown codec, or tables for other features.
+            ValueError: a symbol is outside the alphabet, there are none, the codec is unknown, or tables do not fit.
         """
         flat = _symbols(symbols, n_symbols)
         room = PAYLOAD_HEAD + int(self._lib.api_stored_bytes(n_symbols, flat.size))
@@ -115,7 +115,7 @@ class CodecLibrary:
         """Decode a payload to exactly `count` symbols; a body of the context codec takes the scheme's `model`.
 
         Raises:
-            PayloadError: a wrong header, CRC, size, codec or body.
+            PayloadError: header, CRC, size, codec or body is wrong.
         """
         header = self.header(data)
         return self.decode_body(header.codec, data[PAYLOAD_HEAD:], n_symbols, count, model)
@@ -124,7 +124,7 @@ class CodecLibrary:
         """Check a payload whole and return its header.
 
         Raises:
-            PayloadError: as it says.
+            PayloadError: the payload is not whole; the message says why.
         """
         fields = np.zeros(4, np.uint32)
         check = self._lib.api_open(data, len(data), fields)

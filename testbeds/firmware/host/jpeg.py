@@ -13,7 +13,7 @@ def pixels(file: bytes, width: int, height: int) -> npt.NDArray[np.uint8]:
     """Return uint8 [height, width, 3] of a file that must be a picture of that size.
 
     Raises:
-        ValueError: it is not, or is damaged.
+        ValueError: the file is not such a picture, or is damaged.
     """
     from PIL import Image  # noqa: PLC0415 - only who decodes JPEG pays for it
 

@@ -108,7 +108,7 @@ class HostLibrary(CodecLibrary):
         exited, sizes, codecs = np.zeros(n, np.uint8), np.zeros(n, np.uint32), np.zeros(n, np.uint8)
         limit = info.exit_threshold if threshold is None else threshold
         self._lib.api_run_many(pictures, n, limit, symbols, logits, exited, sizes, codecs)
-        for i in np.flatnonzero(codecs == CODEC_IDS["jpeg"]):  # lossy: what arrives is not what was sent
+        for i in np.flatnonzero(codecs == CODEC_IDS["jpeg"]):  # the codec is lossy: what arrives is not what was sent
             self.run_local(pictures[i])
             symbols[i] = self.decode(self.message(0), 256, info.symbols)
         return Batch(symbols, logits, exited.astype(np.bool_), sizes, codecs)
@@ -119,7 +119,7 @@ class HostLibrary(CodecLibrary):
         def sink(data: Any, count: int) -> None:
             self.module_says(module(bytes(data[:count])))
 
-        self._sink = ModuleSink(sink)  # kept: C calls it later
+        self._sink = ModuleSink(sink)  # is kept because C calls it later
         self._lib.api_app_init()
         self._lib.api_app_module_sink(self._sink)
 

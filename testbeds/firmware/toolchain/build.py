@@ -36,11 +36,11 @@ EEMBC = HERE / "eembc"  # the second console protocol
 _DIALECT = ("console.c", "eembc.c")
 STACK_BYTES = 8 * 1024
 DTCM_BYTES = 64 * 1024
-# Stack and tables. Of what they and the encoder leave the kernels' scratch comes first, then the arena if it fits.
+# Stack and tables take this. In what they and the encoder leave, scratch comes first, then the arena if it fits.
 DTCM_OTHERS = STACK_BYTES + 4 * 1024
 SUFFIX = {"stm32f746": ".elf", "native": "", "host": ".so", "esp32": ".bin", "esp32-standin": ".bin"}
 _HOST_PORT = "host"
-_ESP32 = ("esp32", "esp32-standin")  # one port: for the chip, and as a program of this machine
+_ESP32 = ("esp32", "esp32-standin")  # one port, built for the chip and as a program of this machine
 ESP32 = HERE.parent / "esp32"
 _STANDIN = ESP32 / "standin" / "idf"
 CORE_CODECS = (
@@ -77,9 +77,9 @@ def build(
         target: see above; also "esp32" (flash image, by the user's ESP-IDF) and "esp32-standin" (the same for the
             stand-in board of testbeds/esp32/standin).
         cc: "zig" (the pinned wheel) or another compiler's command.
-        variant: of the generated kernels, "fast" or "lean".
+        variant: the generated kernels' variant, "fast" or "lean".
         flags: extra compiler flags, such as sanitizers.
-        link_flags: extra flags of the link.
+        link_flags: extra flags for the linker.
 
     Returns:
         The built file; `<file>.json` beside it records compiler, sources, sizes and the generator's report.
@@ -91,7 +91,7 @@ def build(
     if target not in SUFFIX:
         raise BenchError(f"unknown firmware target {target!r}", cure=f"one of {', '.join(SUFFIX)}")
     description = load_description(artefact_dir)
-    check_graph(artefact_dir, description)  # before the cache is asked: what it holds may be older than this check
+    check_graph(artefact_dir, description)  # comes before the cache, which may hold what is older than this check
     options = BuildOptions(target, cc, variant, flags, link_flags)
     compiler = find_idf() if target == "esp32" else find_compiler(cc)
     key = _key(options, compiler, weights_hash(artefact_dir))

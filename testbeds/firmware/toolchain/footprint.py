@@ -29,7 +29,7 @@ def footprint(elf: Path, *, flash: tuple[int, int], ram: tuple[int, int]) -> Foo
         ram: first address and size of the RAM.
 
     Raises:
-        BenchError: no ELF file.
+        BenchError: the file is no ELF.
     """
     try:
         with elf.open("rb") as f:

@@ -27,7 +27,7 @@ def image_sizes(elf: Path) -> ImageSizes:
     """Return the flash and RAM of a board image.
 
     Raises:
-        BenchError: no ELF, or one without the board's sections.
+        BenchError: the file is no ELF, or lacks the board's sections.
     """
     try:
         with elf.open("rb") as f:
