@@ -40,9 +40,7 @@ def read_bench_file(path: Path) -> BenchFile:
 
 
 def heeds_flow(wired: bool, module_baud: int) -> bool:
-    """Tell whether the module's flow control is used: above 1 Mbaud, its receiver's 128 bytes last for less than 1
-    ms.
-    """
+    """Tell whether the module's flow control is used: above 1 Mbaud its receiver's 128 bytes last for under 1 ms."""
     return wired and module_baud > 1_000_000
 
 

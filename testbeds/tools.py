@@ -22,16 +22,14 @@ from harness.contracts.paths import cache_dir
 log = logging.getLogger(__name__)
 
 RECORD = "tools.jsonl"
-_MOST_OUTPUT = 20_000  # characters kept of a tool's output, the end of it
+_MOST_OUTPUT = 20_000  # characters that are kept from the end of a tool's output
 _MOST_RECORD_BYTES = 1 << 20
 _LEAVE_S = 3.0
 
 
 @dataclass(frozen=True)
 class ToolRun:
-    """Records one call: where, what, how long it was given, and what came of it. `returncode` is None when it took too
-    long.
-    """
+    """Records one call: where, what, its time limit, and what came of it. `returncode` is None if it took too long."""
 
     cwd: str
     argv: tuple[str, ...]
@@ -62,7 +60,7 @@ class Tools:
     """Calls programs and remembers the last calls; every call is also a line of `<cache>/tools.jsonl`.
 
     Args:
-        told: is told of every call when it has ended.
+        told: a function that is told of every call when it has ended.
     """
 
     def __init__(

@@ -1,6 +1,4 @@
-"""Watches the console of a board that is a process on this host, and tells that the process is gone instead of staying
-silent.
-"""
+"""Watches the console of a board that is a process on this host, and tells its end instead of silence."""
 
 from __future__ import annotations
 
