@@ -1,8 +1,8 @@
 """Reads what a fault of the firmware left in RAM: the record of ports/stm32f746/startup.c, in words.
 
 The core is parked after a fault. A reset keeps RAM, and it is the start-up code that clears the record: so a debug
-probe reads it after a reset that halts before the first instruction. Status bits: ARMv7-M Architecture Reference Manual
-(ARM DDI 0403E), sections B3.2.15 (CFSR) and B3.2.16 (HFSR).
+probe reads it after a reset that halts before the first instruction. The status bits are those of the ARMv7-M
+Architecture Reference Manual (ARM DDI 0403E), sections B3.2.15 (CFSR) and B3.2.16 (HFSR).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ WORD = 0xFFFFFFFF
 class Device(ABC):
     """Models one peripheral. Registers are 32-bit words; narrower accesses are shifted into place by the bus.
 
-    State is every attribute named in `kept`: copied by snapshot and put back by restore.
+    Its state is every attribute named in `kept`, which snapshot copies and restore puts back.
     """
 
     name: str

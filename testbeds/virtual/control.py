@@ -1,7 +1,8 @@
 """Serves the control channel: JSON lines over a Unix socket between the emulator and the process that started it.
 
-`{"id": 1, "do": "link", "spec": {...}}` -> `{"id": 1, "ok": true, ...}` or `{"id": 1, "ok": false, "error": "..."}`.
-Commands that change the guest wait until it stands at a block boundary; while it waits for the broker they are refused.
+The command `{"id": 1, "do": "link", "spec": {...}}` is answered by `{"id": 1, "ok": true, ...}` or by
+`{"id": 1, "ok": false, "error": "..."}`. Commands that change the guest wait until it stands at a block boundary; while
+it waits for the broker they are refused.
 """
 
 from __future__ import annotations

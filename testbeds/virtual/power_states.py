@@ -1,8 +1,9 @@
 """Models what the emulated board draws: a power-state timeline from what it did, with currents from data sheets.
 
 The core runs or sleeps at its clock, the Wi-Fi module sends, receives or idles; the current is their sum. The figures
-and where each comes from are in `power_currents.toml`. Assumed beside them: the core runs whenever the list of states
-doesn't say that it sleeps, a transition takes no time, and the radio sends for as long as the link needs for the bytes.
+and where each comes from are in `power_currents.toml`. Beside them it is assumed that the core runs whenever the list
+of states doesn't say that it sleeps, that a transition takes no time, and that the radio sends for as long as the link
+needs for the bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keeps the virtual time of the emulated board: modelled cycles, the clock they run at, and what happens when.
 
-Times are whole units of testbeds.timebase since reset, cycles whole cycles: a run is exact and repeats. A change of
-clock frequency rebases, so that cycles before it keep the duration they had.
+Times are whole units of testbeds.timebase since reset, and cycles are whole too: a run is exact and repeats. A change
+of clock frequency rebases, so that cycles before it keep the duration they had.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Runs libFuzzer on the C parsers, under the address and undefined-behaviour sanitizers (`python -m harness.bench
-fuzz`).
+"""Runs libFuzzer on the C parsers with address and undefined-behaviour sanitizers (`python -m harness.bench fuzz`).
 
 The fuzzer in the pinned compiler wheel is a different one, which does not link here; so this takes clang with its
 compiler-rt (Debian: clang and libclang-rt-14-dev).

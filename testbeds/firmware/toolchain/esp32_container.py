@@ -1,6 +1,6 @@
 """Packs what lies in the stand-in's flash where a chip has its bootloader: the firmware as a program of this machine.
 
-Layout: magic[16] | length u32 | SHA-256[32] | program
+The layout is magic[16] | length u32 | SHA-256[32] | program
 """
 
 from __future__ import annotations
