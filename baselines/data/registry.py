@@ -1,4 +1,4 @@
-"""The data sets by name: their sources in order of preference, and the cached canonical copy."""
+"""Finds data sets by name: holds their sources in order of preference, and keeps the canonical copy in the cache."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _SHEETS_BYTES = 138_940_914
 
 @dataclass(frozen=True)
 class Source:
-    """One file that a data set can come from.
+    """Describes one file that a data set can come from.
 
-    `file` is looked for in the data folder first; `fetch` (None: the user must bring it) puts it there.
+    `file` is looked for in the data folder first, and `fetch` puts it there. Where `fetch` is None, the user
+    must bring it.
     """
 
     file: str
@@ -37,9 +38,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set: where it can come from and what it must be.
+    """Describes a data set: where it can come from, and what it must be.
 
-    `checksum` is over the canonical order; "" where the bench has none, then `counts` (training, test) must be right.
+    `checksum` is taken over the canonical order. Where it is "", the bench knows none, and `counts` (training, test)
+    must be right instead.
     """
 
     name: str
@@ -102,7 +104,7 @@ def _entries() -> dict[str, Entry]:
 
 
 def dataset_names(data_dir: Path | str | None = None) -> tuple[str, ...]:
-    """Names that `load_dataset` knows: the built-in ones, and the user's own in the data folder (`own.py`)."""
+    """Return the names that `load_dataset` knows: the built-in ones, and the user's own in the data folder (`own.py`)."""
     built_in = _entries()
     return (*built_in, *(name for name in own.names(_folder(data_dir)) if name not in built_in))
 
@@ -120,7 +122,7 @@ def _own_entry(name: str, folder: Path) -> Entry | None:
 
 
 def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
-    """Load a data set: from the canonical copy in the data folder, else from its sources, fetched where they can be.
+    """Load a data set from its canonical copy in the data folder, or else from its sources, fetching what can be.
 
     Args:
         name: one of `dataset_names(data_dir)`.
@@ -158,14 +160,14 @@ def _load(entry: Entry, folder: Path) -> DataSet:
 
 
 def _is_made(entry: Entry, folder: Path, canonical: Path) -> bool:
-    """Is the canonical copy there, and of the user's file as it is now?"""
+    """Say whether the canonical copy exists and was made of the user's file as it is now."""
     if not canonical.exists():
         return False
     return not entry.own or arrays.source_of(canonical) == _stamp(folder / entry.sources[0].file)
 
 
 def _stamp(path: Path) -> str:
-    """Name, size and time of change of a file: another stamp, another content."""
+    """Return name, size and time of change of a file: another stamp means another content."""
     told = path.stat()
     return f"{path.name} {told.st_size} {told.st_mtime_ns}"
 
