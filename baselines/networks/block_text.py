@@ -1,4 +1,4 @@
-"""Blocks of a network as text.
+"""Reads the blocks of a network from text.
 
 A block is `KIND[FILTERS][/STRIDE][xEXPANSION]`: `conv24/2` a 3x3 convolution; `ir40x3` MobileNetV2's inverted residual
 (Sandler et al. 2018, section 3.3); `fused40/2x3` the same with its first two convolutions as one 3x3 convolution
@@ -19,7 +19,7 @@ MOST_BLOCKS = 64
 
 @dataclass(frozen=True)
 class Block:
-    """One block, read."""
+    """Holds one block as it was read."""
 
     kind: str
     filters: int
@@ -31,7 +31,7 @@ def parse(text: str) -> Block:
     """Read a block.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text describes no block.
     """
     if not re.match(BLOCK, text):
         raise ValueError(f"{text!r} is no block")
