@@ -104,7 +104,7 @@ def _entries() -> dict[str, Entry]:
 
 
 def dataset_names(data_dir: Path | str | None = None) -> tuple[str, ...]:
-    """Return the names that `load_dataset` knows: the built-in ones, and the user's own in the data folder (`own.py`)."""
+    """Return the names that `load_dataset` knows: the built-in ones, and the user's own in the data folder."""
     built_in = _entries()
     return (*built_in, *(name for name in own.names(_folder(data_dir)) if name not in built_in))
 

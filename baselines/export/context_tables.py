@@ -26,8 +26,9 @@ Labels = npt.NDArray[np.int64]
 def tables_for(
     description: DeviceDescription, graph: bytes | None, pictures: npt.NDArray[np.uint8]
 ) -> ContextTables | None:
-    """Return the tables of a scheme about to be exported, from uint8 training pictures, or None when its codec takes
-    none.
+    """Return the tables of a scheme about to be exported, made from uint8 training pictures.
+
+    It returns None when the scheme's codec takes none.
 
     Raises:
         BenchError: features that the context codec does not take.

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 def device_half(
     description: DeviceDescription, graph: bytes | None, pictures: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.uint8] | None, Floats | None]:
-    """Return the symbols [n, symbols] and local logits [n, classes] that the int8 device half makes of uint8 pictures."""
+    """Return symbols [n, symbols] and local logits [n, classes] that the int8 device half makes of uint8 pictures."""
     d = description
     whole = None
     if d.offload == "image":

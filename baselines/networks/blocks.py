@@ -23,8 +23,7 @@ BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 
 
 
 def computed_in(name: str) -> str:
-    """Return the type that a recipe's precision stands for here: `auto` is bfloat16 where the processor multiplies it.
-    """
+    """Return the type that a recipe's precision means here: `auto` is bfloat16 where the processor multiplies it."""
     if name == "auto":
         return "bfloat16" if multiplies_bfloat16() else "float32"
     return name

@@ -15,8 +15,7 @@ PATCH = 4  # of the encoder: its kernel and stride
 
 
 def _spread(x: Tensor, factor: int, name: str) -> Tensor:
-    """Rearrange [n, h, w, factor * factor * c] to [n, factor * h, factor * w, c]; channels are ordered row, column, c.
-    """
+    """Rearrange [n, h, w, factor * factor * c] to [n, factor * h, factor * w, c]; channels are row, column, c."""
     height, width, channels = int(x.shape[1]), int(x.shape[2]), int(x.shape[3]) // factor**2
     x = keras.layers.Reshape((height, width, factor, factor, channels), name=f"{name}_split")(x)
     x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_order")(x)

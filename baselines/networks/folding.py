@@ -59,8 +59,7 @@ def assign(model: Any, weights: Weights) -> None:
 
 
 def _first_layers(model: Any) -> list[str]:
-    """Return the layers whose kernels see the input's channels: the first convolution, and a depthwise one before it.
-    """
+    """Return the layers whose kernels see the input's channels: the first convolution, a depthwise one before it."""
     found = []
     for layer in model.layers:
         kind = layer.name.rpartition("_")[2]
@@ -79,7 +78,7 @@ def reorder_inputs(model: Any, order: npt.NDArray[np.int64]) -> None:
 
 
 def for_last_channels(model: Any, taker: Any) -> Weights:
-    """Return the folded weights of `model` for `taker`, the same network behind only the last of its input channels."""
+    """Return folded weights of `model` for `taker`, the same network behind the last of its input channels only."""
     depth = int(taker.input_shape[-1])
     weights = fold(model)
     for name in _first_layers(taker):

@@ -1,11 +1,10 @@
-"""Builds EfficientNet-Lite0 (Tan and Le 2019; "lite": ReLU6, no squeeze-and-excitation) for small pictures.
+"""Builds EfficientNet-Lite0 (Tan and Le 2019) for small pictures, of 32x32 or 64x64.
 
-Pictures are of 32x32 or 64x64.
-
-It is cut behind its second stage, whose map has 24 channels: that much is the stem, what follows is the body. The
-published network halves a picture at once. Here small pictures are not scaled up by two first: bilinear scaling and a
-3x3 convolution of stride 2 are, but for the border, one 3x3 convolution of stride 1 (`pretrained.lite0` adds the
-kernels up), so a 32x32 picture gives 16x16x24 as a 64x64 one would.
+"Lite" means ReLU6 and no squeeze-and-excitation. The network is cut behind its second stage, whose map has
+24 channels: that much is the stem, what follows is the body. The published network halves a picture at once. Here small
+pictures are not scaled up by two first: bilinear scaling and a 3x3 convolution of stride 2 are, but for the border, one
+3x3 convolution of stride 1 (`pretrained.lite0` adds the kernels up), so a 32x32 picture gives 16x16x24 as a 64x64 one
+would.
 
 Between stem and body stand a scale and an offset for each channel, and ReLU6. The published network has none: an
 extractor's features lie in ReLU6's range, and the body has to take them.

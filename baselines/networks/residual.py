@@ -21,7 +21,9 @@ def stem(x: Tensor, blocks: Blocks) -> Tensor:
 
 
 def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:
-    """Turn a feature map into logits: each width is a convolution (stride 2 except in the first) and a residual block.
+    """Turn a feature map into logits.
+
+    Each width is a convolution (of stride 2 except the first) and a residual block.
     """
     for i, width in enumerate(widths):
         x = blocks.conv(x, width, stride=1 if i == 0 else 2, name=f"stage{i}")
