@@ -1,4 +1,4 @@
-"""Augmentation inside the graph: horizontal flip, a random crop from a picture padded by 4, a grey square."""
+"""Augments pictures inside the graph: horizontal flip, a random crop from a picture padded by 4, a grey square."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ GREY = 128  # of uint8 pictures
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training pictures beside the crop. `cutout` (DeVries and Taylor 2017): side of the square."""
+    """Says what is done to training pictures beside the crop.
+
+    `cutout` (DeVries and Taylor 2017) is the side of the square.
+    """
 
     flips: bool = True
     cutout: int = 0
@@ -59,5 +62,8 @@ def _cut_out(x: Any, seed: Any, side: int) -> Any:
 
 
 def to_unit(x: Any) -> Any:
-    """uint8 pictures -> float32 in 0..1, the networks' input range (int8 on the device: uint8 - 128, scale 1/255)."""
+    """Turn uint8 pictures into float32 in 0..1, the networks' input range.
+
+    On the device, int8 is uint8 - 128 with a scale of 1/255.
+    """
     return ops.cast(x, "float32") * (1.0 / 255.0)

@@ -1,4 +1,4 @@
-"""The pictures of a training, checked against its recipe before anything takes time."""
+"""Checks the pictures of a training against its recipe before anything takes time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def training_data(options: TrainOptions, recipe: Recipe, *, multiple_of: int = 1
 
 
 def check(data: DataSet, recipe: Recipe, *, multiple_of: int = 1) -> None:
-    """Can the recipe train on these pictures, and export what comes of it? Raises BenchError when not."""
+    """Check that the recipe can train on these pictures, and export the result. Raises BenchError when it can't."""
     n = len(data.x_train)
     if not recipe.validation < n:
         raise BenchError(

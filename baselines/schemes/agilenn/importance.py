@@ -1,4 +1,4 @@
-"""How much the reference network's answer depends on each element of the feature map (paper, section 3.1).
+"""Measures how much the reference network's answer depends on each element of the feature map (paper, section 3.1).
 
 With f the features and L the loss (or minus the class score) of the frozen reference network, element by element:
 
@@ -22,7 +22,7 @@ from baselines.training import backend
 
 
 class ImportanceMeter:
-    """Importance through a frozen `body` (features [n, h, w, c] -> logits [n, classes])."""
+    """Measures importance through a frozen `body` (features [n, h, w, c] -> logits [n, classes])."""
 
     def __init__(self, body: Any, method: str, attribution: str, steps: int, *, second_order: bool = True) -> None:
         self._body = body
@@ -36,12 +36,12 @@ class ImportanceMeter:
 
     @classmethod
     def of(cls, body: Any, settings: Importance) -> ImportanceMeter:
-        """As a recipe has it."""
+        """Make a meter as a recipe asks for it."""
         s = settings
         return cls(body, s.method, s.attribution, s.steps, second_order=s.second_order)
 
     def judge(self, features: Any) -> Any:
-        """The reference network's logits on `features`."""
+        """Return the reference network's logits on `features`."""
         return self._body(features, training=False)
 
     def _gradient(self, features: Any, labels: Any) -> tuple[Any, Any]:
@@ -56,7 +56,7 @@ class ImportanceMeter:
         return gradient if self._second_order else ops.stop_gradient(gradient), logits
 
     def __call__(self, features: Any, labels: Any) -> tuple[Any, Any]:
-        """Importance per element, float32 >= 0 [n, h, w, c], and the reference network's logits on `features`."""
+        """Return importance per element, float32 >= 0 [n, h, w, c], and the reference network's logits."""
         if self._method == "saliency":
             gradient, logits = self._gradient(features, labels)
             return ops.abs(gradient), logits
@@ -71,5 +71,5 @@ class ImportanceMeter:
 
 
 def channel_importance(importance: Any) -> Any:
-    """Per element [n, h, w, c] -> per channel [n, c]: the sum over the map."""
+    """Sum importance per element [n, h, w, c] over the map to importance per channel [n, c]."""
     return ops.sum(importance, axis=(1, 2))

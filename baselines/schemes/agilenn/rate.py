@@ -1,4 +1,4 @@
-"""A loss on the bytes that the features take under the context codec's own tables.
+"""Computes a loss on the bytes that the features take under the context codec's own tables.
 
 The codec spends -log2 P(symbol | channel, symbol above, symbol to the left) bits on a symbol. In training the symbol is
 soft (the quantiser's assignment), its neighbours are hard, and P are tables learnt from the features as they are now,
@@ -22,7 +22,7 @@ from harness.contracts.errors import BenchError
 
 
 class RateTerm:
-    """Mean bytes a picture of features [n, height, width, channels] by `n_symbols` centroids.
+    """Computes the mean bytes that a picture of features [n, height, width, channels] takes by `n_symbols` centroids.
 
     Raises:
         BenchError: features that the context codec does not take.
@@ -44,7 +44,10 @@ class RateTerm:
         self.bits.assign(-np.log2(shares).astype(np.float32))
 
     def bytes_of(self, features: Any, parameters: Any) -> Any:
-        """Expected bytes a picture, differentiable by features and by the codebook's parameters; a scalar."""
+        """Return the expected bytes of a picture, a scalar.
+
+        It is differentiable by features and by the codebook's parameters.
+        """
         centroids = ops.sort(TOP * ops.sigmoid(parameters))
         distance = ops.square(features[..., None] - centroids)
         soft = ops.softmax(-self._sharpness * distance)

@@ -1,4 +1,4 @@
-"""The settings of DeepCOD's training."""
+"""Defines the settings of DeepCOD's training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from baselines.recipes.recipe import Recipe, ReferenceRecipe, Widths
 
 
 class DeepCODRecipe(Recipe):
-    """Encoder, centres and decoder are trained against the frozen reference network (public code of DeepCOD).
+    """Says how encoder, centres and decoder are trained against the frozen reference network (public code of DeepCOD).
 
     `channels` decides the bytes: a 4x4 patch of the picture becomes that many symbols. The `enlarged` encoder has a
     convolution of stride 2 for each of `encoder_widths` and one more to the channels; it is for size and cycles only.

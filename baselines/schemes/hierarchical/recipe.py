@@ -1,4 +1,4 @@
-"""The settings of hierarchical inference."""
+"""Defines the settings of hierarchical inference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from baselines.recipes.recipe import Adaptation, Distillation, Recipe, Reference
 
 
 class HierarchicalRecipe(Recipe):
-    """A chain of blocks (networks/chain.py) on the device and the reference network on the server."""
+    """Describes a chain of blocks (networks/chain.py) on the device and the reference network on the server."""
 
     blocks: tuple[Annotated[str, Field(pattern=BLOCK)], ...] = Field(min_length=1, max_length=MOST_BLOCKS)
     distillation: Distillation = Distillation()

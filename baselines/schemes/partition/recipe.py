@@ -1,4 +1,4 @@
-"""The settings of partition's training."""
+"""Defines the settings of partition's training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from baselines.recipes.recipe import Recipe, ReferenceRecipe, Widths
 
 
 class PartitionRecipe(Recipe):
-    """One training serves every split: an exit is trained at each, all with the whole network (SPINN, section 4.1).
+    """Says how one training serves every split: an exit is trained at each, all with the whole network.
+
+    The method is that of SPINN, section 4.1.
 
     `splits` are numbers of blocks on the device; `split` is the one that the scheme runs with by default.
     """
