@@ -1,6 +1,6 @@
-"""Energy of an inference by the testbed's probe, or by its model where the board is one.
+"""Checks the energy of an inference, by the testbed's probe, or by its model where the board is one.
 
-pytest --testbed X -m energy
+Run it with `pytest --testbed X -m energy`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ _SEED = 7
 
 @pytest.fixture
 def meter(hil: Hil) -> ModelledEnergy:
-    """The meter of the testbed's model: what is asserted with it can be worked out exactly, which a probe's can't."""
+    """Return the meter of the testbed's model.
+
+    What is asserted with it can be worked out exactly, which a probe's values can't.
+    """
     if not isinstance(hil.meter, ModelledEnergy):
         pytest.skip(f"testbed {hil.description.name} has no model of what it draws, or its link is not shaped")
     return hil.meter
 
 
 def test_a_total_is_no_less_than_its_stages(hil: Hil, hil_scheme: str) -> None:
-    """Of a probe as of a model."""
+    """Check the total of a probe and that of a model."""
     if hil.meter is None:
         pytest.skip(f"testbed {hil.description.name} has neither probe nor model of what it draws")
     for image in hil.images:
@@ -46,7 +49,7 @@ def _energy(hil: Hil, meter: ModelledEnergy, scheme: str, seen: Seen) -> StageEn
 
 
 def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str, meter: ModelledEnergy) -> None:
-    """Every sample of the inference is in one stage: what is missing is a stage too short to be told by itself."""
+    """Check that every sample is in one stage: what is missing is a stage too short to be told by itself."""
     for image in hil.images:
         energy = _energy(hil, meter, hil_scheme, hil.see(hil_scheme, image))
         assert energy.source == "modelled"
@@ -62,7 +65,10 @@ def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str, meter: ModelledEn
 
 
 def test_the_energy_is_that_of_the_timeline(hil: Hil, hil_scheme: str, meter: ModelledEnergy) -> None:
-    """What the probe found over the inference against the exact sum of the model, idle before and after taken off."""
+    """Check what the probe found over the inference against the exact sum of the model.
+
+    What the board draws idle before and after is taken off.
+    """
     for image in hil.images:
         seen = hil.see(hil_scheme, image)
         energy = _energy(hil, meter, hil_scheme, seen)
@@ -95,7 +101,7 @@ def test_stages_last_as_long_as_the_cycle_counter_says(hil: Hil, hil_scheme: str
 
 
 def test_energy_is_within_the_limits_of_the_bench_file(hil: Hil, hil_scheme: str) -> None:
-    """By whatever meter the testbed has: a probe, or the model of an emulated board."""
+    """Check the limits by whatever meter the testbed has: a probe, or the model of an emulated board."""
     limits = hil.limits(hil_scheme, "_uj") | hil.limits(hil_scheme, "_mw")
     if not limits:
         pytest.skip(f"the bench file of {hil.description.name} limits no energy of {hil_scheme}")
