@@ -21,8 +21,8 @@ Labels = npt.NDArray[np.unsignedinteger[Any]]  # uint8 for up to 256 classes, ui
 class DataSet:
     """Holds one data set of pictures.
 
-    `x_*` are uint8 RGB pictures [n, height, width, 3], `y_*` class numbers [n], uint8 for up to 256 classes and uint16
-    for more; both in canonical order.
+    `x_*` are uint8 RGB pictures [n, height, width, 3], `y_*` are class numbers [n], uint8 for up to 256
+    classes and uint16 for more. Both are in canonical order.
     """
 
     name: str

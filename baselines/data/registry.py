@@ -50,7 +50,7 @@ class Entry:
     where: str  # one line that tells the user where to put what
     counts: tuple[int, int] | None = None
     own: bool = False  # the user's file, which he may change: the canonical copy is made anew when he did
-    flips: bool = True  # of the data set
+    flips: bool = True  # see DataSet
 
 
 def _entries() -> dict[str, Entry]:
@@ -91,7 +91,7 @@ def _entries() -> dict[str, Entry]:
         checksum="",
         where="train_32x32.mat and test_32x32.mat (http://ufldl.stanford.edu/housenumbers)",
         counts=(73_257, 26_032),
-        flips=False,  # digits
+        flips=False,  # the mirror image of a digit is another one or none
     )
     imagenet200 = Entry(
         name="imagenet200",
@@ -129,7 +129,8 @@ def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
         data_dir: folder of the files; default `$AGILENN_DATA_DIR` or the cache folder.
 
     Raises:
-        BenchError: unknown name, no source at hand, a damaged file, a wrong checksum, a folder that can't be written.
+        BenchError: the name is unknown, there is no source at hand, a file is damaged, a checksum is wrong, or the
+            folder can't be written.
     """
     folder = _folder(data_dir)
     entry = _entries().get(name)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 UInt8 = npt.NDArray[np.uint8]
-_CHUNK = 512  # pictures at once: what lies between input and output is float32
+_CHUNK = 512  # so many pictures are scaled at once: what lies between input and output is float32
 
 
 def _weights(before: int, after: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:

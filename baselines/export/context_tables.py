@@ -14,8 +14,8 @@ from harness.contracts.context import TOTAL, ContextTables, why_not
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
 
-PICTURES = 4000  # enough: 500 pictures give tables that code as well to a thousandth
-CLASSES = 64  # of contexts: 2 KB on the device at 8 symbols; 255 classes code a thousandth shorter
+PICTURES = 4000  # this is enough: 500 pictures give tables that code as well to a thousandth
+CLASSES = 64  # they take 2 KB on the device at 8 symbols; 255 classes code a thousandth shorter
 
 OTHER_CODECS = "choose codec = lzw (shuffle for 8-bit features)"
 
@@ -31,7 +31,7 @@ def tables_for(
     It returns None when the scheme's codec takes none.
 
     Raises:
-        BenchError: features that the context codec does not take.
+        BenchError: the context codec does not take such features.
     """
     if description.codec != "context" or graph is None:
         return None
@@ -56,10 +56,10 @@ def learn_tables(
         symbols: uint8 [pictures, height * width * channels], in the order height, width, channel.
         n_symbols: size of the alphabet.
         shape: height, width and channels of a map.
-        classes: of contexts, at most.
+        classes: the greatest number of classes of contexts.
 
     Raises:
-        BenchError: features that the context codec does not take.
+        BenchError: the context codec does not take such features.
     """
     _, width, channels = shape
     if why := why_not(n_symbols, width, channels):

@@ -56,7 +56,7 @@ class NetworkServer:
         """Turn uint8 [symbols] into the float32 logits [classes] of one sample.
 
         Raises:
-            BenchError: another number of symbols, or one outside the alphabet.
+            BenchError: the number of symbols is wrong, or one of them is outside the alphabet.
         """
         self._check(symbols[None, :])
         logits: npt.NDArray[np.float32] = self._run(self._one, symbols[None, :])[0]
