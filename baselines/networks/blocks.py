@@ -69,11 +69,7 @@ class Blocks:
     ) -> Tensor:
         """Build convolution, normalisation and activation.
 
-        It turns [n, h, w, c] into [n, ceil(h
-
-        stride), ceil(w
-
-        stride), filters].
+        It turns [n, h, w, c] into [n, ceil(h / stride), ceil(w / stride), filters].
         """
         x = keras.layers.Conv2D(
             filters,

@@ -1,6 +1,6 @@
 """Builds a network as a chain of blocks written as text: any prefix may run on the device, and the rest on the server.
 
-block_text.py says how a block is written.
+The module `block_text` says how a block is written.
 """
 
 from __future__ import annotations

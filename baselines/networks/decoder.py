@@ -11,7 +11,7 @@ import numpy.typing as npt
 from baselines.networks.blocks import Blocks, Tensor
 from baselines.networks.residual import body, stem
 
-PATCH = 4  # of the encoder: its kernel and stride
+PATCH = 4  # the encoder's kernel and stride
 
 
 def _spread(x: Tensor, factor: int, name: str) -> Tensor:
@@ -25,8 +25,8 @@ def _spread(x: Tensor, factor: int, name: str) -> Tensor:
 def decoder(x: Tensor, widths: tuple[int, int], blocks: Blocks) -> Tensor:
     """Turn centres [n, h, w, c] into a picture [n, 4h, 4w, 3], in about 0..1.
 
-    Two up-blocks, as published but without attention, beside a linear map of each patch, which starts as the encoder's
-    transpose (`start_linear`): the blocks need learn only what that leaves.
+    It has two up-blocks, as published but without attention, beside a linear map of each patch, which starts as the
+    encoder's transpose (`start_linear`): the blocks need to learn only what that leaves.
     """
     linear = keras.layers.Conv2D(PATCH * PATCH * 3, 1, dtype="float32", name="decode_linear_conv")(x)
     x = blocks.conv(x, 2 * widths[0], name="decode_first")
@@ -59,7 +59,7 @@ def decoded_model(
 
     `widths` are the decoder's two, then the reference network's.
     """
-    del logit_norm  # of networks that are trained with it
+    del logit_norm  # it is there for networks that are trained with it
     if len(widths) < 3:
         raise ValueError("two widths of the decoder and those of the reference network are wanted")
     blocks = Blocks(folded)

@@ -15,12 +15,13 @@ def extractor(
 ) -> Tensor:
     """Turn a picture [n, h, w, 3] in 0..1 into features [n, h/stride, w/stride, channels] in ReLU6's range.
 
-    Two convolutions as published (paper, section 7), the second one separable; stride 4 halves again in the second.
+    It has two convolutions as published (paper, section 7), the second one separable; with stride 4 the second halves
+    the map again.
 
     Args:
         first: `conv`, or `separable` as in the public code (whose normalisation between the two parts is ours: it is
             linear and folded away).
-        first_channels: of the first layer, 0 = `channels`; the public code has 4.
+        first_channels: channels of the first layer; 0 stands for `channels`. The public code has 4.
     """
     width, step = first_channels or channels, 3 if stride == 3 else 2
     if first == "separable":

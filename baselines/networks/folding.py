@@ -13,7 +13,7 @@ Weights = dict[str, npt.NDArray[np.float32]]
 def fold(model: Any) -> Weights:
     """Return the weights of `model` for its folded twin, as `layer/kernel` and `layer/bias` float32 arrays.
 
-    Layers are `n_conv`, `n_depth` or `n_dense`, followed by `n_bn` or not (see `blocks`):
+    Layers are `n_conv`, `n_depth` or `n_dense`, with or without an `n_bn` behind them (see `blocks`):
     y = gamma (layer(x) - mean) / sd + beta.
     """
     layers = {layer.name: layer for layer in model.layers}
@@ -105,7 +105,7 @@ def unfold(twin: Any, folded: Any, inputs: Any) -> None:
             layer.set_weights([weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]])
         elif kind in ("conv", "depth"):
             layer.set_weights([weights[f"{layer.name}/kernel"]])
-            # In order, so that each convolution is measured behind those already set.
+            # They are set in order, so that each convolution is measured behind those already set.
             out = np.asarray(
                 keras.Model(twin.input, layer.output)(inputs[..., -depth:], training=False), dtype=np.float32
             )

@@ -20,9 +20,9 @@ from baselines.networks.blocks import Blocks, Tensor, classifier
 
 STEM_CHANNELS = 24
 EXPANSION = 6
-STEM_WIDTHS = (32, 16)  # of the first convolution and the first stage
+STEM_WIDTHS = (32, 16)  # channels of the first convolution and the first stage
 STAGES = ((5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1))  # kernel, stride, blocks of stages three to seven
-WIDTHS = (40, 80, 112, 192, 320, 1280)  # of those stages, and of the last 1x1 convolution
+WIDTHS = (40, 80, 112, 192, 320, 1280)  # channels of those stages and of the last 1x1 convolution
 
 
 def stem(x: Tensor, blocks: Blocks) -> Tensor:

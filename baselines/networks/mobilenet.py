@@ -15,7 +15,7 @@ from baselines.networks.blocks import Blocks, Tensor, classifier
 STEM_CHANNELS = 24
 STEM_STRIDE = 3  # 96x96 pictures give the 32x32 map of the published extractor
 GROUPS = ((1, 1, 1), (6, 2, 1), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 1, 1))  # expansion, blocks, stride
-WIDTHS = (16, 24, 32, 64, 96, 160, 320, 1280)  # of the groups, and of the last 1x1 convolution
+WIDTHS = (16, 24, 32, 64, 96, 160, 320, 1280)  # channels of the groups and of the last 1x1 convolution
 
 
 def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:

@@ -12,8 +12,8 @@ from baselines.training import backend
 class Normalisation(keras.layers.BatchNormalization):  # type: ignore[misc]
     """Normalises [n, h, w, c] over all but the channels; statistics, scale and offset are always float32.
 
-    Keras' own layer is several passes over the features, and turns bfloat16 ones into float32 and back. Variables are
-    the same, so checkpoints of either are the other's.
+    Keras' own layer makes several passes over the features, and turns bfloat16 ones into float32 and back. The
+    variables are the same, so a checkpoint of one layer fits the other.
     """
 
     def __init__(self, **settings: Any) -> None:

