@@ -10,7 +10,7 @@ from keras import ops
 from baselines.training import backend
 
 PAD = 4
-GREY = 128  # of uint8 pictures
+GREY = 128  # the middle of uint8
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def augment(x: Any, seed: Any, views: Augmentation = USUAL) -> Any:
         flips = backend.integers((n,), seed, 1, 2)
         columns = ops.where(flips[:, None] == 1, width - 1 - columns, columns)
     columns = offsets[1][:, None] + columns
-    # One gather per axis with a batch dimension is far cheaper than a per-picture map.
+    # One gather for each axis, with a batch dimension, is far cheaper than a map over the pictures.
     x = backend.gather_lines(padded, rows)
     x = ops.transpose(backend.gather_lines(ops.transpose(x, (0, 2, 1, 3)), columns), (0, 2, 1, 3))
     return _cut_out(x, seed, views.cutout) if views.cutout else x

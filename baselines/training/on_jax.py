@@ -19,7 +19,7 @@ _open: list[Scope] = []  # scopes entered and not yet left, the innermost last
 class Scope(keras.StatelessScope):  # type: ignore[misc]
     """Holds values of variables during a trace: those given, else those of the scope around, else the variable's own.
 
-    `read` and `changed` have the variables that were read without a value given anywhere, and those assigned.
+    `read` holds the variables that were read without a value given anywhere, `changed` those that were assigned.
     """
 
     def __init__(self, values: Iterable[tuple[Any, Any]] = ()) -> None:
@@ -128,7 +128,7 @@ def nearest(values: Any, distance: Any) -> Any:
 
 
 def set_seed(seed: int) -> None:
-    random.seed(seed)  # where layers take their seeds from; Keras' own function would import TensorFlow if it is there
+    random.seed(seed)  # layers take their seeds from here; Keras' own function would import TensorFlow if it is there
 
 
 def transposed_times(a: Any, b: Any) -> Any:

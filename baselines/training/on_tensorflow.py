@@ -52,7 +52,7 @@ def nearest(values: Any, distance: Any) -> Any:
 
     The result has no gradient.
 
-    `keras.ops` would look for negative zeros and negative indices first, which this many elements feel.
+    `keras.ops` would look for negative zeros and negative indices first, which costs time with so many elements.
     """
     return tf.gather(values, tf.argmin(distance, axis=-1))
 
@@ -80,8 +80,8 @@ def version() -> str:
 def flop(step: Any, arguments: tuple[Any, ...]) -> float | None:
     """Count what the convolutions and matrix products of a compiled function take, an addition being one, too.
 
-    The graph is counted, not the network, whatever gradient an operation belongs to. Everything else is left out: it
-    takes time, and few operations.
+    The graph is counted, not the network, whatever gradient an operation belongs to. Other operations are left out:
+    they take time, but hardly any arithmetic.
     """
     graph = step.get_concrete_function(*arguments).graph
     return float(_flop(graph, graph.outputs))
@@ -157,7 +157,7 @@ _COUNTED: dict[str, Callable[[Any], int]] = {
 def normalised(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Normalise `x` [n, h, w, c] of any precision by its own statistics, in float32, as one operation.
 
-    Returns the result in the precision of `x`, and mean and variance [c], float32.
+    Return the result in the precision of `x`, and mean and variance [c], float32.
     """
     y, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True

@@ -17,8 +17,8 @@ def training_data(options: TrainOptions, recipe: Recipe, *, multiple_of: int = 1
         multiple_of: what height and width must be multiples of, for networks that can't do with others.
 
     Raises:
-        BenchError: as `load_dataset`; or a picture size that can't be exported, or a validation split that leaves
-            nothing to train on.
+        BenchError: `load_dataset` raises it, a picture size can't be exported, or the validation split leaves nothing
+            to train on.
     """
     data = load_dataset(options.dataset, options.data_dir)
     check(data, recipe, multiple_of=multiple_of)

@@ -51,7 +51,7 @@ def hits(logits: Any, labels: Any) -> Any:
 class Samples:
     """Holds training and validation pictures of a data set.
 
-    `size` > 0 scales pictures to that height and width: training ones after augmentation, the others once.
+    `size` > 0 scales pictures to that height and width: training pictures after augmentation, the others once.
     """
 
     def __init__(
@@ -103,8 +103,8 @@ class SupervisedJob(DescentJob):
     """Trains by cross-entropy (and distillation, weight `distil`) on augmented pictures.
 
     The teacher is a network that sees the same views, or its logits [samples, classes] of the pictures as they are.
-    `mixup` (Zhang et al. 2018) draws the share of the first picture from a symmetric beta distribution, one a batch;
-    with fixed logits it would contradict them, so that is refused.
+    `mixup` (Zhang et al. 2018) draws the share of the first picture from a symmetric beta distribution, once for each
+    batch. Fixed logits would contradict the mixed pictures, so the two together are refused.
     """
 
     def __init__(
@@ -144,7 +144,8 @@ class SupervisedJob(DescentJob):
 
     def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
         share = more[-1] if self._mixup else None
-        if share is not None:  # with the batch the other way round, as good as any partner in a shuffled batch
+        if share is not None:
+            # The batch is mixed with its own reverse, which is as good as any partner in a shuffled batch.
             x = share * x + (1.0 - share) * ops.flip(x, axis=0)
         teacher_logits = more[0] if self._fixed is not None else None
         if self._teacher is not None and self._fixed is None:

@@ -9,7 +9,7 @@ from baselines.export.quantise import to_int8
 from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn.networks import device_model, map_size
 
-PICTURES = 64  # for the converter's ranges
+PICTURES = 64  # the converter takes its ranges from them
 
 
 def untrained_graph(recipe: AgileNNRecipe, data: DataSet) -> tuple[bytes, int]:

@@ -47,7 +47,7 @@ class ImportanceMeter:
     def _gradient(self, features: Any, labels: Any) -> tuple[Any, Any]:
         def target(x: Any) -> tuple[Any, Any]:
             logits = self._body(x, training=False)
-            # A sum, so that each sample's gradient is its own.
+            # The sum leaves each sample its own gradient.
             if self._attribution == "loss":
                 return ops.sum(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)), logits
             return -ops.sum(ops.take_along_axis(logits, labels[:, None], axis=-1)), logits
@@ -60,7 +60,7 @@ class ImportanceMeter:
         if self._method == "saliency":
             gradient, logits = self._gradient(features, labels)
             return ops.abs(gradient), logits
-        # All points of the path in one batch: many gradients of a batch each would be as many copies of the graph.
+        # All points of the path go in one batch: a gradient for each would be one more copy of the graph.
         last = self._steps - 1
         path = ops.concatenate([features * ((i + 1) / last) for i in range(last)], axis=0)
         gradients, logits = self._gradient(path, ops.tile(labels, [last]))

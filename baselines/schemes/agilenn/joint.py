@@ -185,9 +185,8 @@ class JointJob(DescentJob):
     def attention(self, pictures: npt.NDArray[np.uint8], labels: Labels) -> dict[str, float]:
         """Return mean `skewness` and the share of `violations` over uint8 pictures.
 
-        The third figure, `reference`, is the share that the reference network gets right.
-
-        Where the recipe counts only the samples that the reference network gets right, the first two are over those.
+        The third figure, `reference`, is the share that the reference network gets right. Where the recipe counts only
+        those samples, the first two figures are taken over them.
         """
         if not self._k:
             return {}

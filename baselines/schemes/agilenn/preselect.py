@@ -19,8 +19,8 @@ def appearance(channels: Floats, k: int) -> npt.NDArray[np.float64]:
 def channel_order(channels: Floats, k: int, method: str, seed: int = 0) -> npt.NDArray[np.int64]:
     """Return the order of the channels, the local ones first, for importances [n, c] of training samples.
 
-    `topk_appearance` ranks by `appearance`, `global_importance` by the mean share, `random` draws k by `seed`, `none`
-    keeps the order.
+    `topk_appearance` ranks by `appearance`, `global_importance` ranks by the mean share, `random` draws k by `seed`,
+    and `none` keeps the order.
     """
     count = channels.shape[1]
     if method == "none":

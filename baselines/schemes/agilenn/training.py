@@ -77,7 +77,7 @@ def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
     """Check that the settings go together.
 
     Raises:
-        BenchError: they don't; it names the keys.
+        BenchError: they don't; the message names the keys.
     """
     if recipe.input_size != recipe.reference.input_size:
         raise BenchError(
@@ -157,7 +157,7 @@ def choose_alpha(job: JointJob, recipe: AgileNNRecipe, samples: Samples) -> Alph
         return Alpha(0.0, 0.0, 0.0, {})
     local, remote = job.logits(samples.x_validation)
     by_alpha = {a: accuracy(combine(local, remote, a), samples.y_validation) for a in ALPHAS}
-    # The nearest to the learned value among the best, so that noise alone moves nothing far.
+    # Of the best weights, take the nearest to the learned one, so that noise alone moves nothing far.
     best = min((a for a in ALPHAS if by_alpha[a] == max(by_alpha.values())), key=lambda a: abs(a - learned))
     return Alpha(learned if recipe.alpha == "learned" else best, learned, best, by_alpha)
 

@@ -1,7 +1,7 @@
 """Runs one point of a training sweep: a short joint training from the shared warm start, and what came of it.
 
-Nothing is exported: figures are those of the float networks with the hard quantiser, the symbols are what the float
-device half would send.
+Nothing is exported: the figures are those of the float networks with the hard quantiser, and the symbols are what the
+float device half would send.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Trials:
             attention_samples: test pictures whose importance is measured, for skewness and violations.
 
         Raises:
-            BenchError: settings that do not go together, or a training that failed.
+            BenchError: the settings do not go together, or a training failed.
         """
         check(recipe, deployable=False)
         data, started = self._data, time.monotonic()

@@ -1,7 +1,7 @@
 """Builds DeepCOD's encoder, one 4x4 convolution of stride 4 without bias, spectrally normalised, and its quantiser.
 
-It acts on the picture less 0.5. Its kernel starts as a random rotation of the first principal components of the
-training set's patches: orthogonal, as the regulariser wants it, and with the same spread in every channel, as one
+The encoder acts on the picture less 0.5. Its kernel starts as a random rotation of the first principal components of
+the training set's patches: orthogonal, as the regulariser wants it, and with the same spread in every channel, as one
 codebook for all of them wants it.
 """
 
@@ -90,10 +90,7 @@ class Encoder:
         return backend.value_of(self.kernel) / sigma[0, 0]
 
     def orthogonality(self) -> Any:
-        """Return ||W' W - 1||^2
-
-        2 of the kernel as a matrix [48, channels].
-        """
+        """Return ||W' W - 1||^2 / 2 of the kernel as a matrix [48, channels]."""
         matrix = self._matrix()
         return ops.sum(ops.square(backend.transposed_times(matrix, matrix) - ops.eye(matrix.shape[-1]))) / 2
 

@@ -11,7 +11,7 @@ from harness.contracts.scheme import ServerModel
 class Reduced:
     """Takes the middle pixel of each `reach` x `reach`: what bilinear scaling by an odd factor left as it was.
 
-    So nothing is lost by the detour, and nothing gained: the larger picture holds no more than the smaller one.
+    Nothing is lost by the detour, and nothing is gained: the larger picture holds no more than the smaller one.
     """
 
     def __init__(self, network: ServerModel, shape: tuple[int, int, int], reach: int) -> None:

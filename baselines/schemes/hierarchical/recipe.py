@@ -20,7 +20,7 @@ class HierarchicalRecipe(Recipe):
     codec: Literal["stored", "lzw", "png", "rice", "jpeg"] = "jpeg"
     jpeg_quality: int = Field(default=75, ge=1, le=100)
     jpeg_chroma: Literal["420", "444"] = "420"
-    adapt: Adaptation = Adaptation()  # of the server's network
+    adapt: Adaptation = Adaptation()  # how the server's network is adapted
     reference: ReferenceRecipe
 
     @model_validator(mode="after")

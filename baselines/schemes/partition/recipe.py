@@ -23,7 +23,7 @@ class PartitionRecipe(Recipe):
     split: int = Field(ge=1)
     start: Literal["reference", "random"] = "reference"  # where shapes allow (start.py)
     exit_widths: Widths = (48, 64)
-    exit_weight: float = Field(default=0.3, ge=0)  # of each exit's loss against the whole network's
+    exit_weight: float = Field(default=0.3, ge=0)  # weighs each exit's loss against the whole network's
     exit_distillation: float = Field(default=0.5, ge=0, le=1)  # exits learn from the whole network's logits too
     distillation_temperature: float = Field(default=3.0, gt=0)
     threshold: Annotated[float, Field(ge=0, le=2)] | Literal["validation"] = "validation"
