@@ -58,7 +58,7 @@ def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str, meter: ModelledEn
         told = [value for value in energy.stages_uj.values() if value is not None]
         assert told
         assert all(value > 0 for value in told)
-        # At most 10 samples of 10 us each for a stage that is null, at the most that board and module draw together.
+        # A stage that is null has at most 10 samples of 10 us, at the most that board and module draw together.
         most_uj = len(energy.stage_reasons) * energy.shortest_stage_us * _most_w(hil, hil_scheme, image)
         missing_uj = energy.total_uj - sum(told)
         assert -1e-6 <= missing_uj <= most_uj + 1e-6
@@ -79,7 +79,7 @@ def test_the_energy_is_that_of_the_timeline(hil: Hil, hil_scheme: str, meter: Mo
         ends = [*timeline.start_ms[1:], timeline.end_ms]
         pieces = zip(timeline.start_ms, ends, timeline.current_a, timeline.markers, strict=True)
         exact = sum((end - start) * current for start, end, current, code in pieces if code) * timeline.voltage_v * 1e3
-        resolution = 2 * 10 * _most_w(hil, hil_scheme, image)  # a sample of 10 us at either end
+        resolution = 2 * 10 * _most_w(hil, hil_scheme, image)  # one sample of 10 us at either end
         assert energy.total_uj == pytest.approx(exact, rel=0.005, abs=resolution)
 
 

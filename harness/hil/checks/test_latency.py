@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.hil, pytest.mark.latency]
 _MARKER_MS = 0.002
 # The module says "+MQTTPUB:OK" (15 bytes, 0.04 ms at 4 Mbaud) while the packet is under way: those bytes cost no time.
 _OVERLAP_MS = 0.05
-# What the device adds around the messages: printing the AT command, parsing the answers. Stated, not measured here.
+# The device adds this around the messages, printing the AT command and parsing the answers. It is stated, not measured.
 _DIALOGUE_MS = 2.0
 
 
