@@ -25,10 +25,10 @@ _LATER: dict[str, Any] = {
     "flips": True,
     "cutout": 0,
     "mixup": 0.0,
-    "clip_norm": 0.0,  # of the reference network; AgileNN's own default is another, and so in every hash
+    "clip_norm": 0.0,  # the reference network's; AgileNN's own default is another, and so is in every hash
     "pretrained": "none",
     "normalisation": "batch",
-    "network": "residual",  # of the reference network
+    "network": "residual",  # the reference network's
     "network.first": "conv",
     "network.first_channels": 0,
     "network.remote": "residual",
@@ -48,7 +48,7 @@ _LATER: dict[str, Any] = {
     "adapt.distillation": {},
     "adapt.distillation.weight": 0.5,
     "adapt.distillation.temperature": 4.0,
-    "classifier": "frozen",  # of DeepCOD
+    "classifier": "frozen",  # DeepCOD's
     "labels_weight": 0.0,
     "rate": {},  # all keys of it at their old values
     "rate.per_byte": 0.0,

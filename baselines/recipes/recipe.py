@@ -30,8 +30,8 @@ class Recipe(Strict):
     nesterov: bool = True
     input_size: int = Field(default=0, ge=0, le=256)  # scale pictures to this height and width (0 = as they are)
     optimiser: Literal["sgd", "adam"] = "sgd"  # adam: betas 0.9 and 0.999, weight decay decoupled
-    clip_norm: float = Field(default=0.0, ge=0)  # of the whole gradient; 0 = never
-    decay: Literal["cosine", "linear"] = "cosine"  # of the learning rate, after the warm-up
+    clip_norm: float = Field(default=0.0, ge=0)  # limit on the norm of the whole gradient; 0 = none
+    decay: Literal["cosine", "linear"] = "cosine"  # how the learning rate falls after the warm-up
     average: float = Field(default=0.0, ge=0, lt=1)  # keep a moving average of the weights, of this momentum (0 = none)
     flips: bool = True  # mirror half of the pictures, where the data set allows it
     cutout: int = Field(default=0, ge=0, le=256)  # side of a grey square on each training picture (0 = none)
@@ -69,7 +69,7 @@ class Adaptation(Strict):
     epochs: int = Field(default=0, ge=0, le=10_000)
     qualities: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(50, 65, 80, 90), min_length=1)
     clean: bool = True
-    learning_rate: float = Field(default=2e-4, gt=0, le=100)  # of Adam, for a network that is trained already
+    learning_rate: float = Field(default=2e-4, gt=0, le=100)  # Adam's rate for a network that is trained already
     weight_decay: float = Field(default=0.01, ge=0, le=1)
     distillation: Distillation = Distillation(weight=0.5)  # from the reference network on pictures as they are
 
@@ -130,9 +130,9 @@ class Network(Strict):
     """
 
     channels: int = Field(default=24, ge=2, le=512)
-    stride: Literal[2, 3, 4] = 2  # of the whole extractor; 4 = twice 2
+    stride: Literal[2, 3, 4] = 2  # the whole extractor's stride; 4 = twice 2
     first: Literal["conv", "separable"] = "conv"  # the extractor's first layer; its second one is separable always
-    first_channels: int = Field(default=0, ge=0, le=512)  # of the first layer; 0 = as `channels`
+    first_channels: int = Field(default=0, ge=0, le=512)  # channels of the first layer; 0 = as `channels`
     split: float = Field(default=0.2, ge=0, lt=1)
     local_widths: Widths = ()  # convolutions (stride 2 each) before the local pooling; () = pooling only, as published
     remote: NetworkKind = "residual"
@@ -181,9 +181,9 @@ class Codebook(Strict):
     """Describes the learned scalar quantiser of the sent features (paper, section 6)."""
 
     centroids: int = Field(default=8, ge=2, le=16)
-    sharpness: float = Field(default=1.0, gt=0)  # of the soft assignment whose gradient is used
+    sharpness: float = Field(default=1.0, gt=0)  # the soft assignment's, whose gradient is used
     start: Literal["lloyd", "random"] = "lloyd"  # fitted to the warm extractor's features, or random as published
-    deviation: float = Field(default=1.0, gt=0)  # of the normal distribution that random parameters are drawn from
+    deviation: float = Field(default=1.0, gt=0)  # how far the parameters of a random start spread
     quantise: bool = True  # False sends real numbers: a control for trials, not for a device
 
 
@@ -192,7 +192,7 @@ class Rate(Strict):
 
     per_byte: float = Field(default=0.0, ge=0)  # what a byte a picture costs, in units of the loss; 0 = no such loss
     every: int = Field(default=40, ge=1)  # steps after which the tables are learnt anew
-    pictures: int = Field(default=512, ge=1)  # that they are learnt from
+    pictures: int = Field(default=512, ge=1)  # pictures that the tables are learnt from
 
 
 class Preselect(Strict):
@@ -212,8 +212,8 @@ class AgileNNRecipe(Recipe):
     codebook: Codebook = Codebook()
     rate: Rate = Rate()
     preselect: Preselect = Preselect()
-    finish_epochs: int = Field(default=0, ge=0)  # of the local branch alone, everything before it frozen
-    clip_norm: float = Field(default=5.0, ge=0)  # of the whole gradient; 0 = never
+    finish_epochs: int = Field(default=0, ge=0)  # epochs of the local branch alone, all before it frozen
+    clip_norm: float = Field(default=5.0, ge=0)  # limit on the norm of the whole gradient; 0 = none
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation
     distillation: Distillation = Distillation()
