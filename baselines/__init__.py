@@ -1,1 +1,1 @@
-"""The schemes under comparison, their data sets, networks and trained weights."""
+"""Holds the schemes under comparison, their data sets, networks and trained weights."""

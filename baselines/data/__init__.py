@@ -1,4 +1,4 @@
-"""Picture data sets: fetched once, checked, in one canonical order whatever the source."""
+"""Provides data sets of pictures: fetched once, checked, and in one canonical order whatever the source."""
 
 from baselines.data.dataset import DataSet, Labels, canonical_order, checksum, train_validation_split
 from baselines.data.registry import dataset_names, load_dataset

@@ -1,4 +1,4 @@
-"""The `.npz` of pictures that users bring: every array is taken as it is meant, or refused with what would mend it."""
+"""Reads the `.npz` of pictures that users bring: takes every array as it is meant, or refuses it with the cure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_npz(path: Path) -> Arrays:
 
 
 def source_of(path: Path) -> str:
-    """What a canonical copy says that it was made of; "" where it says nothing or can't be read."""
+    """Return what a canonical copy says that it was made of, or "" where it says nothing or can't be read."""
     try:
         with np.load(path, allow_pickle=False) as z:
             return str(z["source"])
@@ -89,7 +89,7 @@ def _check_names(path: Path, names: tuple[str, ...]) -> None:
 
 
 def _pictures(path: Path, key: str, x: npt.NDArray[Any]) -> UInt8:
-    """uint8 [n, h, w, 3], or a refusal that says how to make it so."""
+    """Return the pictures as uint8 [n, h, w, 3], or refuse them and say how to make them so."""
     if x.ndim == 3 or (x.ndim == 4 and x.shape[-1] == 1):
         raise BenchError(
             f"{path}: {key} is {list(x.shape)}, grey pictures; the networks take RGB",
@@ -109,7 +109,7 @@ def _pictures(path: Path, key: str, x: npt.NDArray[Any]) -> UInt8:
 
 
 def _to_bytes(key: str, x: npt.NDArray[Any]) -> str:
-    """How pictures of another type become bytes; the range tells which scale they have."""
+    """Say how pictures of another type become bytes; their range tells which scale they have."""
     if x.dtype.kind in "fiu" and np.isfinite(x).all():
         low, high = float(x.min()), float(x.max())
         if x.dtype.kind in "iu" and low >= 0 and high <= 255:
@@ -124,7 +124,7 @@ def _to_bytes(key: str, x: npt.NDArray[Any]) -> str:
 
 
 def _labels(path: Path, key: str, y: npt.NDArray[Any], names: tuple[str, ...]) -> Labels:
-    """Class numbers [n] in a byte each, two where there are more than 256 classes."""
+    """Return class numbers [n] in one byte each, or in two where there are more than 256 classes."""
     if y.ndim == 2 and y.shape[1] == len(names) and y.shape[1] > 1:
         raise BenchError(f"{path}: {key} is {list(y.shape)}, one-hot labels", cure=f"save {key}.argmax(axis=1)")
     if y.dtype.kind not in "iu" or y.ndim not in (1, 2) or (y.ndim == 2 and y.shape[1] != 1):
@@ -144,7 +144,7 @@ def _labels(path: Path, key: str, y: npt.NDArray[Any], names: tuple[str, ...]) -
 
 
 def _kind(array: npt.NDArray[Any]) -> str:
-    """Type and range, as far as it has one: `float32 from 0 to 1`."""
+    """Describe an array by its type and, where it has one, its range: `float32 from 0 to 1`."""
     if array.dtype.kind not in "fiu" or not array.size:
         return str(array.dtype)
     return f"{array.dtype} from {array.min():g} to {array.max():g}"

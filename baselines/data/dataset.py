@@ -1,4 +1,4 @@
-"""A data set in memory, its canonical order and its checksum."""
+"""Holds a data set in memory, and defines its canonical order and its checksum."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Labels = npt.NDArray[np.unsignedinteger[Any]]  # uint8 for up to 256 classes, ui
 
 @dataclass(frozen=True)
 class DataSet:
-    """One picture data set.
+    """Holds one data set of pictures.
 
-    `x_*` are uint8 RGB pictures [n, height, width, 3], `y_*` class numbers [n], uint8 for up to 256 classes and uint16
-    for more; both in canonical order.
+    `x_*` are uint8 RGB pictures [n, height, width, 3], `y_*` are class numbers [n], uint8 for up to 256
+    classes and uint16 for more. Both are in canonical order.
     """
 
     name: str
@@ -55,7 +55,7 @@ def canonical_order(x: Pixels, y: Labels) -> tuple[Pixels, Labels]:
 
 
 def checksum(x_train: Pixels, y_train: Labels, x_test: Pixels, y_test: Labels) -> str:
-    """SHA-256 (hex) over shapes, pixels and labels of both splits, as they are ordered."""
+    """Return the SHA-256 (hex) over shapes, pixels and labels of both splits, in the order in which they are given."""
     digest = hashlib.sha256()
     for array in (x_train, y_train, x_test, y_test):
         digest.update(repr(array.shape).encode())
@@ -66,9 +66,9 @@ def checksum(x_train: Pixels, y_train: Labels, x_test: Pixels, y_test: Labels) -
 def train_validation_split(
     x: Pixels, y: Labels, *, validation: int = 5000, seed: int = 0
 ) -> tuple[Pixels, Labels, Pixels, Labels]:
-    """Split the training set, the same number of every class in the validation part (as far as it divides).
+    """Split the training set; every class has the same number in the validation part, as far as it divides.
 
-    Returns `x_train, y_train, x_validation, y_validation`. The test set is not part of this: choices are made on
+    Return `x_train, y_train, x_validation, y_validation`. The test set is not part of this: choices are made on
     validation. The split depends on `seed` and the canonical order only.
     """
     if not 0 < validation < len(x):
@@ -89,7 +89,7 @@ def train_validation_split(
 def save_npz(path: Path, data: DataSet, source: str = "") -> None:
     """Write `data` atomically: an interrupted write leaves no half file under the final name.
 
-    `source` is kept in it: what it was made of.
+    It keeps `source` too, which says what the data were made of.
     """
     with replacing(path, "--data-dir") as f:
         np.savez(

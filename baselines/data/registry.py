@@ -1,4 +1,4 @@
-"""The data sets by name: their sources in order of preference, and the cached canonical copy."""
+"""Finds data sets by name: holds their sources in order of preference, and keeps the canonical copy in the cache."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _SHEETS_BYTES = 138_940_914
 
 @dataclass(frozen=True)
 class Source:
-    """One file that a data set can come from.
+    """Describes one file that a data set can come from.
 
-    `file` is looked for in the data folder first; `fetch` (None: the user must bring it) puts it there.
+    `file` is looked for in the data folder first, and `fetch` puts it there. Where `fetch` is None, the user
+    must bring it.
     """
 
     file: str
@@ -37,9 +38,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set: where it can come from and what it must be.
+    """Describes a data set: where it can come from, and what it must be.
 
-    `checksum` is over the canonical order; "" where the bench has none, then `counts` (training, test) must be right.
+    `checksum` is taken over the canonical order. Where it is "", the bench knows none, and `counts` (training, test)
+    must be right instead.
     """
 
     name: str
@@ -48,7 +50,7 @@ class Entry:
     where: str  # one line that tells the user where to put what
     counts: tuple[int, int] | None = None
     own: bool = False  # the user's file, which he may change: the canonical copy is made anew when he did
-    flips: bool = True  # of the data set
+    flips: bool = True  # see DataSet
 
 
 def _entries() -> dict[str, Entry]:
@@ -89,7 +91,7 @@ def _entries() -> dict[str, Entry]:
         checksum="",
         where="train_32x32.mat and test_32x32.mat (http://ufldl.stanford.edu/housenumbers)",
         counts=(73_257, 26_032),
-        flips=False,  # digits
+        flips=False,  # the mirror image of a digit is another one or none
     )
     imagenet200 = Entry(
         name="imagenet200",
@@ -102,7 +104,7 @@ def _entries() -> dict[str, Entry]:
 
 
 def dataset_names(data_dir: Path | str | None = None) -> tuple[str, ...]:
-    """Names that `load_dataset` knows: the built-in ones, and the user's own in the data folder (`own.py`)."""
+    """Return the names that `load_dataset` knows: the built-in ones, and the user's own in the data folder."""
     built_in = _entries()
     return (*built_in, *(name for name in own.names(_folder(data_dir)) if name not in built_in))
 
@@ -120,14 +122,15 @@ def _own_entry(name: str, folder: Path) -> Entry | None:
 
 
 def load_dataset(name: str, data_dir: Path | str | None = None) -> DataSet:
-    """Load a data set: from the canonical copy in the data folder, else from its sources, fetched where they can be.
+    """Load a data set from its canonical copy in the data folder, or else from its sources, fetching what can be.
 
     Args:
         name: one of `dataset_names(data_dir)`.
         data_dir: folder of the files; default `$AGILENN_DATA_DIR` or the cache folder.
 
     Raises:
-        BenchError: unknown name, no source at hand, a damaged file, a wrong checksum, a folder that can't be written.
+        BenchError: the name is unknown, there is no source at hand, a file is damaged, a checksum is wrong, or the
+            folder can't be written.
     """
     folder = _folder(data_dir)
     entry = _entries().get(name)
@@ -158,14 +161,14 @@ def _load(entry: Entry, folder: Path) -> DataSet:
 
 
 def _is_made(entry: Entry, folder: Path, canonical: Path) -> bool:
-    """Is the canonical copy there, and of the user's file as it is now?"""
+    """Say whether the canonical copy exists and was made of the user's file as it is now."""
     if not canonical.exists():
         return False
     return not entry.own or arrays.source_of(canonical) == _stamp(folder / entry.sources[0].file)
 
 
 def _stamp(path: Path) -> str:
-    """Name, size and time of change of a file: another stamp, another content."""
+    """Return name, size and time of change of a file: another stamp means another content."""
     told = path.stat()
     return f"{path.name} {told.st_size} {told.st_mtime_ns}"
 

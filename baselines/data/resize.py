@@ -1,4 +1,4 @@
-"""Scale pictures bilinearly; the same bytes on every machine."""
+"""Scales pictures bilinearly, to the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 UInt8 = npt.NDArray[np.uint8]
-_CHUNK = 512  # pictures at once: what lies between input and output is float32
+_CHUNK = 512  # so many pictures are scaled at once: what lies between input and output is float32
 
 
 def _weights(before: int, after: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-    """For each output line its two input lines and the share of the second; centres of pixels, edges repeated."""
+    """Return, for each output line, its two input lines and the share of the second.
+
+    Lines are compared by the centres of their pixels, and the edges are repeated.
+    """
     at = (np.arange(after) + 0.5) * (before / after) - 0.5
     low = np.floor(at)
     share = (at - low).astype(np.float32)
@@ -20,9 +23,11 @@ def _weights(before: int, after: int) -> tuple[npt.NDArray[np.intp], npt.NDArray
 
 
 def resized(x: UInt8, size: int) -> UInt8:
-    """uint8 [n, h, w, c] -> uint8 [n, size, size, c], rounded to the nearest value; `size` 0 or as it is: unchanged.
+    """Scale uint8 [n, h, w, c] to uint8 [n, size, size, c], rounded to the nearest value.
 
-    The same weights as `tf.image.resize` (half-pixel centres, no antialiasing).
+    Pictures are left unchanged where `size` is 0 or their size already.
+
+    The weights are those of `tf.image.resize` (half-pixel centres, no antialiasing).
     """
     if not size or x.shape[1:3] == (size, size):
         return x

@@ -1,1 +1,1 @@
-"""What becomes of a trained network: int8 graph, context tables, artefact, evaluation, serving."""
+"""Turns a trained network into what is deployed: int8 graph, context tables, artefact, evaluation, serving."""

@@ -1,4 +1,4 @@
-"""Write the folder of a trained scheme: description, device graph, recipe, history."""
+"""Writes the folder of a trained scheme: description, device graph, recipe, history."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_artefact(
 
 
 def write_context(folder: Path, tables: ContextTables | None) -> None:
-    """Write the context codec's tables; None: take away those of an earlier export, which would count in the hash."""
+    """Write the context codec's tables; for None, remove those of an earlier export, which would count in the hash."""
     path = folder / CONTEXT
     if tables is not None:
         write_text(path, tomlout.dumps(tables.model_dump(mode="json")))
@@ -71,7 +71,7 @@ def write_context(folder: Path, tables: ContextTables | None) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What made it: language, libraries, processor kind."""
+    """Return what made the artefact: language, libraries, processor kind."""
     import keras  # noqa: PLC0415 - training only
     import numpy as np  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
@@ -86,7 +86,7 @@ def versions() -> dict[str, str]:
 
 
 def work_folder(scheme: str, recipe: Strict, data: DataSet) -> Path:
-    """Where a training keeps checkpoints and logs: one per scheme, recipe and data, so that it can be resumed.
+    """Return where a training keeps checkpoints and logs: a folder per scheme, recipe and data, to resume from.
 
     The codec is chosen at export and changes nothing that is trained: every codec goes on from the same folder.
     """

@@ -1,6 +1,6 @@
-"""Learns the context codec's tables from the symbols of training pictures: counts, classes of like contexts, shares.
+"""Learns the context codec's tables from the symbols of training pictures: counts, classes of similar contexts, shares.
 
-Pure numpy and free of chance: the same symbols give the same tables.
+It is pure numpy and free of chance: the same symbols give the same tables.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from harness.contracts.context import TOTAL, ContextTables, why_not
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
 
-PICTURES = 4000  # enough: 500 pictures give tables that code as well to a thousandth
-CLASSES = 64  # of contexts: 2 KB on the device at 8 symbols; 255 classes code a thousandth shorter
+PICTURES = 4000  # this is enough: 500 pictures give tables that code as well to a thousandth
+CLASSES = 64  # they take 2 KB on the device at 8 symbols; 255 classes code a thousandth shorter
 
 OTHER_CODECS = "choose codec = lzw (shuffle for 8-bit features)"
 
@@ -26,10 +26,12 @@ Labels = npt.NDArray[np.int64]
 def tables_for(
     description: DeviceDescription, graph: bytes | None, pictures: npt.NDArray[np.uint8]
 ) -> ContextTables | None:
-    """The tables of a scheme about to be exported, from uint8 training pictures; None when its codec takes none.
+    """Return the tables of a scheme about to be exported, made from uint8 training pictures.
+
+    It returns None when the scheme's codec takes none.
 
     Raises:
-        BenchError: features that the context codec does not take.
+        BenchError: the context codec does not take such features.
     """
     if description.codec != "context" or graph is None:
         return None
@@ -48,16 +50,16 @@ def tables_for(
 def learn_tables(
     symbols: npt.NDArray[np.uint8], n_symbols: int, shape: tuple[int, int, int], *, classes: int = CLASSES
 ) -> ContextTables:
-    """Tables for feature maps like these.
+    """Learn tables for feature maps like these.
 
     Args:
         symbols: uint8 [pictures, height * width * channels], in the order height, width, channel.
         n_symbols: size of the alphabet.
         shape: height, width and channels of a map.
-        classes: of contexts, at most.
+        classes: the greatest number of classes of contexts.
 
     Raises:
-        BenchError: features that the context codec does not take.
+        BenchError: the context codec does not take such features.
     """
     _, width, channels = shape
     if why := why_not(n_symbols, width, channels):
@@ -76,7 +78,7 @@ def learn_tables(
 
 
 def context_counts(symbols: npt.NDArray[np.uint8], n_symbols: int, shape: tuple[int, int, int]) -> Counts:
-    """How often each symbol follows each context: float64 [channel, above, left, symbol]."""
+    """Count how often each symbol follows each context: float64 [channel, above, left, symbol]."""
     maps = symbols.reshape(-1, *shape).astype(np.int64)
     n, channels = n_symbols, shape[2]
     above, left = np.zeros_like(maps), np.zeros_like(maps)
@@ -88,16 +90,16 @@ def context_counts(symbols: npt.NDArray[np.uint8], n_symbols: int, shape: tuple[
 
 
 def bits_per_picture(tables: ContextTables, counts: Counts, pictures: int) -> float:
-    """What the range coder needs for such counts, but for its last byte."""
+    """Return the bits that the range coder needs for such counts, without its last byte."""
     shares = np.array(tables.frequencies) / TOTAL
     labels = np.array(tables.class_of).ravel()
     return float(-(counts.reshape(-1, tables.n_symbols) * np.log2(shares[labels])).sum() / pictures)
 
 
 def _smoothed(counts: Counts) -> Counts:
-    """Counts with a few more by what is known of wider contexts: channel and left symbol, channel, everything.
+    """Add to the counts a few more by what is known of wider contexts: channel and left symbol, channel, everything.
 
-    So a context that training pictures never show goes to the class of its like.
+    So a context that training pictures never show goes to the class of contexts like it.
     """
     everywhere = counts.sum(axis=(0, 1, 2)) + 1.0
     of_channel = counts.sum(axis=(1, 2)) + 4.0 * everywhere / everywhere.sum()
@@ -109,13 +111,16 @@ def _smoothed(counts: Counts) -> Counts:
 
 
 def _information(counts: Counts) -> Any:
-    """Bits that rows of counts take by their own shares: [..., n] -> [...]."""
+    """Return the bits that rows of counts take by their own shares: [..., n] -> [...]."""
     return -(counts * np.log2(counts / counts.sum(axis=-1, keepdims=True))).sum(axis=-1)
 
 
 def _classes(counts: Counts, most: int) -> Labels:
-    """A class 0..k-1 for each row, k <= most: the costliest class is split in two until there are enough, then rows
-    move to the class that codes them shortest until none moves (Lloyd's algorithm with coding cost as the distance)."""
+    """Assign a class 0..k-1 to each row, k <= most.
+
+    The costliest class is split in two until there are enough; then rows move to the class that codes them shortest
+    until none moves (Lloyd's algorithm with coding cost as the distance).
+    """
     labels: Labels = np.zeros(len(counts), np.int64)
     losses = [_loss(counts)]
     while len(losses) < min(most, len(counts)):
@@ -140,7 +145,7 @@ def _classes(counts: Counts, most: int) -> Labels:
 
 
 def _loss(counts: Counts) -> float:
-    """Bits that it costs to code these rows by one table instead of each by its own."""
+    """Return the bits that it costs to code these rows by one table instead of each by its own."""
     return float(_information(counts.sum(axis=0)) - _information(counts).sum())
 
 
@@ -151,7 +156,10 @@ def _logs(counts: Counts, labels: Labels) -> Counts:
 
 
 def _halves(counts: Counts) -> npt.NDArray[np.bool_]:
-    """Rows in two groups that code shorter apart: begun at the share of the commonest symbol, then as Lloyd does."""
+    """Divide the rows into two groups that take fewer bits apart.
+
+    The search starts at the share of the commonest symbol, and goes on as Lloyd does.
+    """
     common = counts[:, np.argmax(counts.sum(axis=0))] / counts.sum(axis=1)
     upper: npt.NDArray[np.bool_] = common > np.average(common, weights=counts.sum(axis=1))
     for _ in range(10):
@@ -166,7 +174,7 @@ def _halves(counts: Counts) -> npt.NDArray[np.bool_]:
 
 
 def _frequencies(counts: Counts) -> Labels:
-    """Shares of `TOTAL` for each row, each at least 1: rounded down, then the rest where it saves most."""
+    """Return shares of `TOTAL` for each row, each at least 1: round down, then give the rest where it saves most."""
     shares = counts / counts.sum(axis=1, keepdims=True)
     out = np.maximum(1, np.floor(shares * TOTAL)).astype(np.int64)
     for row, share in zip(out, shares, strict=True):

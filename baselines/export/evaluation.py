@@ -1,4 +1,4 @@
-"""Accuracy of an artefact as it will run: int8 device half, symbols, server network, combination."""
+"""Measures the accuracy of an artefact as it will run: int8 device half, symbols, server network, combination."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 def device_half(
     description: DeviceDescription, graph: bytes | None, pictures: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.uint8] | None, Floats | None]:
-    """Symbols [n, symbols] and local logits [n, classes] that the int8 device half makes of uint8 pictures."""
+    """Return symbols [n, symbols] and local logits [n, classes] that the int8 device half makes of uint8 pictures."""
     d = description
     whole = None
     if d.offload == "image":
@@ -46,14 +46,15 @@ def device_half(
 
 
 def combine(local: Floats, remote: Floats, alpha: float) -> Floats:
-    """alpha * local + (1 - alpha) * remote (paper, section 3.2)."""
+    """Return alpha * local + (1 - alpha) * remote (paper, section 3.2)."""
     return np.float32(alpha) * local + np.float32(1.0 - alpha) * remote
 
 
 def accuracies(scheme: Scheme, folder: Path, pictures: npt.NDArray[np.uint8], labels: Labels) -> dict[str, float]:
-    """Share of right answers, in 0..1: `combined`, and `local` and `remote` alone where the scheme has them.
+    """Return shares of right answers, in 0..1: `combined`, and `local` and `remote` alone where the scheme has them.
 
-    Where samples may exit early, `combined` is with the exit at the description's threshold, and `exited` their share.
+    Where samples may exit early, `combined` is taken with the exit at the description's threshold, and `exited` is
+    the share of those that exit.
     """
     description = load_description(folder)
     if description.scale_pictures:

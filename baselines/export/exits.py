@@ -1,4 +1,4 @@
-"""Early exits: what the device's exit test decides, and the threshold chosen on validation."""
+"""Decides early exits: repeats what the device's exit test decides, and chooses the threshold on validation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ GRID = [round(0.30 + 0.01 * i, 2) for i in range(71)]  # 0.30 .. 1.00
 
 
 def top_probability(logits: Floats) -> Floats:
-    """Softmax probability of the largest logit: [n, classes] -> [n]. The device's own code is in core/combine.c."""
+    """Return the softmax probability of the largest logit: [n, classes] -> [n]. The device's own code is in
+    core/combine.c.
+    """
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     top: Floats = (1.0 / exponentials.sum(axis=-1)).astype(np.float32)
     return top
 
 
 def exits(logits: Floats, threshold: float) -> npt.NDArray[np.bool_]:
-    """Which samples leave early: [n]. A threshold above 1 lets none leave."""
+    """Say which samples leave early: [n]. A threshold above 1 lets none leave."""
     if threshold > 1.0:
         return np.zeros(len(logits), dtype=np.bool_)
     left: npt.NDArray[np.bool_] = top_probability(logits) >= np.float32(threshold)
@@ -28,9 +30,10 @@ def exits(logits: Floats, threshold: float) -> npt.NDArray[np.bool_]:
 
 
 def choose_threshold(local: Floats, remote: Floats, labels: Labels, loss: float) -> float:
-    """The lowest of 0.30, 0.31 ... 1.00 down to which accuracy stays within `loss` of sending everything.
+    """Return the lowest of 0.30, 0.31 ... 1.00 down to which accuracy stays within `loss` of sending everything.
 
-    Looked for from above, so that one lucky threshold below a bad one is not taken; NEVER where even 1.00 loses more.
+    The search goes from above, so that it does not take one lucky threshold below a bad one. It returns NEVER where
+    even 1.00 loses more.
 
     Args:
         local, remote: logits of validation samples [n, classes], as the device and the server will give them.

@@ -1,4 +1,4 @@
-"""Int8 export by the TFLite converter, and running the result on the host."""
+"""Exports a network to int8 by the TFLite converter, and runs the result on the host."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def to_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
 
 
 def interpreter(flat: bytes) -> Any:
-    """A TFLite interpreter for the model, tensors not yet allocated."""
+    """Return a TFLite interpreter for the model, whose tensors are not allocated yet."""
     import tensorflow as tf  # noqa: PLC0415
 
     with silenced(), warnings.catch_warnings():
@@ -71,19 +71,19 @@ def interpreter(flat: bytes) -> Any:
 
 
 def output_index(flat: bytes, rank: int) -> int:
-    """Position of the output tensor with `rank` dimensions (4 = feature map, 2 = logits)."""
+    """Return the position of the output tensor with `rank` dimensions (4 = feature map, 2 = logits)."""
     details = interpreter(flat).get_output_details()
     return next(i for i, detail in enumerate(details) if len(detail["shape"]) == rank)
 
 
 def output_quantisation(flat: bytes, index: int) -> tuple[float, int]:
-    """Scale and zero point of an output: value = scale * (int8 - zero_point)."""
+    """Return scale and zero point of an output: value = scale * (int8 - zero_point)."""
     scale, zero_point = interpreter(flat).get_output_details()[index]["quantization"]
     return float(scale), int(zero_point)
 
 
 def run_int8(flat: bytes, pictures: npt.NDArray[np.uint8], batch: int = 100) -> list[npt.NDArray[np.int8]]:
-    """Outputs of the model, int8 [n, ...] each, for uint8 pictures [n, h, w, 3]."""
+    """Return the outputs of the model, int8 [n, ...] each, for uint8 pictures [n, h, w, 3]."""
     parts: list[list[npt.NDArray[np.int8]]] = []
     runner, size = interpreter(flat), 0
     for start in range(0, len(pictures), batch):
@@ -100,5 +100,5 @@ def run_int8(flat: bytes, pictures: npt.NDArray[np.uint8], batch: int = 100) -> 
 
 
 def output_shape(flat: bytes, index: int) -> tuple[int, ...]:
-    """Shape of an output, batch first."""
+    """Return the shape of an output, batch first."""
     return tuple(int(size) for size in interpreter(flat).get_output_details()[index]["shape"])

@@ -1,4 +1,4 @@
-"""The remote half of a scheme as the edge server calls it: symbols in, logits out."""
+"""Runs the remote half of a scheme as the edge server calls it: symbols in, logits out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WARM_UP_CALLS = 20
 
 
 class NetworkServer:
-    """A network behind a table that turns each symbol into a value.
+    """Runs a network behind a table that turns each symbol into a value.
 
     One sample goes through a graph traced for a batch of one with the weights as constants; whole test sets go in
     batches. Both run on one thread (when TensorFlow has not started yet), so that results never depend on the host.
@@ -48,22 +48,22 @@ class NetworkServer:
         self._many = frozen(None)
 
     def warm_up(self) -> None:
-        """Run until the service time is that of every later call."""
+        """Run until the service time is the same as that of every later call."""
         for _ in range(_WARM_UP_CALLS):
             self.infer(np.zeros(self.symbols, np.uint8))
 
     def infer(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """uint8 [symbols] -> float32 [classes] logits of one sample.
+        """Turn uint8 [symbols] into the float32 logits [classes] of one sample.
 
         Raises:
-            BenchError: another number of symbols, or one outside the alphabet.
+            BenchError: the number of symbols is wrong, or one of them is outside the alphabet.
         """
         self._check(symbols[None, :])
         logits: npt.NDArray[np.float32] = self._run(self._one, symbols[None, :])[0]
         return logits
 
     def infer_batch(self, symbols: npt.NDArray[np.uint8], batch: int = 250) -> npt.NDArray[np.float32]:
-        """uint8 [n, symbols] -> float32 [n, classes]."""
+        """Turn uint8 [n, symbols] into float32 logits [n, classes]."""
         self._check(symbols)
         parts = [self._run(self._many, symbols[i : i + batch]) for i in range(0, len(symbols), batch)]
         return np.concatenate(parts) if parts else np.zeros((0, self.classes), np.float32)

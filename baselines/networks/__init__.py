@@ -1,1 +1,1 @@
-"""Network building blocks and the networks of the schemes (Keras)."""
+"""Holds the building blocks of networks and the networks of the schemes (Keras)."""

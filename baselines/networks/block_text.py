@@ -1,9 +1,10 @@
-"""Blocks of a network as text.
+"""Reads the blocks of a network from text.
 
-A block is `KIND[FILTERS][/STRIDE][xEXPANSION]`: `conv24/2` a 3x3 convolution; `ir40x3` MobileNetV2's inverted residual
-(Sandler et al. 2018, section 3.3); `fused40/2x3` the same with its first two convolutions as one 3x3 convolution
-(Tan & Le 2021, section 3.2). They end in ReLU6, so that whatever is sent there is small, sparse and never negative.
-For the server alone: `wide192/2`, a 3x3 convolution with ReLU, and `res`, a residual pair at the same width.
+A block is `KIND[FILTERS][/STRIDE][xEXPANSION]`: `conv24/2` is a 3x3 convolution, `ir40x3` is MobileNetV2's inverted
+residual (Sandler et al. 2018, section 3.3), and `fused40/2x3` is the same with its first two convolutions as one 3x3
+convolution (Tan & Le 2021, section 3.2). They end in ReLU6, so that whatever is sent there is small, sparse and never
+negative.
+Two are for the server alone: `wide192/2`, a 3x3 convolution with ReLU, and `res`, a residual pair at the same width.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MOST_BLOCKS = 64
 
 @dataclass(frozen=True)
 class Block:
-    """One block, read."""
+    """Holds one block as it was read."""
 
     kind: str
     filters: int
@@ -31,7 +32,7 @@ def parse(text: str) -> Block:
     """Read a block.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text describes no block.
     """
     if not re.match(BLOCK, text):
         raise ValueError(f"{text!r} is no block")

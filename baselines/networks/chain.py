@@ -1,6 +1,6 @@
-"""A network as a chain of blocks written as text: any prefix of it may run on the device and the rest on the server.
+"""Builds a network as a chain of blocks written as text: any prefix may run on the device, and the rest on the server.
 
-How a block is written: block_text.py.
+The module `block_text` says how a block is written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ def _block(x: Tensor, block: Block, name: str, blocks: Blocks) -> Tensor:
 
 
 def chain(x: Tensor, texts: tuple[str, ...], blocks: Blocks, first: int = 0) -> list[Tensor]:
-    """The output of every block; layers of block i (of the whole chain, `first` being the first here) begin `b<i>_`."""
+    """Return the output of every block.
+
+    The layers of block i begin with `b<i>_`; i counts from the start of the whole chain, and `first` is the first block
+    here.
+    """
     outputs = []
     for i, text in enumerate(texts, first):
         x = _block(x, parse(text), f"b{i}", blocks)
@@ -40,7 +44,9 @@ def chain(x: Tensor, texts: tuple[str, ...], blocks: Blocks, first: int = 0) -> 
 
 
 def exit_head(x: Tensor, classes: int, widths: tuple[int, ...], split: int, blocks: Blocks) -> Tensor:
-    """Features -> logits: convolutions of stride 2, pooling, dense; layers begin `exit<split>`."""
+    """Turn features into logits by convolutions of stride 2, pooling and a dense layer; layers begin with
+    `exit<split>`.
+    """
     for i, width in enumerate(widths):
         x = blocks.conv(x, width, stride=2, act="relu6", name=f"exit{split}_{i}")
     return classifier(x, classes, name=f"exit{split}")
@@ -55,7 +61,10 @@ def chain_model(
     folded: bool,
     logit_norm: bool = False,
 ) -> Any:
-    """The whole chain without exits: picture in 0..1 -> logits. `widths` and `logit_norm` are other networks'."""
+    """Build the whole chain without exits: picture in 0..1 -> logits.
+
+    `widths` and `logit_norm` are there for other networks only.
+    """
     del widths, logit_norm
     picture = keras.Input(input_shape)
     return keras.Model(picture, classifier(chain(picture, blocks, Blocks(folded))[-1], classes), name="chain")
@@ -64,7 +73,7 @@ def chain_model(
 def tail_model(
     input_shape: tuple[int, int, int], classes: int, *, blocks: tuple[str, ...], split: int, folded: bool
 ) -> Any:
-    """What the server runs: the features after `split` blocks -> logits."""
+    """Build what the server runs: the features after `split` blocks -> logits."""
     features = keras.Input(input_shape)
     outputs = chain(features, blocks[split:], Blocks(folded), split)
     return keras.Model(features, classifier(outputs[-1], classes), name="tail")
@@ -79,7 +88,7 @@ def head_model(
     exit_widths: tuple[int, ...],
     folded: bool,
 ) -> Any:
-    """What the device runs: picture in 0..1 -> [features after `split` blocks, the exit's logits]."""
+    """Build what the device runs: picture in 0..1 -> [features after `split` blocks, the exit's logits]."""
     make = Blocks(folded)
     picture = keras.Input(input_shape)
     features = chain(picture, blocks[:split], make)[-1]
@@ -94,7 +103,9 @@ def training_model(
     splits: tuple[int, ...],
     exit_widths: tuple[int, ...],
 ) -> Any:
-    """Picture in 0..1 -> [logits of the exit at each of `splits`, logits of the whole chain], unfolded."""
+    """Build what is trained, unfolded: picture in 0..1 -> [logits of the exit at each split, logits of the whole
+    chain].
+    """
     make = Blocks()
     picture = keras.Input(input_shape)
     outputs = chain(picture, blocks, make)

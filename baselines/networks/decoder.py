@@ -1,4 +1,4 @@
-"""DeepCOD's decoder on the server and, behind it, the frozen reference network (Yao et al., SenSys'20)."""
+"""Builds DeepCOD's decoder on the server and, behind it, the frozen reference network (Yao et al., SenSys'20)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 from baselines.networks.blocks import Blocks, Tensor
 from baselines.networks.residual import body, stem
 
-PATCH = 4  # of the encoder: its kernel and stride
+PATCH = 4  # the encoder's kernel and stride
 
 
 def _spread(x: Tensor, factor: int, name: str) -> Tensor:
-    """[n, h, w, factor * factor * c] -> [n, factor * h, factor * w, c]; channels are row, column, c."""
+    """Rearrange [n, h, w, factor * factor * c] to [n, factor * h, factor * w, c]; channels are row, column, c."""
     height, width, channels = int(x.shape[1]), int(x.shape[2]), int(x.shape[3]) // factor**2
     x = keras.layers.Reshape((height, width, factor, factor, channels), name=f"{name}_split")(x)
     x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_order")(x)
@@ -23,10 +23,10 @@ def _spread(x: Tensor, factor: int, name: str) -> Tensor:
 
 
 def decoder(x: Tensor, widths: tuple[int, int], blocks: Blocks) -> Tensor:
-    """Centres [n, h, w, c] -> picture [n, 4h, 4w, 3], about 0..1.
+    """Turn centres [n, h, w, c] into a picture [n, 4h, 4w, 3], in about 0..1.
 
-    Two up-blocks, as published but without attention, beside a linear map of each patch, which starts as the encoder's
-    transpose (`start_linear`): the blocks need learn only what that leaves.
+    It has two up-blocks, as published but without attention, beside a linear map of each patch, which starts as the
+    encoder's transpose (`start_linear`): the blocks need to learn only what that leaves.
     """
     linear = keras.layers.Conv2D(PATCH * PATCH * 3, 1, dtype="float32", name="decode_linear_conv")(x)
     x = blocks.conv(x, 2 * widths[0], name="decode_first")
@@ -47,7 +47,7 @@ def start_linear(model: Any, kernel: npt.NDArray[np.float32]) -> None:
 
 
 def decoder_model(input_shape: tuple[int, int, int], widths: tuple[int, int], *, folded: bool) -> Any:
-    """The decoder alone."""
+    """Build the decoder alone."""
     centres = keras.Input(input_shape)
     return keras.Model(centres, decoder(centres, widths, Blocks(folded)), name="decoder")
 
@@ -55,8 +55,11 @@ def decoder_model(input_shape: tuple[int, int, int], widths: tuple[int, int], *,
 def decoded_model(
     input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
 ) -> Any:
-    """Decoder and reference network: centres -> logits. `widths`: two of the decoder, then the reference network's."""
-    del logit_norm  # of networks that are trained with it
+    """Build decoder and reference network: centres -> logits.
+
+    `widths` are the decoder's two, then the reference network's.
+    """
+    del logit_norm  # it is there for networks that are trained with it
     if len(widths) < 3:
         raise ValueError("two widths of the decoder and those of the reference network are wanted")
     blocks = Blocks(folded)

@@ -1,4 +1,4 @@
-"""The networks that run on the device: AgileNN's extractor and local branch, and the local-only network."""
+"""Builds the networks that run on the device: AgileNN's extractor and local branch, and the local-only network."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from baselines.networks.stages import Stage
 def extractor(
     x: Tensor, channels: int, stride: int, blocks: Blocks, first: str = "conv", first_channels: int = 0
 ) -> Tensor:
-    """Picture [n, h, w, 3] in 0..1 -> features [n, h/stride, w/stride, channels] in ReLU6's range.
+    """Turn a picture [n, h, w, 3] in 0..1 into features [n, h/stride, w/stride, channels] in ReLU6's range.
 
-    Two convolutions as published (paper, section 7), the second one separable; stride 4 halves again in the second.
+    It has two convolutions as published (paper, section 7), the second one separable; with stride 4 the second halves
+    the map again.
 
     Args:
         first: `conv`, or `separable` as in the public code (whose normalisation between the two parts is ours: it is
             linear and folded away).
-        first_channels: of the first layer, 0 = `channels`; the public code has 4.
+        first_channels: channels of the first layer; 0 stands for `channels`. The public code has 4.
     """
     width, step = first_channels or channels, 3 if stride == 3 else 2
     if first == "separable":
@@ -33,7 +34,7 @@ def extractor(
 
 
 def local_branch(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:
-    """The k local channels [n, h, w, k] -> logits; `widths` are convolutions of stride 2 before the pooling."""
+    """Turn the k local channels [n, h, w, k] into logits; `widths` are convolutions of stride 2 before the pooling."""
     for i, width in enumerate(widths):
         x = blocks.conv(x, width, stride=2, act="relu6", name=f"local{i}")
     return classifier(x, classes, name="local", norm=blocks.logit_norm and not blocks.folded)
@@ -52,7 +53,8 @@ def split_model(
     first_channels: int = 0,
     logit_norm: bool = False,
 ) -> Any:
-    """The device half of AgileNN: picture -> [all features, local logits]; the first k channels are the local ones.
+    """Build the device half of AgileNN: picture -> [all features, local logits]; the first k channels are the local
+    ones.
 
     With k = 0 there is no local branch: picture -> [all features].
     """
@@ -74,7 +76,7 @@ def small_model(
     stages: tuple[Stage, ...],
     folded: bool,
 ) -> Any:
-    """The local-only network: picture -> logits, by the notation of `stages`."""
+    """Build the local-only network, picture -> logits, by the notation of `stages`."""
     blocks = Blocks(folded)
     picture = keras.Input(input_shape)
     x = blocks.conv(picture, stem, stride=stem_stride, act="relu6", name="stem")

@@ -1,4 +1,4 @@
-"""Fold batch normalisation into the convolution before it."""
+"""Folds batch normalisation into the convolution before it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Weights = dict[str, npt.NDArray[np.float32]]
 
 
 def fold(model: Any) -> Weights:
-    """The weights of `model` for its folded twin, as `layer/kernel` and `layer/bias` float32 arrays.
+    """Return the weights of `model` for its folded twin, as `layer/kernel` and `layer/bias` float32 arrays.
 
-    Layers are `n_conv`, `n_depth` or `n_dense`, followed by `n_bn` or not (see `blocks`):
+    Layers are `n_conv`, `n_depth` or `n_dense`, with or without an `n_bn` behind them (see `blocks`):
     y = gamma (layer(x) - mean) / sd + beta.
     """
     layers = {layer.name: layer for layer in model.layers}
@@ -59,7 +59,7 @@ def assign(model: Any, weights: Weights) -> None:
 
 
 def _first_layers(model: Any) -> list[str]:
-    """The layers whose kernels see the input's channels: the first convolution, and a depthwise one before it."""
+    """Return the layers whose kernels see the input's channels: the first convolution, a depthwise one before it."""
     found = []
     for layer in model.layers:
         kind = layer.name.rpartition("_")[2]
@@ -78,7 +78,7 @@ def reorder_inputs(model: Any, order: npt.NDArray[np.int64]) -> None:
 
 
 def for_last_channels(model: Any, taker: Any) -> Weights:
-    """Folded weights of `model` for `taker`, the same network behind only the last ones of its input channels."""
+    """Return folded weights of `model` for `taker`, the same network behind the last of its input channels only."""
     depth = int(taker.input_shape[-1])
     weights = fold(model)
     for name in _first_layers(taker):
@@ -105,7 +105,7 @@ def unfold(twin: Any, folded: Any, inputs: Any) -> None:
             layer.set_weights([weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]])
         elif kind in ("conv", "depth"):
             layer.set_weights([weights[f"{layer.name}/kernel"]])
-            # In order, so that each convolution is measured behind those already set.
+            # They are set in order, so that each convolution is measured behind those already set.
             out = np.asarray(
                 keras.Model(twin.input, layer.output)(inputs[..., -depth:], training=False), dtype=np.float32
             )

@@ -1,11 +1,12 @@
-"""EfficientNet-Lite0 (Tan and Le 2019; "lite": ReLU6, no squeeze-and-excitation) for pictures of 32x32 and 64x64.
+"""Builds EfficientNet-Lite0 (Tan and Le 2019) for small pictures, of 32x32 or 64x64.
 
-It is cut behind its second stage, whose map has 24 channels: that much is the stem, what follows is the body. The
-published network halves a picture at once. Here small pictures are not scaled up by two first: bilinear scaling and a
-3x3 convolution of stride 2 are, but for the border, one 3x3 convolution of stride 1 (`pretrained.lite0` adds the
-kernels up), so a 32x32 picture gives 16x16x24 as a 64x64 one would.
+"Lite" means ReLU6 and no squeeze-and-excitation. The network is cut behind its second stage, whose map has
+24 channels: that much is the stem, what follows is the body. The published network halves a picture at once. Here small
+pictures are not scaled up by two first: bilinear scaling and a 3x3 convolution of stride 2 are, but for the border, one
+3x3 convolution of stride 1 (`pretrained.lite0` adds the kernels up), so a 32x32 picture gives 16x16x24 as a 64x64 one
+would.
 
-Between stem and body stands a scale and an offset a channel and ReLU6, which the published network has not: an
+Between stem and body stand a scale and an offset for each channel, and ReLU6. The published network has none: an
 extractor's features lie in ReLU6's range, and the body has to take them.
 """
 
@@ -19,13 +20,13 @@ from baselines.networks.blocks import Blocks, Tensor, classifier
 
 STEM_CHANNELS = 24
 EXPANSION = 6
-STEM_WIDTHS = (32, 16)  # of the first convolution and the first stage
+STEM_WIDTHS = (32, 16)  # channels of the first convolution and the first stage
 STAGES = ((5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1))  # kernel, stride, blocks of stages three to seven
-WIDTHS = (40, 80, 112, 192, 320, 1280)  # of those stages, and of the last 1x1 convolution
+WIDTHS = (40, 80, 112, 192, 320, 1280)  # channels of those stages and of the last 1x1 convolution
 
 
 def stem(x: Tensor, blocks: Blocks) -> Tensor:
-    """Picture [n, h, w, 3] in 0..1 -> [n, h/2, w/2, 24] in ReLU6's range, as `stem_relu`."""
+    """Turn a picture [n, h, w, 3] in 0..1 into features [n, h/2, w/2, 24] in ReLU6's range, as `stem_relu`."""
     x = blocks.conv(x, STEM_WIDTHS[0], act="relu6", name="stem_first")
     x = blocks.mobile(x, STEM_WIDTHS[1], expand=1, name="stem_one")
     x = blocks.mobile(x, STEM_CHANNELS, expand=EXPANSION, stride=2, name="stem_two0")
@@ -34,10 +35,10 @@ def stem(x: Tensor, blocks: Blocks) -> Tensor:
 
 
 def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:
-    """Feature map -> logits.
+    """Turn a feature map into logits.
 
     Raises:
-        ValueError: `widths` are not one a stage and one for the last convolution.
+        ValueError: `widths` does not hold one for each stage and one for the last convolution.
     """
     if len(widths) != len(WIDTHS):
         raise ValueError(f"an EfficientNet-Lite0 has {len(WIDTHS)} widths behind its stem, not {len(widths)}")
@@ -52,7 +53,7 @@ def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Te
 def body_model(
     input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
 ) -> Any:
-    """`body` as a model of its own: feature map [n, *input_shape] -> logits [n, classes]."""
+    """Build `body` as a model of its own: feature map [n, *input_shape] -> logits [n, classes]."""
     features = keras.Input(input_shape)
     return keras.Model(features, body(features, classes, widths, Blocks(folded, logit_norm)), name="body")
 
@@ -60,7 +61,7 @@ def body_model(
 def picture_model(
     input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
 ) -> Any:
-    """Stem and body: picture [n, *input_shape] in 0..1 -> logits [n, classes]."""
+    """Build stem and body: picture [n, *input_shape] in 0..1 -> logits [n, classes]."""
     blocks = Blocks(folded, logit_norm)
     picture = keras.Input(input_shape)
     return keras.Model(picture, body(stem(picture, blocks), classes, widths, blocks), name="picture")

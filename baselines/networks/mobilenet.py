@@ -1,7 +1,7 @@
-"""The networks of the `paper` profile: MobileNetV2 without its first convolution, and that behind a stem of its own.
+"""Builds the networks of the `paper` profile: MobileNetV2 without its first convolution, and that behind its own stem.
 
-Sizes as in the public code: a separable convolution to 16 channels in place of the removed one, then the published
-inverted residuals (Sandler et al. 2018, table 2) with stride 1 instead of 2 in the second group.
+Sizes are those of the public code: a separable convolution to 16 channels in place of the removed one, then the
+published inverted residuals (Sandler et al. 2018, table 2) with stride 1 instead of 2 in the second group.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from baselines.networks.blocks import Blocks, Tensor, classifier
 STEM_CHANNELS = 24
 STEM_STRIDE = 3  # 96x96 pictures give the 32x32 map of the published extractor
 GROUPS = ((1, 1, 1), (6, 2, 1), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 1, 1))  # expansion, blocks, stride
-WIDTHS = (16, 24, 32, 64, 96, 160, 320, 1280)  # of the groups, and of the last 1x1 convolution
+WIDTHS = (16, 24, 32, 64, 96, 160, 320, 1280)  # channels of the groups and of the last 1x1 convolution
 
 
 def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:
-    """Feature map -> logits.
+    """Turn a feature map into logits.
 
     Raises:
-        ValueError: `widths` are not one a group and one for the last convolution.
+        ValueError: `widths` does not hold one for each group and one for the last convolution.
     """
     if len(widths) != len(WIDTHS):
         raise ValueError(f"a MobileNetV2-like network has {len(WIDTHS)} widths, not {len(widths)}")
@@ -40,7 +40,7 @@ def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Te
 def body_model(
     input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
 ) -> Any:
-    """`body` as a model of its own: feature map [n, *input_shape] -> logits [n, classes]."""
+    """Build `body` as a model of its own: feature map [n, *input_shape] -> logits [n, classes]."""
     features = keras.Input(input_shape)
     return keras.Model(features, body(features, classes, widths, Blocks(folded, logit_norm)), name="body")
 
@@ -48,7 +48,7 @@ def body_model(
 def picture_model(
     input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
 ) -> Any:
-    """A stem of stride 3 and the body: picture [n, *input_shape] in 0..1 -> logits [n, classes]."""
+    """Build a stem of stride 3 and the body: picture [n, *input_shape] in 0..1 -> logits [n, classes]."""
     blocks = Blocks(folded, logit_norm)
     picture = keras.Input(input_shape)
     x = blocks.conv(picture, STEM_CHANNELS, stride=STEM_STRIDE, act="relu6", name="stem")

@@ -1,4 +1,4 @@
-"""Batch normalisation as one operation of the library, whatever the precision of the features."""
+"""Normalises batches by one operation of the library, whatever the precision of the features."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from baselines.training import backend
 
 
 class Normalisation(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Normalise [n, h, w, c] over all but the channels; statistics, scale and offset are float32 always.
+    """Normalises [n, h, w, c] over all but the channels; statistics, scale and offset are always float32.
 
-    Keras' own layer is several passes over the features, and turns bfloat16 ones into float32 and back. Variables are
-    the same, so checkpoints of either are the other's.
+    Keras' own layer makes several passes over the features, and turns bfloat16 ones into float32 and back. The
+    variables are the same, so a checkpoint of one layer fits the other.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(dtype="float32", autocast=False, **settings)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """[n, h, w, c] -> the same shape and precision; `mask` is not heeded."""
+        """Normalise [n, h, w, c] to the same shape and precision; `mask` is ignored."""
         if not (training and self.trainable):
             values = (self.gamma, self.beta, self.moving_mean, self.moving_variance)
             gamma, beta, mean, variance = map(backend.value_of, values)

@@ -1,4 +1,4 @@
-"""A 1x1 convolution as one matrix product."""
+"""Computes a 1x1 convolution as one matrix product."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from keras import ops
 
 
 class Pointwise(keras.layers.Conv2D):  # type: ignore[misc]
-    """A convolution of kernel 1 and stride 1, computed by a matrix product, with the same weights.
+    """Computes a convolution of kernel 1 and stride 1 by a matrix product, with the same weights.
 
-    On small maps oneDNN's gradient by the input of such a convolution is far off the product's speed: from 1,280
-    channels on 2x2 maps, batch of 128, on one core with AVX2, 96 ms against 8 ms.
+    On small maps, oneDNN's gradient by the input of such a convolution is far slower than the product: from 1,280
+    channels on 2x2 maps, for a batch of 128 on one core with AVX2, it takes 96 ms against 8 ms.
     """
 
     def __init__(self, filters: int, **settings: Any) -> None:
         super().__init__(filters, 1, 1, "same", **settings)
 
     def call(self, inputs: Any) -> Any:
-        """[n, h, w, c] -> [n, h, w, filters]."""
+        """Turn [n, h, w, c] into [n, h, w, filters]."""
         _, height, width, depth = inputs.shape
         flat = ops.matmul(ops.reshape(inputs, (-1, depth)), ops.reshape(self.kernel, (depth, self.filters)))
         if self.use_bias:

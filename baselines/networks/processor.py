@@ -1,4 +1,4 @@
-"""What the processor can do, as far as trainings choose by it."""
+"""Tells what the processor can do, as far as trainings choose by it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})  # bf16: 64-bit 
 
 @cache
 def multiplies_bfloat16() -> bool:
-    """Has the processor instructions that multiply bfloat16? Without them it is emulated, many times slower.
+    """Say whether the processor has instructions that multiply bfloat16.
+
+    Without them it is emulated, many times slower.
 
     On a core with AVX2 alone, convolutions took 15 times as long in bfloat16 as in float32.
     """
@@ -19,7 +21,7 @@ def multiplies_bfloat16() -> bool:
 
 
 def flags_of(path: Path) -> frozenset[str]:
-    """The flags of the first processor in a /proc/cpuinfo; none where there is no such file."""
+    """Return the flags of the first processor in a /proc/cpuinfo, or none where there is no such file."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

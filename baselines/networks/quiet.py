@@ -1,4 +1,4 @@
-"""Start the library under Keras, and keep its native parts from talking on the terminal."""
+"""Starts the library under Keras, and keeps its native parts from writing to the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """File descriptors 1 and 2 to nowhere for the duration: native code writes there past every Python setting.
+    """Send file descriptors 1 and 2 nowhere for the duration: native code writes there past every Python setting.
 
     An exception inside leaves as usual, and what Python writes to its own streams afterwards is seen.
     """
@@ -36,10 +36,10 @@ def silenced() -> Iterator[None]:
 
 
 def backend_name() -> str:
-    """What Keras computes with: `tensorflow`, unless KERAS_BACKEND says `jax` (which is for training alone).
+    """Return what Keras computes with: `tensorflow`, unless KERAS_BACKEND says `jax` (which is for training alone).
 
     Raises:
-        BenchError: another one.
+        BenchError: it names another one.
     """
     name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if name not in ("tensorflow", "jax"):
@@ -48,7 +48,7 @@ def backend_name() -> str:
 
 
 def has_tensorflow() -> bool:
-    """Is TensorFlow installed? It is not imported for the answer."""
+    """Say whether TensorFlow is installed, without importing it."""
     try:
         return importlib.util.find_spec("tensorflow") is not None
     except ImportError:
@@ -91,11 +91,11 @@ def start_tensorflow(threads: int) -> None:
 
         _use_cores(threads)
         tf.get_logger().setLevel("ERROR")  # else it warns of every graph that is built anew, as each training's is
-        tf.zeros(1)  # looks for devices now, and says so
+        tf.zeros(1)  # TensorFlow looks for devices now, and says so
 
 
 def _use_cores(count: int) -> None:
-    """Has an effect before the first operation only; a later call is logged."""
+    """Let the process use `count` cores. This takes effect before the first operation only; a later call is logged."""
     import tensorflow as tf  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""The notation of small networks: a stem and stages as short texts, readable in a recipe, a table and a command line.
+"""Reads the notation of small networks: a stem and stages as short texts that fit a recipe, a table and a command line.
 
 `conv 32 s2 d1` is a convolution to 32 channels with stride 2, then one residual block; `inverted 48 s2 d2 e4` is two
 inverted residuals (MobileNetV2's block, Sandler et al. 2018, section 3.3) to 48 channels, expansion 4, the first with
@@ -16,7 +16,10 @@ _STAGE = re.compile(r"(conv|inverted) (\d{1,4})(?: s([12]))?(?: d(\d{1,2}))?(?: 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage. `depth`: residual blocks after the first convolution (conv), or all blocks (inverted)."""
+    """Holds one stage.
+
+    `depth` is the number of residual blocks after the first convolution (conv), or of all blocks (inverted).
+    """
 
     kind: Literal["conv", "inverted"]
     width: int
@@ -30,10 +33,10 @@ class Stage:
 
 
 def parse_stage(text: str) -> Stage:
-    """A stage from its text.
+    """Read a stage from its text.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text describes no stage.
     """
     found = _STAGE.fullmatch(text.strip())
     if not found:

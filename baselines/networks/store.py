@@ -1,4 +1,4 @@
-"""Network files: what a network is and its folded weights in float16, in one .npz."""
+"""Stores networks in files: what a network is and its folded weights in float16, in one .npz."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """A network by name and size: enough to build it again. `input_shape` is [h, w, c], values as the builder says.
+    """Names a network and its size: enough to build it again.
 
-    `blocks` is for chains alone (networks/chain.py).
+    `input_shape` is [h, w, c], with values as the builder says.
+
+    `blocks` is there for chains alone (networks/chain.py).
     """
 
     network: str
@@ -45,12 +47,12 @@ class NetworkSpec:
 
     @property
     def said(self) -> str:
-        """In words, for one line."""
+        """Describe the network in words that fit on one line."""
         size = "x".join(map(str, self.input_shape))
         return f"a {self.network} for {size} and {self.classes} classes, widths {list(self.widths)}"
 
     def build(self, *, folded: bool, logit_norm: bool = False) -> Any:
-        """The Keras model, weights at their initial values."""
+        """Build the Keras model, with its weights at their initial values."""
         more: dict[str, Any] = {"blocks": self.blocks} if self.blocks else {}
         more |= {"logit_norm": True} if logit_norm else {}
         return _BUILDERS[self.network](self.input_shape, self.classes, self.widths, folded=folded, **more)
@@ -70,7 +72,7 @@ def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
 
 
 def read_spec(path: Path) -> NetworkSpec:
-    """What network a file holds. Raises as `load_network`."""
+    """Return what network a file holds. Raises what `load_network` raises."""
     return _read(path)[0]
 
 

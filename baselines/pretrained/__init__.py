@@ -1,1 +1,1 @@
-"""Networks that others trained: fetched by version and checksum, read without their makers' library."""
+"""Provides networks that others trained: fetched by version and checksum, read without their makers' library."""

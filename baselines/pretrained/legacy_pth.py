@@ -1,7 +1,7 @@
-"""Read float32 tensors out of PyTorch's older `.pth` files (before 1.6) without PyTorch.
+"""Reads float32 tensors out of PyTorch's older `.pth` files (before 1.6) without PyTorch.
 
-Layout: four pickles (a magic number, a protocol version, sizes of the machine, the dictionary of tensors), a fifth with
-the keys of the storages, then each storage as an int64 count and that many little-endian float32 values. The
+A file holds four pickles (a magic number, a protocol version, sizes of the machine, the dictionary of tensors), a fifth
+with the keys of the storages, then each storage as an int64 count and that many little-endian float32 values. The
 unpickler knows an ordered dictionary, tensors and float storages, and refuses every other name: nothing in the file is
 ever called.
 """
@@ -32,7 +32,7 @@ class _Storage(NamedTuple):
 
 
 class _View(NamedTuple):
-    """A tensor before its storage has been read: where it begins and its strides, in values."""
+    """Describes a tensor before its storage has been read: where it begins and its strides, in values."""
 
     storage: _Storage
     offset: int
@@ -41,7 +41,7 @@ class _View(NamedTuple):
 
 
 class _FloatStorage:
-    """Stands for torch.FloatStorage, which is named and never made."""
+    """Stands for torch.FloatStorage, which is named in the file and never made."""
 
 
 def _view(storage: Any, offset: Any, shape: Any, strides: Any, *_rest: Any) -> _View:
@@ -70,7 +70,7 @@ class _Restricted(pickle.Unpickler):
 
 
 def read(content: bytes) -> Tensors:
-    """The float32 tensors of a file by name; counters (int64) are left out.
+    """Return the float32 tensors of a file by name; counters (int64) are left out.
 
     Raises:
         BenchError: the file is damaged, of another format, or names anything but tensors.
@@ -95,7 +95,7 @@ def _plain(stream: io.BytesIO) -> Any:
 
 
 def _width(name: str) -> int:
-    """Bytes of a value: batch counters are int64, all else is float32."""
+    """Return the bytes of one value: batch counters are int64, everything else is float32."""
     return 8 if name.endswith("num_batches_tracked") else 4
 
 

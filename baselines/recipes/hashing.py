@@ -1,4 +1,4 @@
-"""What a recipe is called by: a hash that changes with whatever changes a training, and with nothing else."""
+"""Hashes a recipe, to call it by: the hash changes with whatever changes a training, and with nothing else."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LATER: dict[str, Any] = {
     "flips": True,
     "cutout": 0,
     "mixup": 0.0,
-    "clip_norm": 0.0,  # of the reference network; AgileNN's own default is another, and so in every hash
+    "clip_norm": 0.0,  # the reference network's; AgileNN's own default is another, and so is in every hash
     "pretrained": "none",
     "normalisation": "batch",
-    "network": "residual",  # of the reference network
+    "network": "residual",  # the reference network's
     "network.first": "conv",
     "network.first_channels": 0,
     "network.remote": "residual",
@@ -48,7 +48,7 @@ _LATER: dict[str, Any] = {
     "adapt.distillation": {},
     "adapt.distillation.weight": 0.5,
     "adapt.distillation.temperature": 4.0,
-    "classifier": "frozen",  # of DeepCOD
+    "classifier": "frozen",  # DeepCOD's
     "labels_weight": 0.0,
     "rate": {},  # all keys of it at their old values
     "rate.per_byte": 0.0,
@@ -59,18 +59,18 @@ _LATER: dict[str, Any] = {
 
 
 def as_tree(recipe: Strict) -> dict[str, Any]:
-    """The recipe as it would be written in TOML."""
+    """Return the recipe as it would be written in TOML."""
     return recipe.model_dump(mode="json", by_alias=True)
 
 
 def recipe_hash(recipe: Strict, **more: str) -> str:
-    """16 hex digits that change with any setting; names the folder of what was trained by it."""
+    """Return 16 hex digits that change with any setting; they name the folder of what was trained by the recipe."""
     text = json.dumps({"recipe": _hashed(as_tree(recipe), ""), **more}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _hashed(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The tree without later keys at their old values; a section `reference` is a recipe of its own."""
+    """Return the tree without later keys at their old values; a section `reference` is a recipe of its own."""
     found: dict[str, Any] = {}
     for key, value in tree.items():
         if key in _NOT_TRAINED:

@@ -1,4 +1,4 @@
-"""Read a recipe: a shipped file or the user's, a preset laid over it, single keys last."""
+"""Reads a recipe: a shipped file or the user's, a preset laid over it, single keys last."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def load_recipe(
         by_option: the option by which the user gave one of them, where that is not --set.
 
     Raises:
-        BenchError: no such recipe or preset, an unknown key, a value out of range.
+        BenchError: there is no such recipe or preset, a key is unknown, or a value is out of range.
     """
     path = file if file is not None else _shipped(scheme, dataset, profile)
     tree = _read(path)
@@ -85,7 +85,7 @@ def _share(tree: dict[str, Any], key: str, model: type[Strict], path: Path) -> N
 
 
 def _blamed(key: str, path: Path, overrides: dict[str, str], by_option: dict[str, str]) -> str:
-    """Where a wrong key came from: the option of the command line that set it (or a part of it), else the file."""
+    """Return where a wrong key came from: the command line's option that set it (or a part of it), else the file."""
     for own, text in overrides.items():
         if key == own or key.startswith(f"{own}."):
             return f"{by_option[own]} {text}" if own in by_option else f"--set {own}={text}"
@@ -93,10 +93,10 @@ def _blamed(key: str, path: Path, overrides: dict[str, str], by_option: dict[str
 
 
 def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: str = "") -> R:
-    """The recipe of a training as the user asked for it; `prefix` is the section that epochs and seed belong to.
+    """Return the recipe of a training as the user asked for it; `prefix` is the section of its epochs and seed.
 
     Raises:
-        BenchError: as `load_recipe`, or an unknown data set.
+        BenchError: `load_recipe` raises it, or the data set is unknown.
     """
     known = dataset_names(options.data_dir)
     if options.dataset not in known:
@@ -120,7 +120,7 @@ def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: st
 
 
 def preset_names(scheme: str) -> list[str]:
-    """Presets shipped for a scheme."""
+    """Return the names of the presets shipped for a scheme."""
     return sorted(path.stem.split("-", 1)[1] for path in PRESETS.glob(f"{scheme}-*.toml"))
 
 

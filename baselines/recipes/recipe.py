@@ -1,4 +1,4 @@
-"""Recipes: every setting of a training, in a TOML file, checked. What was used goes beside the weights."""
+"""Defines recipes: every setting of a training, in a TOML file, checked. What was used goes beside the weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
 
 
 class Recipe(Strict):
-    """What every training has. `weight_decay` is decoupled (per step: weight -= rate * decay * weight)."""
+    """Holds what every training has. `weight_decay` is decoupled (per step: weight -= rate * decay * weight)."""
 
     seed: int = Field(default=0, ge=0, lt=2**31)
     epochs: int = Field(ge=0, le=10_000)
@@ -30,8 +30,8 @@ class Recipe(Strict):
     nesterov: bool = True
     input_size: int = Field(default=0, ge=0, le=256)  # scale pictures to this height and width (0 = as they are)
     optimiser: Literal["sgd", "adam"] = "sgd"  # adam: betas 0.9 and 0.999, weight decay decoupled
-    clip_norm: float = Field(default=0.0, ge=0)  # of the whole gradient; 0 = never
-    decay: Literal["cosine", "linear"] = "cosine"  # of the learning rate, after the warm-up
+    clip_norm: float = Field(default=0.0, ge=0)  # limit on the norm of the whole gradient; 0 = none
+    decay: Literal["cosine", "linear"] = "cosine"  # how the learning rate falls after the warm-up
     average: float = Field(default=0.0, ge=0, lt=1)  # keep a moving average of the weights, of this momentum (0 = none)
     flips: bool = True  # mirror half of the pictures, where the data set allows it
     cutout: int = Field(default=0, ge=0, le=256)  # side of a grey square on each training picture (0 = none)
@@ -39,7 +39,7 @@ class Recipe(Strict):
 
 
 class ReferenceRecipe(Recipe):
-    """The reference network: judge of importance, teacher, and the server network of full offloading.
+    """Describes the reference network: judge of importance, teacher, and the server network of full offloading.
 
     `pretrained` = "imagenet" starts a `lite0` from weights trained on ImageNet-1k (pretrained/lite0.py).
     `normalisation` = "folded" takes batch statistics once, on training pictures, and trains convolutions with a bias.
@@ -54,14 +54,14 @@ class ReferenceRecipe(Recipe):
 
 
 class Distillation(Strict):
-    """Learning from the reference network's logits: weight in 0..1 against the labels' cross-entropy."""
+    """Says how to learn from the reference network's logits: weight in 0..1 against the labels' cross-entropy."""
 
     weight: float = Field(default=0.0, ge=0, le=1)
     temperature: float = Field(default=4.0, gt=0)
 
 
 class Adaptation(Strict):
-    """Some more training of the server network on JPEGs (training/adapted.py); with `epochs` = 0 there is none.
+    """Asks for more training of the server network on JPEGs (training/adapted.py); with `epochs` = 0 there is none.
 
     `qualities` are what training pictures are coded with, in turn, and not at all if `clean`.
     """
@@ -69,13 +69,13 @@ class Adaptation(Strict):
     epochs: int = Field(default=0, ge=0, le=10_000)
     qualities: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(default=(50, 65, 80, 90), min_length=1)
     clean: bool = True
-    learning_rate: float = Field(default=2e-4, gt=0, le=100)  # of Adam, for a network that is trained already
+    learning_rate: float = Field(default=2e-4, gt=0, le=100)  # Adam's rate for a network that is trained already
     weight_decay: float = Field(default=0.01, ge=0, le=1)
     distillation: Distillation = Distillation(weight=0.5)  # from the reference network on pictures as they are
 
 
 class FullOffloadRecipe(Strict):
-    """Full offloading: the reference network on the server, the whole picture on the link.
+    """Describes full offloading: the reference network on the server, the whole picture on the link.
 
     `upscaled`: pictures are scaled to this height and width before they are sent, as in the paper (0: as they are); the
     server takes them down again. `server_of`: a folder, seen from the weights', whose network is used if it is there
@@ -100,13 +100,16 @@ class FullOffloadRecipe(Strict):
 
 
 class LocalDistillation(Distillation):
-    """`once`: the teacher sees each picture once, as it is, instead of every augmented view."""
+    """Adds `once`: the teacher sees each picture once, as it is, instead of every augmented view."""
 
     once: bool = False
 
 
 class LocalOnlyRecipe(Recipe):
-    """Local only: a small network on the device. The notation of `stages` is in baselines/networks/stages.py."""
+    """Describes local only: a small network on the device.
+
+    The notation of `stages` is in baselines/networks/stages.py.
+    """
 
     stem: int = Field(default=16, ge=1, le=512)
     stem_stride: Literal[1, 2] = 2
@@ -121,15 +124,15 @@ class LocalOnlyRecipe(Recipe):
 
 
 class Network(Strict):
-    """AgileNN's networks. `split` is the share of channels that stays local (paper, section 7.4).
+    """Describes AgileNN's networks. `split` is the share of channels that stays local (paper, section 7.4).
 
-    `split` = 0 keeps none: no local branch, every channel is sent (the paper's footnote 9).
+    With `split` = 0 there is no local branch, and every channel is sent (the paper's footnote 9).
     """
 
     channels: int = Field(default=24, ge=2, le=512)
-    stride: Literal[2, 3, 4] = 2  # of the whole extractor; 4 = twice 2
+    stride: Literal[2, 3, 4] = 2  # the whole extractor's stride; 4 = twice 2
     first: Literal["conv", "separable"] = "conv"  # the extractor's first layer; its second one is separable always
-    first_channels: int = Field(default=0, ge=0, le=512)  # of the first layer; 0 = as `channels`
+    first_channels: int = Field(default=0, ge=0, le=512)  # channels of the first layer; 0 = as `channels`
     split: float = Field(default=0.2, ge=0, lt=1)
     local_widths: Widths = ()  # convolutions (stride 2 each) before the local pooling; () = pooling only, as published
     remote: NetworkKind = "residual"
@@ -140,14 +143,14 @@ class Network(Strict):
 
     @property
     def k(self) -> int:
-        """Channels that stay local."""
+        """Return the number of channels that stay local."""
         if self.split == 0:
             return 0
         return max(1, min(self.channels - 1, round(self.split * self.channels)))
 
 
 class Importance(Strict):
-    """How the reference network's attention to a feature is measured (paper, section 3.1; see importance.py)."""
+    """Says how the reference network's attention to a feature is measured (paper, section 3.1; see importance.py)."""
 
     method: Literal["ig", "ig2", "saliency"] = "ig2"
     steps: int = Field(default=8, ge=2, le=200)  # gradients of `ig`; `ig2` is its two-point form
@@ -158,7 +161,10 @@ class Importance(Strict):
 
 
 class Losses(Strict):
-    """loss = lambda * prediction + (1 - lambda) * (skewness + disorder) + auxiliary terms (paper, section 4.2)."""
+    """Weighs the losses (paper, section 4.2).
+
+    loss = lambda * prediction + (1 - lambda) * (skewness + disorder) + auxiliary terms
+    """
 
     prediction: float = Field(default=0.5, ge=0, le=1, alias="lambda")
     rho: float = Field(default=0.8, gt=0, lt=1)
@@ -172,25 +178,25 @@ class Losses(Strict):
 
 
 class Codebook(Strict):
-    """Learned scalar quantiser of the sent features (paper, section 6)."""
+    """Describes the learned scalar quantiser of the sent features (paper, section 6)."""
 
     centroids: int = Field(default=8, ge=2, le=16)
-    sharpness: float = Field(default=1.0, gt=0)  # of the soft assignment whose gradient is used
+    sharpness: float = Field(default=1.0, gt=0)  # the soft assignment's, whose gradient is used
     start: Literal["lloyd", "random"] = "lloyd"  # fitted to the warm extractor's features, or random as published
-    deviation: float = Field(default=1.0, gt=0)  # of the normal distribution that random parameters are drawn from
+    deviation: float = Field(default=1.0, gt=0)  # how far the parameters of a random start spread
     quantise: bool = True  # False sends real numbers: a control for trials, not for a device
 
 
 class Rate(Strict):
-    """A loss on the bytes of what is sent, under the context codec's tables (schemes/agilenn/rate.py)."""
+    """Weighs a loss on the bytes of what is sent, under the context codec's tables (schemes/agilenn/rate.py)."""
 
     per_byte: float = Field(default=0.0, ge=0)  # what a byte a picture costs, in units of the loss; 0 = no such loss
     every: int = Field(default=40, ge=1)  # steps after which the tables are learnt anew
-    pictures: int = Field(default=512, ge=1)  # that they are learnt from
+    pictures: int = Field(default=512, ge=1)  # pictures that the tables are learnt from
 
 
 class Preselect(Strict):
-    """Which k channels become the local ones before joint training starts (paper, algorithm 1)."""
+    """Says which k channels become the local ones before joint training starts (paper, algorithm 1)."""
 
     method: Literal["topk_appearance", "global_importance", "random", "none"] = "topk_appearance"
     warm_epochs: int = Field(default=1, ge=0)  # extractor in front of the frozen reference network
@@ -198,7 +204,7 @@ class Preselect(Strict):
 
 
 class AgileNNRecipe(Recipe):
-    """Everything about AgileNN's training; `presets/` holds the paper's and the public code's settings."""
+    """Holds everything about AgileNN's training; `presets/` holds the paper's and the public code's settings."""
 
     network: Network = Network()
     importance: Importance = Importance()
@@ -206,8 +212,8 @@ class AgileNNRecipe(Recipe):
     codebook: Codebook = Codebook()
     rate: Rate = Rate()
     preselect: Preselect = Preselect()
-    finish_epochs: int = Field(default=0, ge=0)  # of the local branch alone, everything before it frozen
-    clip_norm: float = Field(default=5.0, ge=0)  # of the whole gradient; 0 = never
+    finish_epochs: int = Field(default=0, ge=0)  # epochs of the local branch alone, all before it frozen
+    clip_norm: float = Field(default=5.0, ge=0)  # limit on the norm of the whole gradient; 0 = none
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation
     distillation: Distillation = Distillation()

@@ -1,1 +1,1 @@
-"""The schemes: one folder each, found by entry point."""
+"""Holds the schemes, one folder each, which are found by entry point."""

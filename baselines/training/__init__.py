@@ -1,1 +1,1 @@
-"""Training loop, checkpoints and logs shared by the schemes."""
+"""Holds the training loop, checkpoints and logs that the schemes share."""

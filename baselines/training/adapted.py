@@ -1,7 +1,7 @@
-"""A server network for pictures that come as JPEG: the reference network, trained on for pictures of mixed quality.
+"""Trains the reference network on for pictures that come as JPEG of mixed quality.
 
-The reference network learnt on pictures as they are. Behind JPEG it meets others, and some hundred steps on those are
-what a fair rival gets.
+The reference network learnt on pictures as they are. Behind JPEG it meets others, and a fair rival gets some
+hundred steps on those.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harness.contracts.reading import json_of
 
 
 class Adapted(NamedTuple):
-    """A network file and the figures of its training; `val_accuracy` is behind JPEG of the quality in use."""
+    """Holds a network file and the figures of its training; `val_accuracy` is behind JPEG of the quality in use."""
 
     path: Path
     figures: dict[str, Any]
@@ -38,7 +38,7 @@ class Adapted(NamedTuple):
 
 
 class JpegSamples(Samples):
-    """Training pictures at one of several qualities each time, validation pictures at the one in use."""
+    """Gives training pictures at one of several qualities each time, and validation pictures at the one in use."""
 
     def __init__(self, recipe: ReferenceRecipe, data: DataSet, adapt: Adaptation, *, quality: int, chroma: str) -> None:
         usual = Samples.by(recipe, data)
@@ -67,7 +67,7 @@ def obtain_adapted(
     """Get the reference network trained on for JPEG of `quality` and `chroma`: from the cache, or trained now.
 
     Raises:
-        BenchError: as `training.loop.train`.
+        BenchError: `training.loop.train` raises it.
     """
     more = {"data": data.checksum, "jpeg": f"{quality} {chroma}", "network": recipe_hash(recipe)}
     folder = cache_dir() / "training" / f"adapted-{recipe_hash(adapt, **more)}"

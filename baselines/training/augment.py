@@ -1,4 +1,4 @@
-"""Augmentation inside the graph: horizontal flip, a random crop from a picture padded by 4, a grey square."""
+"""Augments pictures inside the graph: horizontal flip, a random crop from a picture padded by 4, a grey square."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from keras import ops
 from baselines.training import backend
 
 PAD = 4
-GREY = 128  # of uint8 pictures
+GREY = 128  # the middle of uint8
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training pictures beside the crop. `cutout` (DeVries and Taylor 2017): side of the square."""
+    """Says what is done to training pictures beside the crop.
+
+    `cutout` (DeVries and Taylor 2017) is the side of the square.
+    """
 
     flips: bool = True
     cutout: int = 0
@@ -39,7 +42,7 @@ def augment(x: Any, seed: Any, views: Augmentation = USUAL) -> Any:
         flips = backend.integers((n,), seed, 1, 2)
         columns = ops.where(flips[:, None] == 1, width - 1 - columns, columns)
     columns = offsets[1][:, None] + columns
-    # One gather per axis with a batch dimension is far cheaper than a per-picture map.
+    # One gather for each axis, with a batch dimension, is far cheaper than a map over the pictures.
     x = backend.gather_lines(padded, rows)
     x = ops.transpose(backend.gather_lines(ops.transpose(x, (0, 2, 1, 3)), columns), (0, 2, 1, 3))
     return _cut_out(x, seed, views.cutout) if views.cutout else x
@@ -59,5 +62,8 @@ def _cut_out(x: Any, seed: Any, side: int) -> Any:
 
 
 def to_unit(x: Any) -> Any:
-    """uint8 pictures -> float32 in 0..1, the networks' input range (int8 on the device: uint8 - 128, scale 1/255)."""
+    """Turn uint8 pictures into float32 in 0..1, the networks' input range.
+
+    On the device, int8 is uint8 - 128 with a scale of 1/255.
+    """
     return ops.cast(x, "float32") * (1.0 / 255.0)

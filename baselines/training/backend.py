@@ -1,6 +1,6 @@
-"""What training needs beyond `keras.ops` of the library that Keras runs on: compiled steps, gradients, draws by seed.
+"""Names what training needs of Keras's library beyond `keras.ops`: compiled steps, gradients, draws by seed.
 
-One file a library, both with the same functions; which of them is decided when Keras is imported (KERAS_BACKEND).
+Each library has a file with the same functions; KERAS_BACKEND decides between them when Keras is imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checkpoints: every variable of a training and where it stands, in one .npz, written atomically."""
+"""Saves checkpoints: every variable of a training and where it stands, in one .npz that is written atomically."""
 
 from __future__ import annotations
 

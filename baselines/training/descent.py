@@ -1,4 +1,4 @@
-"""A job that goes down the gradient of its losses on augmented pictures, whichever library computes."""
+"""Trains by going down the gradient of a job's losses on augmented pictures, whichever library computes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Samples(Protocol):
-    """What a job takes its batches from and is judged on (`baselines.training.supervised.Samples`)."""
+    """Names what a job takes its batches from and is judged on (`baselines.training.supervised.Samples`)."""
 
     x_validation: npt.NDArray[np.uint8]
     y_validation: npt.NDArray[Any]
@@ -38,7 +38,7 @@ class Samples(Protocol):
 def sgd(
     weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, nesterov: bool = True, average: float = 0.0
 ) -> Any:
-    """SGD with momentum 0.9 and decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
+    """Make SGD with momentum 0.9 and decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
     optimiser = keras.optimizers.SGD(
         0.1,
         momentum=0.9,
@@ -50,13 +50,13 @@ def sgd(
 
 
 def adam(weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, average: float = 0.0) -> Any:
-    """Adam with decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
+    """Make Adam with decoupled weight decay on kernels only; `clip_norm` 0 = never clip."""
     optimiser = keras.optimizers.AdamW(1e-3, weight_decay=weight_decay, **_common(clip_norm, average))
     return _built(optimiser, variables, decays=True)
 
 
 def optimiser_of(recipe: Recipe, variables: list[Any]) -> Any:
-    """The optimiser that a recipe asks for."""
+    """Return the optimiser that a recipe asks for."""
     decay, clip, average = recipe.weight_decay, recipe.clip_norm, recipe.average
     if recipe.optimiser == "adam":
         return adam(decay, variables, clip, average=average)
@@ -76,7 +76,7 @@ def _built(optimiser: Any, variables: list[Any], *, decays: bool) -> Any:
 
 
 class DescentJob(Job):
-    """Augments a batch, moves `trainable()` against the gradient of `losses`; all of it one compiled step."""
+    """Augments a batch, and moves `trainable()` against the gradient of `losses`; all of it is one compiled step."""
 
     def __init__(self, samples: Samples, optimiser: Any) -> None:
         self._samples, self._optimiser = samples, optimiser
@@ -85,14 +85,16 @@ class DescentJob(Job):
 
     @abstractmethod
     def trainable(self) -> list[Any]:
-        """The variables that the optimiser moves, in the order that it was built with."""
+        """Return the variables that the optimiser moves, in the order that it was built with."""
 
     @abstractmethod
     def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
-        """Scalars by name for pictures in 0..1 and labels (and `more`); `loss` is what is minimised."""
+        """Return scalars by name for pictures in 0..1 and labels (and `more`); `loss` is what is minimised."""
 
     def more(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
-        """Further arrays that `losses` takes of the training samples `indices`; what is drawn is drawn by `seed`."""
+        """Return further arrays that `losses` takes of the training samples `indices`; what is drawn is drawn by
+        `seed`.
+        """
         return ()
 
     def _move(self, pictures: Any, y: Any, seed: Any, *more: Any) -> dict[str, Any]:

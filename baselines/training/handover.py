@@ -1,4 +1,4 @@
-"""The end of a training that is exported later, by TensorFlow: in another process or on another machine."""
+"""Ends a training that is exported later, by TensorFlow: in another process or on another machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from baselines.training.interface import Report
 
 
 def hand_over(report: Report, work: Path, *others: Path) -> Path:
-    """Say which folders hold the training, those that are there; returns the first one, `work`.
+    """Say which folders hold the training, of those that exist; return the first one, `work`.
 
     Each is named by a hash of recipe and data alone: the same command finds it on every machine and backend.
     """

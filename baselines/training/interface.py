@@ -1,4 +1,4 @@
-"""What a scheme's `train` gets from the way in (harness/contracts/training.py), and a report that nobody reads."""
+"""Names what a scheme's `train` gets (harness/contracts/training.py), and has a report that nobody reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Report", "Silent", "TrainOptions"]
 
 
 class Silent:
-    """A report that nobody reads."""
+    """Takes reports and shows them to nobody."""
 
     def begin(self, title: str, epochs: int, steps: int, first_epoch: int) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The training loop: seeded batches, a learning rate per step, checkpoints, exact resume, NaN stop, CSV log."""
+"""Runs the training loop: seeded batches, a learning rate per step, checkpoints, exact resume, NaN stop, CSV log."""
 
 from __future__ import annotations
 
@@ -27,19 +27,22 @@ READ_BACK_STEPS = 20  # metrics are fetched from the graph this often: fetching 
 
 
 class Job(ABC):
-    """What is trained: a compiled step and an evaluation over arrays it holds."""
+    """Stands for what is trained: a compiled step and an evaluation over arrays that it holds."""
 
     @abstractmethod
     def step(self, indices: npt.NDArray[np.int32], seed: npt.NDArray[np.int32], learning_rate: float) -> dict[str, Any]:
-        """One optimiser step on the training samples `indices`; scalar tensors by metric name, `loss` among them."""
+        """Take one optimiser step on the training samples `indices`.
+
+        Return scalar tensors by metric name, `loss` among them.
+        """
 
     @abstractmethod
     def evaluate(self) -> dict[str, float]:
-        """Figures on the validation split by metric name, `val_accuracy` (0..1) among them."""
+        """Return figures on the validation split by metric name, `val_accuracy` (0..1) among them."""
 
     @abstractmethod
     def variables(self) -> list[Any]:
-        """Every variable whose value the next step depends on."""
+        """Return every variable whose value the next step depends on."""
 
     def assess(self) -> dict[str, float]:
         """Evaluate with the weights that would be kept if this epoch were the best."""
@@ -55,7 +58,7 @@ class Job(ABC):
 
 @dataclass(frozen=True)
 class Schedule:
-    """Linear warm-up, then a cosine or a line to nearly zero, per step."""
+    """Warms up linearly, then follows a cosine or a line to nearly zero, per step."""
 
     epochs: int
     steps_per_epoch: int
@@ -75,7 +78,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Run:
-    """One phase of a training: how long, on how many samples, where its files go."""
+    """Describes one phase of a training: how long, on how many samples, where its files go."""
 
     title: str
     folder: Path
@@ -101,7 +104,7 @@ class Run:
 def train(job: Job, run: Run, report: Report, *, resume: bool) -> dict[str, Any]:
     """Train `job` and leave it with the variables of the epoch that was best on validation.
 
-    Returns the figures of that epoch, with `epoch`, the cost of all epochs over all sessions (`wall_s`; `cpu_s`,
+    Return the figures of that epoch, with `epoch`, the cost of all epochs over all sessions (`wall_s`; `cpu_s`,
     seconds of processor time with validation; `flop`, floating-point operations of the steps alone, where they are
     known; `over_budget` where `run` has a budget) and the `library` that took its last step. With `resume`, an
     interrupted training goes on from its last whole epoch: batches, augmentation and rates depend on seed and step
@@ -171,7 +174,7 @@ def added(*costs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _stale(history: list[dict[str, float]], patience: int) -> bool:
-    """Has none of the last `patience` epochs been better than the best before them?"""
+    """Say whether none of the last `patience` epochs has been better than the best before them."""
     if not 0 < patience < len(history):
         return False
     return max(h["val_accuracy"] for h in history[-patience:]) <= max(h["val_accuracy"] for h in history[:-patience])
@@ -207,7 +210,7 @@ def _epoch(
 
 
 def _over_budget(run: Run, flop: float, steps: int) -> str:
-    """Say that a phase takes more than its budget, "" where it does not or has none."""
+    """Say that a phase takes more than its budget; return "" where it does not or has none."""
     whole = flop * steps * run.epochs
     if not run.budget_flop or whole <= run.budget_flop:
         return ""
@@ -219,7 +222,7 @@ def _over_budget(run: Run, flop: float, steps: int) -> str:
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write one CSV row an epoch."""
+    """Write one CSV row for each epoch."""
     try:
         with path.open("w", newline="", encoding="utf-8") as f:
             writer = csv.DictWriter(f, fieldnames=list(dict.fromkeys(name for row in history for name in row)))
@@ -230,7 +233,7 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 
 
 def in_batches(function: Any, *arrays: npt.NDArray[Any], batch: int = 500) -> npt.NDArray[np.float32]:
-    """`function` over `arrays` in batches along the first axis, results joined."""
+    """Apply `function` to `arrays` in batches along the first axis, and join the results."""
     parts = [
         np.asarray(function(*(ops.convert_to_tensor(a[i : i + batch]) for a in arrays)))
         for i in range(0, len(arrays[0]), batch)

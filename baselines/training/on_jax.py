@@ -1,4 +1,4 @@
-"""The backend functions of training on JAX (see backend.py): what they do is said in on_tensorflow.py.
+"""Trains on JAX: has the functions of backend.py, whose meaning on_tensorflow.py describes.
 
 JAX knows pure functions only. A scope stands in for the variables while a function is traced: it gives their values
 and takes what is assigned, and the compiled function has both as arguments and results.
@@ -17,9 +17,9 @@ _open: list[Scope] = []  # scopes entered and not yet left, the innermost last
 
 
 class Scope(keras.StatelessScope):  # type: ignore[misc]
-    """Values of variables during a trace: those given, else those of the scope around, else the variable's own.
+    """Holds values of variables during a trace: those given, else those of the scope around, else the variable's own.
 
-    `read` and `changed` have the variables that were read without a value given anywhere, and those assigned.
+    `read` holds the variables that were read without a value given anywhere, `changed` those that were assigned.
     """
 
     def __init__(self, values: Iterable[tuple[Any, Any]] = ()) -> None:
@@ -51,9 +51,9 @@ class Scope(keras.StatelessScope):  # type: ignore[misc]
 
 
 class _Compiled:
-    """A function of arrays that may read and assign Keras variables, as one XLA program.
+    """Runs a function of arrays that may read and assign Keras variables, as one XLA program.
 
-    Traced once without compiling to see which variables those are, as `tf.function` does; no list can be wrong.
+    It is traced once without compiling to see which variables those are, as `tf.function` does; no list can be wrong.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -128,7 +128,7 @@ def nearest(values: Any, distance: Any) -> Any:
 
 
 def set_seed(seed: int) -> None:
-    random.seed(seed)  # where layers take their seeds from; Keras' own function would import TensorFlow if it is there
+    random.seed(seed)  # layers take their seeds from here; Keras' own function would import TensorFlow if it is there
 
 
 def transposed_times(a: Any, b: Any) -> Any:

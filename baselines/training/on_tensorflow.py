@@ -1,4 +1,4 @@
-"""The backend functions of training on TensorFlow (see backend.py)."""
+"""Trains on TensorFlow: has the functions of backend.py."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import tensorflow as tf
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """`function` of tensors as one graph; it may read and assign Keras variables."""
+    """Compile `function` of tensors as one graph; it may read and assign Keras variables."""
     return tf.function(function)
 
 
 def fused(function: Callable[..., Any]) -> Any:
-    """`function` of tensors by XLA, for use inside a compiled one: many small passes become one."""
+    """Compile `function` of tensors by XLA, for use inside a compiled one: many small passes become one."""
     return tf.function(function, jit_compile=True)
 
 
 def gradients(function: Callable[[], dict[str, Any]], variables: list[Any]) -> tuple[dict[str, Any], list[Any]]:
-    """What `function` gives, scalars by name, and the gradients of its `loss` by `variables`."""
+    """Return what `function` gives, scalars by name, and the gradients of its `loss` by `variables`."""
     with tf.GradientTape() as tape:
         metrics = function()
     return metrics, tape.gradient(metrics["loss"], variables)
 
 
 def input_gradient(function: Callable[[Any], tuple[Any, Any]], x: Any) -> tuple[Any, Any]:
-    """The gradient by `x` of the first result of `function`, a scalar, and its second result.
+    """Return the gradient by `x` of the first result of `function`, a scalar, and its second result.
 
-    Can be differentiated again.
+    The gradient can be differentiated again.
     """
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -38,19 +38,21 @@ def input_gradient(function: Callable[[Any], tuple[Any, Any]], x: Any) -> tuple[
 
 
 def integers(shape: tuple[int, ...], seed: Any, stream: int, limit: int) -> Any:
-    """int32 of 0..limit-1, decided by `seed` (int32 [2]) and `stream` alone."""
+    """Draw int32 values of 0..limit-1, decided by `seed` (int32 [2]) and `stream` alone."""
     return tf.random.stateless_uniform(shape, seed + stream, 0, limit, tf.int32)
 
 
 def gather_lines(x: Any, lines: Any) -> Any:
-    """From each picture of `x` [n, h, w, c] its own lines, int32 [n, m] -> [n, m, w, c]."""
+    """Take from each picture of `x` [n, h, w, c] its own lines, int32 [n, m] -> [n, m, w, c]."""
     return tf.gather(x, lines, axis=1, batch_dims=1)
 
 
 def nearest(values: Any, distance: Any) -> Any:
-    """That of `values` [m] at which `distance` [..., m] is least, the first in a tie: [...]. Without a gradient.
+    """Return that of `values` [m] at which `distance` [..., m] is least, the first in a tie: [...].
 
-    `keras.ops` would look for negative zeros and negative indices first, which this many elements feel.
+    The result has no gradient.
+
+    `keras.ops` would look for negative zeros and negative indices first, which costs time with so many elements.
     """
     return tf.gather(values, tf.argmin(distance, axis=-1))
 
@@ -61,25 +63,25 @@ def set_seed(seed: int) -> None:
 
 
 def transposed_times(a: Any, b: Any) -> Any:
-    """a' b of two matrices."""
+    """Return a' b of two matrices."""
     return tf.matmul(a, b, transpose_a=True)
 
 
 def value_of(variable: Any) -> Any:
-    """What a Keras variable holds now, as a tensor."""
+    """Return what a Keras variable holds now, as a tensor."""
     return tf.convert_to_tensor(variable)
 
 
 def version() -> str:
-    """Name and version."""
+    """Return the library's name and version."""
     return f"tensorflow {tf.__version__}"
 
 
 def flop(step: Any, arguments: tuple[Any, ...]) -> float | None:
     """Count what the convolutions and matrix products of a compiled function take, an addition being one, too.
 
-    Whatever gradient they belong to: the graph is counted, not the network. All else is left out: it takes time, and
-    few operations.
+    The graph is counted, not the network, whatever gradient an operation belongs to. Other operations are left out:
+    they take time, but hardly any arithmetic.
     """
     graph = step.get_concrete_function(*arguments).graph
     return float(_flop(graph, graph.outputs))
@@ -120,13 +122,16 @@ def _size(tensor: Any) -> int:
 
 
 def _by_kernel(tensor: Any, kernel: Any, *, depthwise: bool) -> int:
-    """Each output value of a convolution is a sum over the kernel's height, width and input channels."""
+    """Count the terms of all output values of a convolution.
+
+    Each value is a sum over the kernel's height, width and input channels.
+    """
     height, width, depth = (int(n) for n in kernel[:3])
     return _size(tensor) * height * width * (1 if depthwise else depth)
 
 
 def _kernel_of(op: Any) -> Any:
-    """The kernel's shape of a filter gradient: its result, whose static shape its second input may hold."""
+    """Return the kernel's shape of a filter gradient: its result, whose static shape its second input may hold."""
     shape = op.outputs[0].shape
     return shape if shape.is_fully_defined() else tf.get_static_value(op.inputs[1])
 
@@ -152,7 +157,7 @@ _COUNTED: dict[str, Callable[[Any], int]] = {
 def normalised(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Normalise `x` [n, h, w, c] of any precision by its own statistics, in float32, as one operation.
 
-    Returns the result in the precision of `x`, and mean and variance [c], float32.
+    Return the result in the precision of `x`, and mean and variance [c], float32.
     """
     y, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True

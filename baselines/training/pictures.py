@@ -1,4 +1,4 @@
-"""The pictures of a training, checked against its recipe before anything takes time."""
+"""Checks the pictures of a training against its recipe before anything takes time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def training_data(options: TrainOptions, recipe: Recipe, *, multiple_of: int = 1
         multiple_of: what height and width must be multiples of, for networks that can't do with others.
 
     Raises:
-        BenchError: as `load_dataset`; or a picture size that can't be exported, or a validation split that leaves
-            nothing to train on.
+        BenchError: `load_dataset` raises it, a picture size can't be exported, or the validation split leaves nothing
+            to train on.
     """
     data = load_dataset(options.dataset, options.data_dir)
     check(data, recipe, multiple_of=multiple_of)
@@ -26,7 +26,7 @@ def training_data(options: TrainOptions, recipe: Recipe, *, multiple_of: int = 1
 
 
 def check(data: DataSet, recipe: Recipe, *, multiple_of: int = 1) -> None:
-    """Can the recipe train on these pictures, and export what comes of it? Raises BenchError when not."""
+    """Check that the recipe can train on these pictures, and export the result. Raises BenchError when it can't."""
     n = len(data.x_train)
     if not recipe.validation < n:
         raise BenchError(

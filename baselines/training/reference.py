@@ -1,4 +1,4 @@
-"""The reference network: trained once per recipe, kept in the cache, or a user's own file."""
+"""Provides the reference network: trained once per recipe, kept in the cache, or a user's own file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from harness.contracts.paths import cache_dir, data_dir
 
 
 class Reference(NamedTuple):
-    """The frozen reference network. `model`: picture in 0..1 -> logits; `figures`: of its training."""
+    """Holds the frozen reference network.
+
+    `model` turns a picture in 0..1 into logits; `figures` are those of its training.
+    """
 
     path: Path
     spec: NetworkSpec
@@ -28,19 +31,19 @@ class Reference(NamedTuple):
 
 
 def picture_spec(recipe: ReferenceRecipe, data: DataSet) -> NetworkSpec:
-    """What network the recipe asks for on this data set."""
+    """Return what network the recipe asks for on this data set."""
     size = recipe.input_size
     height, width = (size, size) if size else (int(n) for n in data.x_train.shape[1:3])
     return NetworkSpec(f"{recipe.network}_picture", (height, width, 3), data.classes, recipe.widths)
 
 
 def cached(recipe: ReferenceRecipe, data: DataSet) -> Path:
-    """The cache folder of the reference network that `recipe` trains."""
+    """Return the cache folder of the reference network that `recipe` trains."""
     return cache_dir() / "training" / f"reference-{recipe_hash(recipe, data=data.checksum)}"
 
 
 def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bool) -> Reference:
-    """The reference network of `recipe`: from its file, the cache, or trained now (and cached).
+    """Return the reference network of `recipe`: from its file, from the cache, or trained now (and cached).
 
     Raises:
         BenchError: the file is missing, damaged or of another network; or training failed.
@@ -85,7 +88,7 @@ def _train(
 
 
 def starting_network(recipe: ReferenceRecipe, spec: NetworkSpec, samples: Any) -> Any:
-    """The network as its training begins.
+    """Return the network as its training begins.
 
     Raises:
         BenchError: `start` or `normalisation` do not go with the network.

@@ -1,4 +1,4 @@
-"""How fast this processor takes convolutions alone: what a training step can be held against."""
+"""Measures how fast this processor takes convolutions alone: what a training step can be held against."""
 
 from __future__ import annotations
 

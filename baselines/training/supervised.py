@@ -1,4 +1,4 @@
-"""Train one network on pictures with labels, with a teacher if there is one."""
+"""Trains one network on pictures with labels, with a teacher if there is one."""
 
 from __future__ import annotations
 
@@ -20,35 +20,38 @@ VALIDATION_SPLIT_SEED = 0  # one split for every training, so that choices made 
 
 
 def picture_shape(recipe: Recipe, data: DataSet) -> tuple[int, int, int]:
-    """[h, w, 3] of the pictures that the networks take."""
+    """Return [h, w, 3] of the pictures that the networks take."""
     size = recipe.input_size
     height, width = (size, size) if size else (int(n) for n in data.x_train.shape[1:3])
     return height, width, 3
 
 
 def cross_entropy(labels: Any, logits: Any, smoothing: float = 0.0) -> Any:
-    """Mean cross-entropy; labels int [n], logits float32 [n, classes]."""
+    """Return the mean cross-entropy of labels int [n] and logits float32 [n, classes]."""
     classes = logits.shape[-1]
     target = ops.one_hot(labels, classes) * (1.0 - smoothing) + smoothing / classes
     return ops.mean(ops.categorical_crossentropy(target, logits, from_logits=True))
 
 
 def distillation(teacher_logits: Any, logits: Any, temperature: float) -> Any:
-    """Hinton et al. 2015: cross-entropy of softened outputs, times T^2 so that gradients keep their size."""
+    """Return the cross-entropy of softened outputs (Hinton et al. 2015).
+
+    It is multiplied by T^2, so that gradients keep their size.
+    """
     target = ops.softmax(teacher_logits / temperature)
     soft = ops.categorical_crossentropy(target, logits / temperature, from_logits=True)
     return ops.mean(soft) * temperature**2
 
 
 def hits(logits: Any, labels: Any) -> Any:
-    """1.0 where the largest of the logits [n, classes] is the label, else 0.0: float32 [n]."""
+    """Return 1.0 where the largest of the logits [n, classes] is the label, else 0.0: float32 [n]."""
     return ops.cast(ops.argmax(logits, axis=-1) == labels, "float32")
 
 
 class Samples:
-    """Training and validation pictures of a data set.
+    """Holds training and validation pictures of a data set.
 
-    `size` > 0 scales pictures to that height and width: training ones after augmentation, the others once.
+    `size` > 0 scales pictures to that height and width: training pictures after augmentation, the others once.
     """
 
     def __init__(
@@ -71,37 +74,37 @@ class Samples:
         return cls(data, validation=recipe.validation, limit=limit, size=recipe.input_size, views=views)
 
     def first(self, count: int) -> npt.NDArray[np.uint8]:
-        """The first `count` training pictures as the networks take them, not augmented."""
+        """Return the first `count` training pictures as the networks take them, not augmented."""
         return resized(self._native[:count], self._size)
 
     def as_taken(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Other pictures of the data set at the size that the networks take."""
+        """Return other pictures of the data set at the size that the networks take."""
         return resized(pictures, self._size)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def at(self, indices: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-        """uint8 pictures and int32 labels of the training samples `indices`, as they are in the data set."""
+        """Return uint8 pictures and int32 labels of the training samples `indices`, as they are in the data set."""
         return self._native[indices], self.y[indices].astype(np.int32)
 
     def views(self, pictures: Any, seed: Any) -> Any:
-        """Augmented float32 pictures in 0..1 of a batch of uint8 ones, at the size that the networks take."""
+        """Return augmented float32 pictures in 0..1 of a batch of uint8 ones, at the size that the networks take."""
         x = to_unit(augment(pictures, seed, self._views))
         return ops.image.resize(x, (self._size, self._size), interpolation="bilinear") if self._size else x
 
 
 def accuracy(logits: npt.NDArray[np.float32], labels: Labels) -> float:
-    """Share of rows of `logits` [n, classes] whose largest entry is the label."""
+    """Return the share of rows of `logits` [n, classes] whose largest entry is the label."""
     return float(np.mean(np.argmax(logits, axis=-1) == labels))
 
 
 class SupervisedJob(DescentJob):
-    """Cross-entropy (and distillation, weight `distil`) on augmented pictures.
+    """Trains by cross-entropy (and distillation, weight `distil`) on augmented pictures.
 
     The teacher is a network that sees the same views, or its logits [samples, classes] of the pictures as they are.
-    `mixup` (Zhang et al. 2018) draws the share of the first picture from a symmetric beta distribution, one a batch;
-    with fixed logits it would contradict them, so that is refused.
+    `mixup` (Zhang et al. 2018) draws the share of the first picture from a symmetric beta distribution, once for each
+    batch. Fixed logits would contradict the mixed pictures, so the two together are refused.
     """
 
     def __init__(
@@ -141,7 +144,8 @@ class SupervisedJob(DescentJob):
 
     def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
         share = more[-1] if self._mixup else None
-        if share is not None:  # with the batch the other way round, as good as any partner in a shuffled batch
+        if share is not None:
+            # The batch is mixed with its own reverse, which is as good as any partner in a shuffled batch.
             x = share * x + (1.0 - share) * ops.flip(x, axis=0)
         teacher_logits = more[0] if self._fixed is not None else None
         if self._teacher is not None and self._fixed is None:

@@ -163,7 +163,7 @@ def measure_model(
 
 
 def _inputs(path: Path | None, border: Any, samples: int) -> np.ndarray:
-    """Inputs [n, ...] as the file takes them."""
+    """Return inputs [n, ...] as the file takes them."""
     if path is None:
         rng = np.random.default_rng(0)
         noise = rng.integers(-128, 128, (samples, *border.shape)).astype(np.int8)

@@ -44,12 +44,12 @@ class Phase:
 
     @property
     def step_s(self) -> float | None:
-        """The median over the steps that did not compile; None where there are none."""
+        """Return the median over the steps that did not compile, or None where there are none."""
         return statistics.median(self.cpu_s[SKIPPED:]) if len(self.cpu_s) > SKIPPED else None
 
     @property
     def gflop_per_s(self) -> float | None:
-        """Operations a second of processor time, in units of 1e9."""
+        """Return the operations for each second of processor time, in units of 1e9."""
         return self.flop / self.step_s / 1e9 if self.flop and self.step_s else None
 
 
@@ -83,7 +83,7 @@ class Stopwatch:
 
 
 def measure(scheme: str, profile: str, folder: Path, *, steps: int, overrides: dict[str, str]) -> list[Phase]:
-    """Train `scheme` by its recipe for one epoch of `steps` steps a phase; returns its phases in order.
+    """Train `scheme` by its recipe for one epoch of `steps` steps a phase; return its phases in order.
 
     Args:
         folder: where pictures, checkpoints and weights go.

@@ -70,7 +70,7 @@ class Listener:
             raise BenchError(f"the broker at {self._address} does not answer{why}", cure="check its log")
 
     def check(self) -> None:
-        """Is it still listening?
+        """Check that the listener is still listening.
 
         Raises:
             BenchError: its thread has ended, and why.

@@ -19,7 +19,7 @@ USERS: Mapping[Role, str] = {"bench": "bench", "edge": "edges", "board": "board"
 
 @dataclass(frozen=True)
 class Rules:
-    """Topic filters (MQTT 3.1.1, section 4.7) that a role may publish to and hear."""
+    """Holds the topic filters (MQTT 3.1.1, section 4.7) that a role may publish to and hear."""
 
     writes: tuple[str, ...]
     reads: tuple[str, ...]

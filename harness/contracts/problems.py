@@ -116,7 +116,7 @@ def _plain(kind: Any) -> Iterator[Any]:
 
 
 def _tagged(kind: Any, tag: int | str) -> bool:
-    """Is this the member of a union that goes by `tag`, which is no key?"""
+    """Say whether this is the member of a union that goes by `tag`, which is no key."""
     if not _is_model(kind):
         return False
     return any(

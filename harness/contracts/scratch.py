@@ -1,4 +1,4 @@
-"""Temporary folders that a killed run does not leave for ever: the next start finds whose owner is gone.
+"""Makes temporary folders that a killed run does not leave for ever: the next start finds those whose owner is gone.
 
 Each folder holds a lock file that its owner keeps locked by flock(2); the kernel lets go of it when the owner ends,
 however it ends.
@@ -23,7 +23,7 @@ _LOCK = ".held"
 
 
 class Scratch:
-    """A temporary folder of this process, locked; `close` removes it."""
+    """Holds a temporary folder of this process, locked; `close` removes it."""
 
     def __init__(self, purpose: str) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-"))  # 0700

@@ -79,8 +79,9 @@ class BoardLog:
         self._secrets: list[str] = []
 
     def hide(self, *secrets: str) -> None:
-        """Have these masked in every line from now on, also as an AT command escapes them and as bytes beyond ASCII are
-        shown.
+        """Mask these in every line from now on.
+
+        They are masked also as an AT command escapes them, and as bytes beyond ASCII are shown.
         """
         forms = {form for secret in secrets if secret for form in (secret, _escaped(secret))}
         forms |= {form.encode().decode("ascii", "backslashreplace") for form in forms}

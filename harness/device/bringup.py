@@ -179,12 +179,12 @@ class Board:
 
     @property
     def name(self) -> str:
-        """What people call it: the testbed, which of them, and whose image it has."""
+        """Return what people call the board: the testbed, which of them, and whose image it has."""
         number = self.network.topic_prefix.rpartition("/")[2]
         return f"{self.testbed.name} {number} ({self.artefact.description.scheme})"
 
     def lost(self) -> None:
-        """A sample failed: come back through reset before the next one."""
+        """Note that a sample failed: the board comes back through reset before the next one."""
         self.state = min(self.state, State.FLASHED)
 
     def before_sample(self, seed: int, remote_ms: float | None) -> None:

@@ -109,7 +109,7 @@ class Services:
             self._news.notify_all()
 
     def check(self) -> None:
-        """Is anybody listening? Raises BenchError when not."""
+        """Check that somebody is listening. Raises BenchError when nobody is."""
         if self.listener is not None:
             self.listener.check()
 

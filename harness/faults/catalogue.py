@@ -269,7 +269,7 @@ class _Steps(Clock):
 
 
 class _Drifting(StandInDevice):
-    """Nobody answers it: it waits out its reply time-out by a clock that is `ppm` fast; the host is 1 to 3 ms late."""
+    """Waits out a reply time-out, as nobody answers, by a clock that is `ppm` fast; the host is 1 to 3 ms late."""
 
     def __init__(self, artefact: Artefact, clock: _Steps, ppm: float) -> None:
         super().__init__(artefact, StandInTestbed(artefact).link)

@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Recovered, or clearly failed: never a wrong number."""
+        """Say whether the run recovered, or clearly failed, without a wrong number."""
         return self.wrong == 0 and bool(self.ended)
 
 

@@ -23,12 +23,12 @@ _ACCOUNTS = (  # what a stranger says of the edge's time; %d is the sequence num
 
 
 def native_killed(short: bool) -> Outcome:
-    """The native board's process is killed while it waits for a reply."""
+    """Kill the native board's process while it waits for a reply."""
     return _killed("native board's process killed", short, kind="native")
 
 
 def emulator_killed(short: bool) -> Outcome:
-    """The emulator is killed while its board waits for a reply."""
+    """Kill the emulator while its board waits for a reply."""
     return _killed("emulator killed", short, kind="virtual")
 
 
@@ -46,7 +46,7 @@ def _kill(scene: Scene) -> None:
 
 
 def stranger(short: bool) -> Outcome:
-    """A peer that has the edge's password answers and accounts before the edge does, for some samples."""
+    """Let a peer that has the edge's password answer and account before the edge does, for some samples."""
     count, begin, stop = (8, 1, 2) if short else (30, 5, 10)
     with Scene(delay_ms=60.0) as scene:
         forger = _Forger(scene, range(begin, stop))

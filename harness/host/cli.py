@@ -33,7 +33,7 @@ class Terminated(BaseException):
 
 
 class HungUp(Terminated):
-    """SIGHUP, as an exception: the terminal is gone."""
+    """Says by an exception that SIGHUP came: the terminal is gone."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,4 +1,4 @@
-"""What a process that ended said last: its own error, not the chatter of the libraries around it."""
+"""Finds what a process that ended said last: its own error, not the chatter of the libraries around it."""
 
 from __future__ import annotations
 

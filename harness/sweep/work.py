@@ -16,7 +16,7 @@ _LOOK_S = 0.5  # how soon a waiting worker notices that the run is being stopped
 
 
 class Work:
-    """The jobs that are left. Used by all workers' threads."""
+    """Holds the jobs that are left. The threads of all workers use it."""
 
     def __init__(self, jobs: Sequence[Job], cancelled: threading.Event) -> None:
         self._left = deque(jobs)

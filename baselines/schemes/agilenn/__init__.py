@@ -1,4 +1,4 @@
-"""AgileNN (Huang & Gao, MobiCom 2022): explainable AI decides which features stay on the device."""
+"""Implements AgileNN (Huang & Gao, MobiCom 2022): explainable AI decides which features stay on the device."""
 
 from baselines.schemes.agilenn.scheme import AgileNN, AgileNNR
 

@@ -1,4 +1,5 @@
-"""AgileNN's learned scalar quantiser: hard forward, soft backward (paper, section 6; Agustsson et al. 2017).
+"""Quantises features by AgileNN's learned codebook: hard forward, soft backward (paper, section 6; Agustsson et al.
+2017).
 
 Centroids lie in ReLU6's range: centroid = 6 * sigmoid(parameter), which the public code calls the key to stability.
 """
@@ -15,9 +16,9 @@ TOP = 6.0
 
 
 def fit(values: npt.NDArray[Any], centroids: int, iterations: int = 30) -> Floats:
-    """Lloyd's algorithm in one dimension: `centroids` ascending values for the sample `values`.
+    """Run Lloyd's algorithm in one dimension: return `centroids` ascending values for the sample `values`.
 
-    Starts evenly spaced over what is not zero, with one centroid at zero, as ReLU6 gives zero most often.
+    It starts evenly spaced over what is not zero, with one centroid at zero, as ReLU6 gives zero most often.
     """
     flat = np.asarray(values, dtype=np.float64).ravel()
     positive = flat[flat > 0]
@@ -34,19 +35,19 @@ def fit(values: npt.NDArray[Any], centroids: int, iterations: int = 30) -> Float
 
 
 def drawn(centroids: int, seed: int, deviation: float = 1.0) -> Floats:
-    """Centroids of normal parameters, ascending: how the public code starts."""
+    """Return ascending centroids of normally distributed parameters, as the public code starts."""
     parameters = np.random.default_rng([seed, 6]).standard_normal(centroids) * deviation
     return np.sort(TOP / (1 + np.exp(-parameters))).astype(np.float32)
 
 
 def to_parameters(centroids: Floats) -> Floats:
-    """The trained parameters that give `centroids`."""
+    """Return the trained parameters that give `centroids`."""
     share = np.clip(np.asarray(centroids, dtype=np.float64) / TOP, 1e-4, 1 - 1e-4)
     return np.log(share / (1 - share)).astype(np.float32)
 
 
 def quantise(x: Any, parameters: Any, sharpness: float) -> Any:
-    """Features (float32, any shape) -> nearest centroids, with the gradient of the soft assignment.
+    """Turn features (float32, any shape) into their nearest centroids, with the gradient of the soft assignment.
 
     soft(x) = sum_j c_j softmax_j(-sharpness (x - c_j)^2).
     """
@@ -61,7 +62,7 @@ def quantise(x: Any, parameters: Any, sharpness: float) -> Any:
 
 
 def symbols_of(values: npt.NDArray[Any], centroids: Floats) -> npt.NDArray[np.uint8]:
-    """Index of the nearest of the ascending `centroids` for each value; the lower one in a tie."""
+    """Return the index of the nearest of the ascending `centroids` for each value; the lower one in a tie."""
     distance = np.abs(np.asarray(values, dtype=np.float64)[..., None] - np.asarray(centroids, dtype=np.float64))
     nearest: npt.NDArray[np.uint8] = np.argmin(distance, axis=-1).astype(np.uint8)
     return nearest

@@ -1,4 +1,4 @@
-"""The device half of a recipe, untrained: what it costs depends on its shapes alone."""
+"""Builds the device half of a recipe untrained: what it costs depends on its shapes alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from baselines.export.quantise import to_int8
 from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn.networks import device_model, map_size
 
-PICTURES = 64  # for the converter's ranges
+PICTURES = 64  # the converter takes its ranges from them
 
 
 def untrained_graph(recipe: AgileNNRecipe, data: DataSet) -> tuple[bytes, int]:
-    """The int8 .tflite of the device half with random weights, and the number of symbols that it sends."""
+    """Return the int8 .tflite of the device half with random weights, and the number of symbols that it sends."""
     keras.utils.set_random_seed(recipe.seed)
     height, width = map_size(recipe, data)
     graph = to_int8(device_model(recipe, data, folded=True), resized(data.x_train[:PICTURES], recipe.input_size))

@@ -1,4 +1,4 @@
-"""AgileNN's artefact: device graph, symbol table and remote network."""
+"""Writes AgileNN's artefact: device graph, symbol table and remote network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.contracts.description import SERVER, DeviceDescription
 
 @dataclass(frozen=True)
 class Half:
-    """The device half as exported: its graph and what the description says of it."""
+    """Holds the device half as exported: its graph and what the description says of it."""
 
     graph: bytes
     description: DeviceDescription

@@ -1,4 +1,4 @@
-"""How much the reference network's answer depends on each element of the feature map (paper, section 3.1).
+"""Measures how much the reference network's answer depends on each element of the feature map (paper, section 3.1).
 
 With f the features and L the loss (or minus the class score) of the frozen reference network, element by element:
 
@@ -22,7 +22,7 @@ from baselines.training import backend
 
 
 class ImportanceMeter:
-    """Importance through a frozen `body` (features [n, h, w, c] -> logits [n, classes])."""
+    """Measures importance through a frozen `body` (features [n, h, w, c] -> logits [n, classes])."""
 
     def __init__(self, body: Any, method: str, attribution: str, steps: int, *, second_order: bool = True) -> None:
         self._body = body
@@ -36,18 +36,18 @@ class ImportanceMeter:
 
     @classmethod
     def of(cls, body: Any, settings: Importance) -> ImportanceMeter:
-        """As a recipe has it."""
+        """Make a meter as a recipe asks for it."""
         s = settings
         return cls(body, s.method, s.attribution, s.steps, second_order=s.second_order)
 
     def judge(self, features: Any) -> Any:
-        """The reference network's logits on `features`."""
+        """Return the reference network's logits on `features`."""
         return self._body(features, training=False)
 
     def _gradient(self, features: Any, labels: Any) -> tuple[Any, Any]:
         def target(x: Any) -> tuple[Any, Any]:
             logits = self._body(x, training=False)
-            # A sum, so that each sample's gradient is its own.
+            # The sum leaves each sample its own gradient.
             if self._attribution == "loss":
                 return ops.sum(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)), logits
             return -ops.sum(ops.take_along_axis(logits, labels[:, None], axis=-1)), logits
@@ -56,11 +56,11 @@ class ImportanceMeter:
         return gradient if self._second_order else ops.stop_gradient(gradient), logits
 
     def __call__(self, features: Any, labels: Any) -> tuple[Any, Any]:
-        """Importance per element, float32 >= 0 [n, h, w, c], and the reference network's logits on `features`."""
+        """Return importance per element, float32 >= 0 [n, h, w, c], and the reference network's logits."""
         if self._method == "saliency":
             gradient, logits = self._gradient(features, labels)
             return ops.abs(gradient), logits
-        # All points of the path in one batch: many gradients of a batch each would be as many copies of the graph.
+        # All points of the path go in one batch: a gradient for each would be one more copy of the graph.
         last = self._steps - 1
         path = ops.concatenate([features * ((i + 1) / last) for i in range(last)], axis=0)
         gradients, logits = self._gradient(path, ops.tile(labels, [last]))
@@ -71,5 +71,5 @@ class ImportanceMeter:
 
 
 def channel_importance(importance: Any) -> Any:
-    """Per element [n, h, w, c] -> per channel [n, c]: the sum over the map."""
+    """Sum importance per element [n, h, w, c] over the map to importance per channel [n, c]."""
     return ops.sum(importance, axis=(1, 2))

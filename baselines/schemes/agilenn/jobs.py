@@ -1,4 +1,4 @@
-"""Phases around AgileNN's joint training: the extractor in front of the reference network, the local branch alone."""
+"""Trains before and after AgileNN's joint training: first the extractor, then the local branch alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from baselines.training.supervised import Samples, accuracy, cross_entropy, dist
 
 
 class WarmJob(DescentJob):
-    """The extractor in front of the frozen reference network: cross-entropy and the reference network's own logits."""
+    """Trains the extractor in front of the frozen reference network by cross-entropy and that network's own logits."""
 
     def __init__(self, extractor: Any, body: Any, teacher: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
         super().__init__(samples, optimiser_of(recipe, extractor.trainable_variables))
@@ -43,7 +43,10 @@ class WarmJob(DescentJob):
 
 
 class LocalJob(DescentJob):
-    """The local branch alone behind the frozen extractor: its own cross-entropy, cheap as nothing else is run."""
+    """Trains the local branch alone behind the frozen extractor, by its own cross-entropy.
+
+    It is cheap, as nothing else is run.
+    """
 
     def __init__(self, device: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
         features = device.get_layer("extract_mix_relu").output

@@ -1,4 +1,4 @@
-"""AgileNN's joint training: device half, codebook, remote network and alpha, shaped by feature importance."""
+"""Trains AgileNN jointly: device half, codebook, remote network and alpha, shaped by feature importance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMPORTANCE_VALIDATION = 1000  # validation samples whose importance is measured 
 
 
 class JointJob(DescentJob):
-    """Device half, codebook, remote network and alpha together, with the skewness and disorder losses."""
+    """Trains device half, codebook, remote network and alpha together, with the skewness and disorder losses."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class JointJob(DescentJob):
         return [*self.device.trainable_variables, *self.remote.trainable_variables, *own]
 
     def alpha(self) -> Any:
-        """Weight of the local logits; 0 where there is no local branch."""
+        """Return the weight of the local logits, which is 0 where there is no local branch."""
         if not self._k:
             return ops.zeros(())
         return ops.sigmoid(self.balance / self._recipe.temperature)
 
     def centroids(self) -> codebook.Floats:
-        """The codebook, ascending."""
+        """Return the codebook, ascending."""
         return np.sort(np.asarray(codebook.TOP * ops.sigmoid(backend.value_of(self.codebook))))
 
     def _outputs(self, x: Any, *, training: bool) -> tuple[Any, Any, Any]:
@@ -87,7 +87,7 @@ class JointJob(DescentJob):
         return features[0] if isinstance(features, (list, tuple)) else features, None
 
     def losses(self, x: Any, y: Any, *more: Any) -> dict[str, Any]:
-        """Every term for a batch of pictures in 0..1 and labels; `loss` is what is minimised."""
+        """Return every term for a batch of pictures in 0..1 and labels; `loss` is what is minimised."""
         r, weights = self._recipe, self._recipe.losses
         target = self._teacher(x, training=False) if self._teacher is not None else None
 
@@ -127,7 +127,10 @@ class JointJob(DescentJob):
         }
 
     def _shape(self, features: Any, y: Any) -> tuple[Any, Any, dict[str, Any]]:
-        """Weighted skewness and disorder loss, the reference network's logits, and figures; nothing when not asked."""
+        """Return the weighted skewness and disorder loss, the reference network's logits, and figures.
+
+        Where the recipe asks for neither loss, these are 0, None and no figures.
+        """
         weights, k = self._recipe.losses, self._k
         if k == 0 or not (weights.skewness_weight or weights.disorder_weight):
             return ops.zeros(()), None, {}
@@ -155,12 +158,17 @@ class JointJob(DescentJob):
         return ops.stack([skewness(channels, self._k), violations(channels, self._k), hits(judged, y)], axis=1)
 
     def logits(self, pictures: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Float local and remote logits [n, classes] of uint8 pictures; local ones are 0 where there is no branch."""
+        """Return float local and remote logits [n, classes] of uint8 pictures.
+
+        The local ones are 0 where there is no branch.
+        """
         both = in_batches(self._forward, pictures)
         return both[:, 0], both[:, 1]
 
     def symbols(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """What the float device half would send of uint8 pictures: symbols of the ascending codebook [n, h, w, c]."""
+        """Return what the float device half would send of uint8 pictures: symbols of the ascending codebook [n, h, w,
+        c].
+        """
         return in_batches(self._nearest, pictures).astype(np.uint8)
 
     def _symbols(self, x: Any) -> Any:
@@ -175,9 +183,10 @@ class JointJob(DescentJob):
         return super().step(indices, seed, learning_rate)
 
     def attention(self, pictures: npt.NDArray[np.uint8], labels: Labels) -> dict[str, float]:
-        """Mean `skewness` and share of `violations` over uint8 pictures; share that the `reference` network gets right.
+        """Return mean `skewness` and the share of `violations` over uint8 pictures.
 
-        Over the samples that it gets right, where the recipe counts only those.
+        The third figure, `reference`, is the share that the reference network gets right. Where the recipe counts only
+        those samples, the first two figures are taken over them.
         """
         if not self._k:
             return {}

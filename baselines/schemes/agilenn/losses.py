@@ -1,4 +1,4 @@
-"""Skewness and disorder losses on feature importance (paper, equations 1 and 2, section 4.1)."""
+"""Computes the skewness and disorder losses on feature importance (paper, equations 1 and 2, section 4.1)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ EPSILON = 1e-9
 
 
 def normalised(channels: Any) -> Any:
-    """Channel importance [n, c] -> shares that sum to 1 per sample."""
+    """Turn channel importance [n, c] into shares that sum to 1 for each sample."""
     return channels / (ops.sum(channels, axis=-1, keepdims=True) + EPSILON)
 
 
 def skewness(channels: Any, k: int) -> Any:
-    """Share of the importance that lies in the first k channels: [n, c] -> [n]."""
+    """Return the share of the importance that lies in the first k channels: [n, c] -> [n]."""
     return ops.sum(normalised(channels)[:, :k], axis=-1)
 
 
 def skewness_loss(channels: Any, k: int, rho: float) -> Any:
-    """max(0, rho - skewness), per sample [n]."""
+    """Return max(0, rho - skewness) for each sample: [n]."""
     return ops.relu(rho - skewness(channels, k))
 
 
 def violations(channels: Any, k: int) -> Any:
-    """1.0 where some sent channel is more important than some local one, else 0.0: [n, c] -> [n]."""
+    """Return 1.0 where some sent channel is more important than some local one, else 0.0: [n, c] -> [n]."""
     disordered = ops.max(channels[:, k:], axis=-1) > ops.min(channels[:, :k], axis=-1)
     return ops.cast(disordered, "float32")
 
 
 def disorder_loss(importance: Any, k: int, form: str, margin: float = 0.0) -> Any:
-    """How far the order is from "every local channel before every sent one", per sample [n].
+    """Return how far the order is from "every local channel before every sent one", for each sample: [n].
 
     Args:
         importance: per element, [n, h, w, c].
@@ -54,5 +54,5 @@ def disorder_loss(importance: Any, k: int, form: str, margin: float = 0.0) -> An
 
 
 def mean_over(values: Any, mask: Any) -> Any:
-    """Mean of `values` [n] where `mask` [n] is 1; 0 where it never is."""
+    """Return the mean of `values` [n] where `mask` [n] is 1, or 0 where it never is."""
     return ops.sum(values * mask) / ops.maximum(ops.sum(mask), 1.0)

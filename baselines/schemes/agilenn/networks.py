@@ -1,4 +1,4 @@
-"""AgileNN's networks in training: device half, remote half, and the reference network's body behind its stem."""
+"""Builds AgileNN's networks in training: device half, remote half, and the reference network's body behind its stem."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.contracts.errors import BenchError
 
 
 def device_model(recipe: AgileNNRecipe, data: DataSet, *, folded: bool) -> Any:
-    """Picture in 0..1 -> [features, local logits]."""
+    """Build the device half: picture in 0..1 -> [features, local logits]."""
     n = recipe.network
     return split_model(
         picture_shape(recipe, data),
@@ -35,20 +35,20 @@ def device_model(recipe: AgileNNRecipe, data: DataSet, *, folded: bool) -> Any:
 
 
 def map_size(recipe: AgileNNRecipe, data: DataSet) -> tuple[int, int]:
-    """Height and width of the extractor's map."""
+    """Return height and width of the extractor's map."""
     height, width, _ = picture_shape(recipe, data)
     stride = recipe.network.stride
     return -(-height // stride), -(-width // stride)
 
 
 def remote_spec(recipe: AgileNNRecipe, data: DataSet) -> NetworkSpec:
-    """The server's network: it takes the sent channels, dequantised."""
+    """Return the server's network, which takes the sent channels, dequantised."""
     n = recipe.network
     return NetworkSpec(f"{n.remote}_body", (*map_size(recipe, data), n.channels - n.k), data.classes, n.remote_widths)
 
 
 def reference_body(spec: NetworkSpec, reference: Any, recipe: AgileNNRecipe, data: DataSet) -> Any:
-    """The reference network without its stem, frozen: features [n, h, w, channels] -> logits.
+    """Build the reference network without its stem, frozen: features [n, h, w, channels] -> logits.
 
     Where the extractor's map is smaller than the stem's (stride 4), it is enlarged by repetition first.
 
@@ -81,7 +81,7 @@ def reference_body(spec: NetworkSpec, reference: Any, recipe: AgileNNRecipe, dat
 
 
 def reorder(device: Any, body: Any, order: npt.NDArray[np.int64]) -> None:
-    """Give the extractor's output channels the order `order` and let the reference body still see what it saw.
+    """Put the extractor's output channels into the order `order`, and let the reference body still see what it saw.
 
     This is the paper's mapping layer folded away: the last pointwise kernel's columns move, nothing is added.
     """

@@ -1,4 +1,4 @@
-"""Choose the k local channels before joint training (paper, section 4.3 and algorithm 1)."""
+"""Chooses the k local channels before joint training (paper, section 4.3 and algorithm 1)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Floats = npt.NDArray[np.float32]
 
 
 def appearance(channels: Floats, k: int) -> npt.NDArray[np.float64]:
-    """How often each channel is among a sample's k most important: [n, c] -> relative frequency [c]."""
+    """Count how often each channel is among a sample's k most important: [n, c] -> relative frequency [c]."""
     top = np.argsort(-channels, axis=1, kind="stable")[:, :k]
     return np.bincount(top.ravel(), minlength=channels.shape[1]) / len(channels)
 
 
 def channel_order(channels: Floats, k: int, method: str, seed: int = 0) -> npt.NDArray[np.int64]:
-    """Order of the channels, the local ones first, for importances [n, c] of training samples.
+    """Return the order of the channels, the local ones first, for importances [n, c] of training samples.
 
-    `topk_appearance` ranks by `appearance`, `global_importance` by the mean share, `random` draws k by `seed`, `none`
-    keeps the order.
+    `topk_appearance` ranks by `appearance`, `global_importance` ranks by the mean share, `random` draws k by `seed`,
+    and `none` keeps the order.
     """
     count = channels.shape[1]
     if method == "none":

@@ -1,8 +1,8 @@
-"""A loss on the bytes that the features take under the context codec's own tables.
+"""Computes a loss on the bytes that the features take under the context codec's own tables.
 
 The codec spends -log2 P(symbol | channel, symbol above, symbol to the left) bits on a symbol. In training the symbol is
-soft (the quantiser's assignment), its neighbours are hard, and P are tables learnt from the features as they are now,
-as the export learns them at the end. So the extractor learns to send symbols that their neighbours foretell.
+soft (the quantiser's assignment), its neighbours are hard, and P comes from tables learnt from the features as they are
+now, just as the export learns them at the end. So the extractor learns to send symbols that their neighbours foretell.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from harness.contracts.errors import BenchError
 
 
 class RateTerm:
-    """Mean bytes a picture of features [n, height, width, channels] by `n_symbols` centroids.
+    """Computes the mean bytes that a picture of features [n, height, width, channels] takes by `n_symbols` centroids.
 
     Raises:
-        BenchError: features that the context codec does not take.
+        BenchError: the context codec does not take such features.
     """
 
     def __init__(self, rate: Rate, shape: tuple[int, int, int], n_symbols: int, sharpness: float) -> None:
@@ -44,7 +44,10 @@ class RateTerm:
         self.bits.assign(-np.log2(shares).astype(np.float32))
 
     def bytes_of(self, features: Any, parameters: Any) -> Any:
-        """Expected bytes a picture, differentiable by features and by the codebook's parameters; a scalar."""
+        """Return the expected bytes of a picture, a scalar.
+
+        It is differentiable by features and by the codebook's parameters.
+        """
         centroids = ops.sort(TOP * ops.sigmoid(parameters))
         distance = ops.square(features[..., None] - centroids)
         soft = ops.softmax(-self._sharpness * distance)

@@ -1,4 +1,4 @@
-"""AgileNN as a scheme."""
+"""Defines AgileNN as a scheme."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.contracts.scheme import Scheme, ServerModel
 
 
 class AgileNN(Scheme):
-    """k important channels are judged on the device, the others go quantised to the server; alpha combines both."""
+    """Judges k important channels on the device and sends the others quantised to the server; alpha combines both."""
 
     name = "agilenn"
     title = "AgileNN"
@@ -28,7 +28,7 @@ class AgileNN(Scheme):
         return train_agilenn(self, recipe, options, report)
 
     def server(self, artefact: Path) -> ServerModel:
-        """The remote network behind the codebook."""
+        """Return the remote network behind the codebook."""
         from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
 
         d = load_description(artefact)
@@ -37,7 +37,7 @@ class AgileNN(Scheme):
 
 
 class AgileNNR(AgileNN):
-    """AgileNN with a loss on the bytes that are sent, and early exits: an extension of this bench, not published."""
+    """Adds to AgileNN a loss on the bytes that are sent, and early exits: an extension of this bench, not published."""
 
     name = "agilenn_r"
     title = "AgileNN-R"
@@ -45,7 +45,7 @@ class AgileNNR(AgileNN):
 
 
 def feature_shape(artefact: Path) -> tuple[int, int]:
-    """Height and width of the feature map that the device graph gives."""
+    """Return height and width of the feature map that the device graph gives."""
     from baselines.export.quantise import output_shape  # noqa: PLC0415 - imports TensorFlow
 
     d = load_description(artefact)

@@ -1,4 +1,4 @@
-"""AgileNN's training from reference network to artefact."""
+"""Trains AgileNN from reference network to artefact."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ ALPHAS = [round(0.05 * i, 2) for i in range(21)]
 
 
 class Alpha(NamedTuple):
-    """Weights of the local logits: the one in use, as trained, the best on validation; accuracies there by weight."""
+    """Holds weights of the local logits, and the accuracies on validation by weight.
+
+    The weights are the one in use, the one as trained, and the best on validation.
+    """
 
     used: float
     learned: float
@@ -44,7 +47,7 @@ class Alpha(NamedTuple):
 
 
 def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, report: Report) -> Path:
-    """Reference network, warm start, channel selection, joint training, export; returns the artefact's folder."""
+    """Run reference network, warm start, channel selection, joint training and export; return the artefact's folder."""
     check(recipe, deployable=True)
     data = training_data(options, recipe)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
@@ -71,10 +74,10 @@ def train_agilenn(scheme: Scheme, recipe: AgileNNRecipe, options: TrainOptions, 
 
 
 def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
-    """Do the settings go together?
+    """Check that the settings go together.
 
     Raises:
-        BenchError: not, with the keys.
+        BenchError: they don't; the message names the keys.
     """
     if recipe.input_size != recipe.reference.input_size:
         raise BenchError(
@@ -106,7 +109,7 @@ def prepare(
     channels: Path | None = None,
     resume: bool = False,
 ) -> JointJob:
-    """Networks at their start: warm extractor, channels in order, remote network, codebook.
+    """Build the networks as they start: warm extractor, channels in order, remote network, codebook.
 
     Args:
         warm_on: what the extractor is warmed on, where that is not `samples`.
@@ -136,7 +139,7 @@ def prepare(
 def run_phases(
     job: JointJob, recipe: AgileNNRecipe, samples: Samples, work: Path, report: Report, *, title: str, resume: bool
 ) -> dict[str, Any]:
-    """Joint training, then the local branch alone; the figures of the chosen epoch."""
+    """Train jointly, then the local branch alone; return the figures of the chosen epoch."""
     figures = train(job, _run(title, work, samples, recipe, epochs=recipe.epochs, phase="joint"), report, resume=resume)
     if recipe.finish_epochs and recipe.epochs and recipe.network.k:
         finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
@@ -148,13 +151,13 @@ def run_phases(
 
 
 def choose_alpha(job: JointJob, recipe: AgileNNRecipe, samples: Samples) -> Alpha:
-    """Weight of the local logits, by the recipe: as trained, or the best on validation."""
+    """Return the weight of the local logits as the recipe wants it: as trained, or the best on validation."""
     learned = float(job.alpha())
     if not recipe.network.k:
         return Alpha(0.0, 0.0, 0.0, {})
     local, remote = job.logits(samples.x_validation)
     by_alpha = {a: accuracy(combine(local, remote, a), samples.y_validation) for a in ALPHAS}
-    # The nearest to the learned value among the best, so that noise alone moves nothing far.
+    # Of the best weights, take the nearest to the learned one, so that noise alone moves nothing far.
     best = min((a for a in ALPHAS if by_alpha[a] == max(by_alpha.values())), key=lambda a: abs(a - learned))
     return Alpha(learned if recipe.alpha == "learned" else best, learned, best, by_alpha)
 

@@ -1,7 +1,7 @@
-"""One point of a training sweep: a short joint training from the shared warm start, and what came of it.
+"""Runs one point of a training sweep: a short joint training from the shared warm start, and what came of it.
 
-Nothing is exported: figures are those of the float networks with the hard quantiser, the symbols are what the float
-device half would send.
+Nothing is exported: the figures are those of the float networks with the hard quantiser, and the symbols are what the
+float device half would send.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ from baselines.training.supervised import Samples, accuracy
 
 @dataclass(frozen=True)
 class Trial:
-    """What a short training gave. `figures`: shares in 0..1, alpha, epochs, samples and seconds, by name.
+    """Holds what a short training gave.
 
-    `symbols`: uint8 [n_test, h * w * channels] of the sent channels over the test set; None where nothing is quantised.
+    `figures` are shares in 0..1, alpha, epochs, samples and seconds, by name.
+
+    `symbols` are uint8 [n_test, h * w * channels] of the sent channels over the test set, or None where nothing is
+    quantised.
     """
 
     figures: dict[str, float]
@@ -36,7 +39,7 @@ class Trial:
 
 
 class Trials:
-    """Short trainings on one data set; the reference network is loaded once."""
+    """Runs short trainings on one data set; the reference network is loaded once."""
 
     def __init__(self, data: DataSet, report: Report) -> None:
         self._data = data
@@ -45,7 +48,7 @@ class Trials:
         self._whole: tuple[tuple[int, int], Samples] | None = None  # all training pictures, kept: they are large
 
     def run(self, recipe: AgileNNRecipe, *, attention_samples: int) -> Trial:
-        """Train by `recipe` (its `epochs` and `max_train` are the budget) and measure on validation and test.
+        """Train by `recipe` (its `epochs` and `max_train` are the budget), and measure on validation and test.
 
         An interrupted training goes on after its last whole epoch; a finished one leaves nothing in the cache but what
         it shared (reference network, warm extractor).
@@ -54,7 +57,7 @@ class Trials:
             attention_samples: test pictures whose importance is measured, for skewness and violations.
 
         Raises:
-            BenchError: settings that do not go together, or a training that failed.
+            BenchError: the settings do not go together, or a training failed.
         """
         check(recipe, deployable=False)
         data, started = self._data, time.monotonic()

@@ -1,4 +1,4 @@
-"""What joint training starts from: a warm extractor, the choice of local channels, a first codebook.
+"""Prepares what joint training starts from: a warm extractor, the choice of local channels, a first codebook.
 
 The warm extractor is trained once per network, data set and seed, kept in the cache like the reference network, and
 shared by every training that differs in later settings only.
@@ -40,7 +40,10 @@ CODEBOOK_SAMPLES = 512
 
 
 def warm_folder(recipe: AgileNNRecipe, data: DataSet, samples: int) -> Path:
-    """The cache folder of the extractor warmed on `samples` pictures: named by the settings that it depends on."""
+    """Return the cache folder of the extractor warmed on `samples` pictures.
+
+    It is named by the settings that the extractor depends on.
+    """
     n = recipe.network
     own = recipe.model_copy(
         update={
@@ -67,7 +70,7 @@ def warm_folder(recipe: AgileNNRecipe, data: DataSet, samples: int) -> Path:
 def warm_extractor(
     device: Any, body: Any, reference: Reference, samples: Samples, recipe: AgileNNRecipe, folder: Path, report: Report
 ) -> Any:
-    """Teach the extractor to feed the reference network, or take it from the cache; returns it as a model.
+    """Teach the extractor to feed the reference network, or take it from the cache; return it as a model.
 
     With `preselect.warm_epochs` = 0 it stays untrained.
     """
@@ -99,10 +102,10 @@ def arrange(
     keep: Path | None = None,
     resume: bool = False,
 ) -> codebook.Floats:
-    """Put the chosen channels first and give the centroids to start from.
+    """Put the chosen channels first and return the centroids to start from.
 
-    `keep`: a file for the order of the channels, from which it is taken when resumed: a training may go on with another
-    backend, whose last bits could choose otherwise.
+    `keep` is a file for the order of the channels. A resumed training takes the order from it, as it may go on with
+    another backend, whose last bits could choose otherwise.
     """
     k = recipe.network.k
     if k:
@@ -122,7 +125,7 @@ def arrange(
 
 
 def _chosen(extractor: Any, body: Any, samples: Samples, recipe: AgileNNRecipe) -> npt.NDArray[np.int64]:
-    """Order of the extractor's channels, the local ones first."""
+    """Return the order of the extractor's channels, the local ones first."""
     count, settings = recipe.network.k, recipe.preselect
     x, y = samples.first(settings.samples), samples.y[: settings.samples].astype(np.int32)
     meter = ImportanceMeter.of(body, recipe.importance)
@@ -139,10 +142,10 @@ def _chosen(extractor: Any, body: Any, samples: Samples, recipe: AgileNNRecipe) 
 
 
 def _kept(path: Path, channels: int) -> npt.NDArray[np.int64]:
-    """The order in that file.
+    """Return the order in that file.
 
     Raises:
-        BenchError: it is damaged.
+        BenchError: the file is damaged.
     """
     order = reading.json_of(path, "start again without --resume")
     if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, range(channels))):
@@ -153,7 +156,7 @@ def _kept(path: Path, channels: int) -> npt.NDArray[np.int64]:
 def start_remote(remote: Any, body: Any, extractor: Any, samples: Samples, recipe: AgileNNRecipe) -> None:
     """Start the remote network as the reference network's body, less the local channels' part of its first kernel.
 
-    Behind a smaller map (stride 4) the kernels are the same, the function is not.
+    Behind a smaller map (stride 4) the kernels are the same, but the function is not.
 
     Raises:
         BenchError: the two differ in kind or size.

@@ -1,4 +1,4 @@
-"""DeepCOD: a learned compressive encoder of one convolution on the device, a decoder on the server (SenSys'20)."""
+"""Implements DeepCOD (SenSys'20): a learned compressive encoder of one convolution, and a decoder on the server."""
 
 from baselines.schemes.deepcod.scheme import DeepCOD
 

@@ -1,7 +1,7 @@
-"""DeepCOD's encoder: one 4x4 convolution of stride 4 without bias, spectrally normalised; and its quantiser.
+"""Builds DeepCOD's encoder, one 4x4 convolution of stride 4 without bias, spectrally normalised, and its quantiser.
 
-It acts on the picture less 0.5. Its kernel starts as a random rotation of the first principal components of the
-training set's patches: orthogonal, as the regulariser wants it, and with the same spread in every channel, as one
+The encoder acts on the picture less 0.5. Its kernel starts as a random rotation of the first principal components of
+the training set's patches: orthogonal, as the regulariser wants it, and with the same spread in every channel, as one
 codebook for all of them wants it.
 """
 
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def first_kernel(pictures: npt.NDArray[np.uint8], channels: int, seed: int) -> Floats:
-    """[4, 4, 3, channels] from uint8 training pictures [n, h, w, 3]."""
+    """Return the first kernel [4, 4, 3, channels], made from uint8 training pictures [n, h, w, 3]."""
     n, height, width, depth = pictures.shape
     size = PATCH * PATCH * depth
     patches = pictures.reshape(n, height // PATCH, PATCH, width // PATCH, PATCH, depth).transpose(0, 1, 3, 2, 4, 5)
@@ -33,7 +33,7 @@ def first_kernel(pictures: npt.NDArray[np.uint8], channels: int, seed: int) -> F
 
 
 def quantise(x: Any, centres: Any, sharpness: float) -> Any:
-    """Features -> nearest centres, with the gradient of the soft assignment (hard forward, soft backward).
+    """Turn features into the nearest centres, with the gradient of the soft assignment (hard forward, soft backward).
 
     Args:
         sharpness: softmax over -sharpness * (distance / mean distance of neighbouring centres)^2.
@@ -45,17 +45,17 @@ def quantise(x: Any, centres: Any, sharpness: float) -> Any:
 
 
 def start_centres(features: Floats, count: int) -> Floats:
-    """Evenly spaced quantiles of a sample of features."""
+    """Return evenly spaced quantiles of a sample of features."""
     return np.quantile(features, (np.arange(count) + 0.5) / count).astype(np.float32)
 
 
 def _unit(x: Any) -> Any:
-    """`x` over its length."""
+    """Return `x` over its length."""
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), keepdims=True), 1e-12))
 
 
 class Encoder:
-    """The trained parts of the device's half: kernel, power iteration's vector, centres."""
+    """Holds the trained parts of the device's half: kernel, power iteration's vector, centres."""
 
     def __init__(self, kernel: Floats, centroids: int, sharpness: float) -> None:
         self.kernel = keras.Variable(kernel, name="encode_kernel")
@@ -68,11 +68,11 @@ class Encoder:
         self.centres.assign(start_centres(features, int(self.centres.shape[0])))
 
     def trainable(self) -> list[Any]:
-        """What the optimiser moves."""
+        """Return what the optimiser moves."""
         return [self.kernel, self.centres]
 
     def variables(self) -> list[Any]:
-        """What a checkpoint holds."""
+        """Return what a checkpoint holds."""
         return [self.kernel, self.centres, self._vector]
 
     def _matrix(self) -> Any:
@@ -80,7 +80,7 @@ class Encoder:
         return ops.reshape(kernel, (-1, kernel.shape[-1]))
 
     def normalised(self, *, update: bool = False) -> Any:
-        """The kernel over its largest singular value, by one step of power iteration (Miyato et al. 2018)."""
+        """Return the kernel over its largest singular value, by one step of power iteration (Miyato et al. 2018)."""
         matrix = self._matrix()
         left = ops.stop_gradient(_unit(ops.matmul(matrix, backend.value_of(self._vector))))
         right = ops.stop_gradient(_unit(backend.transposed_times(matrix, left)))
@@ -90,21 +90,21 @@ class Encoder:
         return backend.value_of(self.kernel) / sigma[0, 0]
 
     def orthogonality(self) -> Any:
-        """||W' W - 1||^2 / 2 of the kernel as a matrix [48, channels]."""
+        """Return ||W' W - 1||^2 / 2 of the kernel as a matrix [48, channels]."""
         matrix = self._matrix()
         return ops.sum(ops.square(backend.transposed_times(matrix, matrix) - ops.eye(matrix.shape[-1]))) / 2
 
     def features(self, x: Any, *, update: bool = False) -> Any:
-        """Picture in 0..1 [n, h, w, 3] -> [n, h/4, w/4, channels], not yet quantised."""
+        """Turn pictures in 0..1 [n, h, w, 3] into features [n, h/4, w/4, channels], not yet quantised."""
         return ops.conv(x - 0.5, self.normalised(update=update), PATCH, "valid", data_format="channels_last")
 
     def sent(self, features: Any) -> Any:
-        """Features -> centres."""
+        """Turn features into centres."""
         return quantise(features, backend.value_of(self.centres), self._sharpness)
 
 
 def device_model(encoder: Encoder, input_shape: tuple[int, int, int]) -> Any:
-    """What the device runs: picture in 0..1 -> features. The offset of 0.5 is in the bias."""
+    """Build what the device runs: picture in 0..1 -> features. The offset of 0.5 is in the bias."""
     kernel = np.asarray(encoder.normalised())
     picture = keras.Input(input_shape)
     layer = keras.layers.Conv2D(kernel.shape[-1], PATCH, PATCH, "valid", name="encode_conv")
@@ -114,7 +114,10 @@ def device_model(encoder: Encoder, input_shape: tuple[int, int, int]) -> Any:
 
 
 def enlarged_model(input_shape: tuple[int, int, int], widths: tuple[int, ...], channels: int) -> Any:
-    """An encoder of the size that the paper's latency implies: picture in 0..1 -> features [n, h/4, w/4, channels]."""
+    """Build an encoder of the size that the paper's latency implies.
+
+    It turns a picture in 0..1 into features [n, h/4, w/4, channels].
+    """
     blocks = Blocks(folded=True)
     picture = keras.Input(input_shape)
     x = picture

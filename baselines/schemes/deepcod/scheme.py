@@ -1,4 +1,4 @@
-"""DeepCOD as a scheme."""
+"""Defines DeepCOD as a scheme."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.contracts.scheme import Scheme, ServerModel
 
 
 class DeepCOD(Scheme):
-    """One convolution and eight centres on the device; a decoder and the reference network on the server."""
+    """Runs one convolution and eight centres on the device; a decoder and the reference network on the server."""
 
     name = "deepcod"
     title = "DeepCOD"
@@ -27,7 +27,7 @@ class DeepCOD(Scheme):
         return train_deepcod(self, recipe, options, report)
 
     def server(self, artefact: Path) -> ServerModel:
-        """Decoder and reference network behind the centres."""
+        """Return decoder and reference network behind the centres."""
         from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
 
         d = load_description(artefact)

@@ -1,4 +1,4 @@
-"""DeepCOD's training against the frozen reference network, and its export."""
+"""Trains DeepCOD against the frozen reference network, and exports it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ START_SAMPLES = 2048  # training pictures that the first kernel and centres are 
 
 
 def clipped(x: Any, norm: float) -> Any:
-    """`x` itself; the gradient that comes back through it has at most this norm."""
+    """Return `x` itself, and let the gradient that comes back through it have at most this norm."""
 
     @ops.custom_gradient
     def same(value: Any) -> Any:
@@ -54,7 +54,7 @@ def clipped(x: Any, norm: float) -> Any:
 
 
 class DeepCODJob(DescentJob):
-    """Picture and logits of the reference network, both through encoder, centres and decoder.
+    """Trains by picture and logits of the reference network, both through encoder, centres and decoder.
 
     Args:
         teacher: the frozen reference network, which sees the pictures as they are.
@@ -109,7 +109,7 @@ class DeepCODJob(DescentJob):
 
 
 def copied(reference: Any, name: str, *, trainable: bool = False) -> Any:
-    """The reference network once more, computing in precision `name`; its normalisation is folded."""
+    """Copy the reference network, computing in precision `name`; its normalisation is folded."""
     with precision(name):
         model = reference.spec.build(folded=True)
     model.set_weights(reference.model.get_weights())

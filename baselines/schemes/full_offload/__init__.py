@@ -1,4 +1,4 @@
-"""Full offloading: the whole picture goes to the server (the paper's edge-only baseline), losslessly or as JPEG."""
+"""Implements full offloading (the paper's edge-only baseline): the whole picture is sent, losslessly or as JPEG."""
 
 from baselines.schemes.full_offload.scheme import FullOffload, FullOffloadJpeg
 

@@ -1,4 +1,4 @@
-"""A server for pictures that were scaled up before they were sent."""
+"""Serves pictures that were scaled up before they were sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.contracts.scheme import ServerModel
 class Reduced:
     """Takes the middle pixel of each `reach` x `reach`: what bilinear scaling by an odd factor left as it was.
 
-    So nothing is lost by the detour, and nothing gained: the larger picture holds no more than the smaller one.
+    Nothing is lost by the detour, and nothing is gained: the larger picture holds no more than the smaller one.
     """
 
     def __init__(self, network: ServerModel, shape: tuple[int, int, int], reach: int) -> None:
@@ -20,15 +20,15 @@ class Reduced:
         self.symbols = int(np.prod(shape))
 
     def warm_up(self) -> None:
-        """As the network's."""
+        """Warm the network up as it does itself."""
         self._network.warm_up()
 
     def infer(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """uint8 [symbols] -> float32 [classes]."""
+        """Turn uint8 [symbols] into float32 logits [classes]."""
         return self._network.infer(self._small(symbols[None, :])[0])
 
     def infer_batch(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """uint8 [n, symbols] -> float32 [n, classes]."""
+        """Turn uint8 [n, symbols] into float32 logits [n, classes]."""
         return self._network.infer_batch(self._small(symbols))
 
     def _small(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

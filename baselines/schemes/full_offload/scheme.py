@@ -1,4 +1,4 @@
-"""Full offloading as a scheme, losslessly and by JPEG."""
+"""Defines full offloading as a scheme, losslessly and by JPEG."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from harness.contracts.scheme import Scheme, ServerModel
 
 
 class FullOffload(Scheme):
-    """No graph on the device: the whole picture goes to the reference network on the server."""
+    """Has no graph on the device: the whole picture goes to the reference network on the server."""
 
     name = "full_offload"
     title = "Full offloading"
@@ -36,7 +36,8 @@ class FullOffload(Scheme):
         """Train (or take from the cache, or from the folder beside this one) the reference network; write the artefact.
 
         Raises:
-            BenchError: as `reference.obtain`, or the recipe scales pictures to what the network's size does not divide.
+            BenchError: `reference.obtain` raises it, or the recipe scales pictures to what the network's size does
+                not divide.
         """
         recipe = recipe_for(FullOffloadRecipe, self.name, options, prefix="reference.")
         start_training(2)
@@ -96,7 +97,7 @@ class FullOffload(Scheme):
         return folder
 
     def server(self, artefact: Path) -> ServerModel:
-        """The reference network behind symbols that are the picture's bytes."""
+        """Return the reference network behind symbols that are the picture's bytes."""
         from baselines.export.serving import load_server  # noqa: PLC0415
         from baselines.networks.store import read_spec  # noqa: PLC0415 - imports TensorFlow
         from baselines.schemes.full_offload.reduced import Reduced  # noqa: PLC0415
@@ -110,14 +111,14 @@ class FullOffload(Scheme):
 
 
 class FullOffloadJpeg(FullOffload):
-    """The same network behind pictures that travel as JPEG."""
+    """Runs the same network behind pictures that travel as JPEG."""
 
     name = "full_offload_jpeg"
     title = "Full offloading (JPEG)"
 
 
 def _network(recipe: FullOffloadRecipe, reference: Any, data: Any, report: Report, *, resume: bool) -> Any:
-    """The server's network: the reference network, or that trained on for the pictures that arrive."""
+    """Return the server's network: the reference network, or that trained on for the pictures that arrive."""
     if not recipe.adapt.epochs:
         return reference
     from baselines.training.adapted import obtain_adapted  # noqa: PLC0415 - TensorFlow
@@ -127,7 +128,7 @@ def _network(recipe: FullOffloadRecipe, reference: Any, data: Any, report: Repor
 
 
 def _shared(folder: Path, dataset: str) -> str | None:
-    """SHA-256 of the server network in `folder`; None where there is none."""
+    """Return the SHA-256 of the server network in `folder`, or None where there is none."""
     if not (folder / DESCRIPTION).exists():
         return None
     other = load_description(folder)
@@ -137,7 +138,10 @@ def _shared(folder: Path, dataset: str) -> str | None:
 
 
 def _reach(sent: tuple[int, int, int], taken: tuple[int, int, int]) -> int:
-    """Pixels sent for each one that the network takes, along a side: an odd number, so that one is in the middle."""
+    """Return how many pixels are sent along a side for each one that the network takes.
+
+    It is an odd number, so that one of them is in the middle.
+    """
     reach = sent[0] // taken[0]
     if reach % 2 == 0 or (taken[0] * reach, taken[1] * reach) != sent[:2]:
         raise BenchError(f"pictures of {sent[0]}x{sent[1]} for a network of {taken[0]}x{taken[1]}: not an odd multiple")

@@ -1,4 +1,4 @@
-"""The settings of hierarchical inference."""
+"""Defines the settings of hierarchical inference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from baselines.recipes.recipe import Adaptation, Distillation, Recipe, Reference
 
 
 class HierarchicalRecipe(Recipe):
-    """A chain of blocks (networks/chain.py) on the device and the reference network on the server."""
+    """Describes a chain of blocks (networks/chain.py) on the device and the reference network on the server."""
 
     blocks: tuple[Annotated[str, Field(pattern=BLOCK)], ...] = Field(min_length=1, max_length=MOST_BLOCKS)
     distillation: Distillation = Distillation()
@@ -20,7 +20,7 @@ class HierarchicalRecipe(Recipe):
     codec: Literal["stored", "lzw", "png", "rice", "jpeg"] = "jpeg"
     jpeg_quality: int = Field(default=75, ge=1, le=100)
     jpeg_chroma: Literal["420", "444"] = "420"
-    adapt: Adaptation = Adaptation()  # of the server's network
+    adapt: Adaptation = Adaptation()  # how the server's network is adapted
     reference: ReferenceRecipe
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Hierarchical inference as a scheme."""
+"""Defines hierarchical inference as a scheme."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.contracts.scheme import Scheme, ServerModel
 
 
 class Hierarchical(Scheme):
-    """What a tiny local network is unsure of goes to the reference network, as it is (HI, arXiv 2407.11061)."""
+    """Sends what a tiny local network is unsure of to the reference network, as it is (HI, arXiv 2407.11061)."""
 
     name = "hierarchical"
     title = "Hierarchical"
@@ -29,7 +29,7 @@ class Hierarchical(Scheme):
         return train_hierarchical(self, recipe, options, report)
 
     def server(self, artefact: Path) -> ServerModel:
-        """The reference network behind symbols that are the picture's bytes."""
+        """Return the reference network behind symbols that are the picture's bytes."""
         from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
 
         d = load_description(artefact)

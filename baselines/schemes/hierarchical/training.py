@@ -1,4 +1,4 @@
-"""Training of the local network of hierarchical inference, its threshold and its export."""
+"""Trains the local network of hierarchical inference, chooses its threshold and exports it."""
 
 from __future__ import annotations
 

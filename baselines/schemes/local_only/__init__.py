@@ -1,4 +1,4 @@
-"""Local only: a small int8 network on the device, nothing on the link."""
+"""Implements local only: a small int8 network on the device, nothing on the link."""
 
 from baselines.schemes.local_only.scheme import LocalOnly
 

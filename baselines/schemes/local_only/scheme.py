@@ -1,4 +1,4 @@
-"""Local only as a scheme."""
+"""Defines local only as a scheme."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from harness.contracts.search import SearchSpace
 
 
 class LocalOnly(Scheme):
-    """Everything on the device."""
+    """Runs everything on the device."""
 
     name = "local_only"
     title = "Local only"
 
     def train(self, options: TrainOptions, report: Report) -> Path:
-        """Train the network with the reference network as its teacher, export it as int8."""
+        """Train the network with the reference network as its teacher, and export it as int8."""
         recipe = recipe_for(LocalOnlyRecipe, self.name, options)
         start_training(2)
         from baselines.export.artefact import work_folder, write_artefact  # noqa: PLC0415 - imports TensorFlow
@@ -65,7 +65,7 @@ class LocalOnly(Scheme):
         return folder
 
     def search_space(self, options: TrainOptions, report: Report) -> SearchSpace:
-        """The networks of `search.py`, trained by the recipe with `options`."""
+        """Return the networks of `search.py`, trained by the recipe with `options`."""
         recipe = recipe_for(LocalOnlyRecipe, self.name, options)
         start_tensorflow(2)
         from baselines.schemes.local_only.search import LocalOnlySpace  # noqa: PLC0415 - imports TensorFlow
@@ -74,5 +74,5 @@ class LocalOnly(Scheme):
         return LocalOnlySpace(recipe, training_data(options, recipe), report)
 
     def server(self, artefact: Path) -> ServerModel:
-        """There is none."""
+        """Raise BenchError, as there is no server half."""
         raise BenchError("local_only has no server half", cure="it runs on the device alone")

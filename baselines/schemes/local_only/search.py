@@ -1,7 +1,8 @@
-"""The local-only networks that a search may choose from.
+"""Describes the local-only networks that a search may choose from.
 
-Space: stem of 8..32 channels at 32x32 or 16x16, then three or four stages, each of plain convolutions with residual
-blocks or of inverted residuals (MCUNet's block: Lin et al., NeurIPS 2020), widths growing, map halving down to 4x4.
+A network has a stem of 8..32 channels at 32x32 or 16x16, then three or four stages, each of plain convolutions with
+residual blocks or of inverted residuals (MCUNet's block: Lin et al., NeurIPS 2020). Widths grow, and the map is
+halved down to 4x4.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _CALIBRATION = 32  # pictures: ranges of untrained weights matter to nobody
 
 
 class LocalOnlySpace:
-    """Candidates as `stem 16 s2; conv 16 s1 d0; conv 32 s2 d1`. `recipe` is what every candidate is trained by."""
+    """Writes candidates as `stem 16 s2; conv 16 s1 d0; conv 32 s2 d1`; all are trained by `recipe`."""
 
     def __init__(self, recipe: LocalOnlyRecipe, data: DataSet, report: Report) -> None:
         self._recipe, self._data, self._report = recipe, data, report
@@ -41,12 +42,12 @@ class LocalOnlySpace:
         self.key = hashlib.sha256(text.encode()).hexdigest()
 
     def first(self) -> str:
-        """The recipe's own network."""
+        """Return the recipe's own network."""
         r = self._recipe
         return _text(r.stem, r.stem_stride, list(map(parse_stage, r.stages)))
 
     def sample(self, rng: np.random.Generator) -> str:
-        """Uniform over every choice."""
+        """Draw a candidate uniformly over every choice."""
         stem_stride = int(rng.choice((1, 2)))
         count = int(rng.choice((3, 4)))
         halvings = 3 if stem_stride == 1 else 2  # down to 4x4
@@ -55,7 +56,7 @@ class LocalOnlySpace:
         return _text(int(rng.choice(STEMS)), stem_stride, _growing(stages))
 
     def mutate(self, candidate: str, rng: np.random.Generator) -> str:
-        """One choice made anew; strides stay."""
+        """Make one choice anew; strides stay."""
         stem, stem_stride, stages = _parse(candidate)
         at = int(rng.integers(-1, len(stages)))
         if at < 0:
@@ -72,7 +73,7 @@ class LocalOnlySpace:
         return _text(stem, stem_stride, _growing(stages))
 
     def graph(self, candidate: str) -> bytes:
-        """As `SearchSpace.graph`."""
+        """Do what `SearchSpace.graph` says."""
         import keras  # noqa: PLC0415 - as in training
 
         keras.backend.clear_session()
@@ -82,7 +83,7 @@ class LocalOnlySpace:
         return flat
 
     def accuracy(self, candidate: str) -> float:
-        """As `SearchSpace.accuracy`, in float: int8 costs all of them alike, about 0.1 points."""
+        """Do what `SearchSpace.accuracy` says, in float: int8 costs all of them alike, about 0.1 points."""
         recipe = self._with(candidate)
         fitted = fit(
             recipe,
@@ -96,7 +97,7 @@ class LocalOnlySpace:
         return fitted.validation_float["val_accuracy"]
 
     def recipe_words(self, candidate: str) -> list[str]:
-        """As `SearchSpace.recipe_words`."""
+        """Do what `SearchSpace.recipe_words` says."""
         stem, stem_stride, stages = _parse(candidate)
         listed = json.dumps([str(stage) for stage in stages])
         return ["--set", f"stem={stem}", "--set", f"stem_stride={stem_stride}", "--set", f"stages={listed}"]
@@ -115,7 +116,7 @@ def _stage(rng: np.random.Generator, at: int, stride: int) -> Stage:
 
 
 def _growing(stages: list[Stage]) -> list[Stage]:
-    """No stage narrower than the one before."""
+    """Widen stages so that none is narrower than the one before."""
     grown: list[Stage] = []
     for s in stages:
         width = max(s.width, grown[-1].width if grown else 0)

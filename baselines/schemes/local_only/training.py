@@ -1,4 +1,4 @@
-"""Fit the local-only network of a recipe, for good or for a moment of a search."""
+"""Fits the local-only network of a recipe, for good or for a moment of a search."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from baselines.training.supervised import Samples, SupervisedJob, picture_shape
 
 
 class Fitted(NamedTuple):
-    """A trained network with batch normalisation folded away, and what its training left."""
+    """Holds a trained network with batch normalisation folded away, and what its training left."""
 
     model: Any
     samples: Samples
@@ -33,7 +33,7 @@ class Fitted(NamedTuple):
 
 
 def network(recipe: LocalOnlyRecipe, data: DataSet, *, folded: bool) -> Any:
-    """The recipe's network for the pictures and classes of `data`, weights at their initial values."""
+    """Build the recipe's network for the pictures and classes of `data`, weights at their initial values."""
     return small_model(
         picture_shape(recipe, data),
         data.classes,
@@ -45,14 +45,14 @@ def network(recipe: LocalOnlyRecipe, data: DataSet, *, folded: bool) -> Any:
 
 
 class Teacher:
-    """The reference network, obtained when first asked for; its logits are kept for the next training."""
+    """Obtains the reference network when first asked for it, and keeps its logits for the next training."""
 
     def __init__(self) -> None:
         self._model: Any = None
         self._logits: npt.NDArray[np.float32] | None = None
 
     def model(self, recipe: LocalOnlyRecipe, data: DataSet, report: Report, *, resume: bool) -> Any:
-        """The frozen network: pictures in 0..1 -> logits."""
+        """Return the frozen network: pictures in 0..1 -> logits."""
         if self._model is None:
             self._model = obtain(recipe.reference, data, report, resume=resume).model
         return self._model
@@ -60,7 +60,7 @@ class Teacher:
     def logits(
         self, recipe: LocalOnlyRecipe, data: DataSet, samples: Samples, report: Report, *, resume: bool
     ) -> npt.NDArray[np.float32]:
-        """float32 [samples, classes] of the training pictures as they are."""
+        """Return float32 logits [samples, classes] of the training pictures as they are."""
         if self._logits is None or len(self._logits) < len(samples):
             model = self.model(recipe, data, report, resume=resume)
             report.message(f"the reference network looks at {len(samples):,} pictures")
@@ -83,7 +83,7 @@ def fit(
     """Train the network of `recipe`; checkpoints and log lie in `work`.
 
     Raises:
-        BenchError: as `training.loop.train` and `reference.obtain`.
+        BenchError: `training.loop.train` or `reference.obtain` raises it.
     """
     teacher = teacher or Teacher()
     distil = recipe.distillation

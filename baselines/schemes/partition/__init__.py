@@ -1,4 +1,4 @@
-"""Partition: one network cut between device and server, with an exit on the device (SPINN, MobiCom'20)."""
+"""Implements partition: one network cut between device and server, with an exit on the device (SPINN, MobiCom'20)."""
 
 from baselines.schemes.partition.scheme import Partition
 

@@ -1,4 +1,4 @@
-"""The settings of partition's training."""
+"""Defines the settings of partition's training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from baselines.recipes.recipe import Recipe, ReferenceRecipe, Widths
 
 
 class PartitionRecipe(Recipe):
-    """One training serves every split: an exit is trained at each, all with the whole network (SPINN, section 4.1).
+    """Says how one training serves every split: an exit is trained at each, all with the whole network.
+
+    The method is that of SPINN, section 4.1.
 
     `splits` are numbers of blocks on the device; `split` is the one that the scheme runs with by default.
     """
@@ -21,7 +23,7 @@ class PartitionRecipe(Recipe):
     split: int = Field(ge=1)
     start: Literal["reference", "random"] = "reference"  # where shapes allow (start.py)
     exit_widths: Widths = (48, 64)
-    exit_weight: float = Field(default=0.3, ge=0)  # of each exit's loss against the whole network's
+    exit_weight: float = Field(default=0.3, ge=0)  # weighs each exit's loss against the whole network's
     exit_distillation: float = Field(default=0.5, ge=0, le=1)  # exits learn from the whole network's logits too
     distillation_temperature: float = Field(default=3.0, gt=0)
     threshold: Annotated[float, Field(ge=0, le=2)] | Literal["validation"] = "validation"

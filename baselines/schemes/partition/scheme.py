@@ -1,4 +1,4 @@
-"""Partition as a scheme."""
+"""Defines partition as a scheme."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.contracts.scheme import Scheme, ServerModel
 
 
 class Partition(Scheme):
-    """The first blocks on the device with an exit; features of 8 bits go to the blocks on the server (SPINN)."""
+    """Runs the first blocks on the device with an exit, and sends features of 8 bits to the server's blocks (SPINN)."""
 
     name = "partition"
     title = "Partition (SPINN)"
@@ -28,15 +28,15 @@ class Partition(Scheme):
         return train_partition(self, recipe, options, report)
 
     def splits(self, artefact: Path) -> list[int]:
-        """Those that the training exported."""
+        """Return those that the training exported."""
         return available(artefact)
 
     def at_split(self, artefact: Path, split: int, folder: Path) -> Path:
-        """Copied: nothing is trained."""
+        """Copy the split: nothing is trained."""
         return materialise(artefact, split, folder)
 
     def server(self, artefact: Path) -> ServerModel:
-        """The blocks after the split."""
+        """Return the blocks after the split."""
         from baselines.schemes.partition.serving import load_tail  # noqa: PLC0415 - imports TensorFlow
 
         d = load_description(artefact)

@@ -1,4 +1,4 @@
-"""The server's half of a split: the blocks that are left."""
+"""Serves the server's half of a split: the blocks that are left."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load_tail(path: Path, split: int, classes: int, table: list[float]) -> Netwo
 
 
 def features_shape(spec: NetworkSpec, split: int) -> tuple[int, int, int]:
-    """Height, width and channels after `split` blocks."""
+    """Return height, width and channels after `split` blocks."""
     height, width, channels = spec.input_shape
     for text in spec.blocks[:split]:
         block = parse(text)

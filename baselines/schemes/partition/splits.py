@@ -1,4 +1,4 @@
-"""The splits that one training exported: `splits/<n>/` in its folder, all with the folder's one server network."""
+"""Finds the splits that one training exported: `splits/<n>/` in its folder, all with the folder's server network."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FOLDER = "splits"
 
 
 def split_folder(artefact: Path, split: int) -> Path:
-    """Where the description and the device graph of a split are."""
+    """Return the folder that holds the description and the device graph of a split."""
     return artefact / FOLDER / str(split)
 
 
 def available(artefact: Path) -> list[int]:
-    """The splits that were exported, ascending.
+    """Return the splits that were exported, ascending.
 
     Raises:
         BenchError: there are none.
@@ -29,10 +29,10 @@ def available(artefact: Path) -> list[int]:
 
 
 def materialise(artefact: Path, split: int, folder: Path) -> Path:
-    """Write the whole artefact of one split into `folder`: what was exported, no training.
+    """Write the whole artefact of one split into `folder`: copy what was exported, without any training.
 
     Raises:
-        BenchError: no such split, or files can't be copied.
+        BenchError: there is no such split, or files can't be copied.
     """
     if split not in (known := available(artefact)):
         raise BenchError(f"{artefact} holds no split {split}", cure=f"choose from {', '.join(map(str, known))}")

@@ -1,4 +1,4 @@
-"""Start a chain as far as its shapes allow from the reference network: the stem, and the last blocks with the head.
+"""Starts a chain as far as its shapes allow from the reference network: the stem, and the last blocks with the head.
 
 What lies between starts at random, but for residual blocks, which start as the identity.
 """
@@ -19,7 +19,7 @@ START_SAMPLES = 512  # training pictures that the reference network's statistics
 
 
 def start_from(model: Any, blocks: tuple[str, ...], reference: Any, spec: NetworkSpec, x: npt.NDArray[np.uint8]) -> int:
-    """Copy what fits from the folded `reference` into the unfolded `model`; the number of convolutions copied.
+    """Copy what fits from the folded `reference` into the unfolded `model`; return the number of convolutions copied.
 
     Args:
         x: uint8 training pictures [n, h, w, 3].
@@ -51,7 +51,10 @@ def start_from(model: Any, blocks: tuple[str, ...], reference: Any, spec: Networ
 
 
 def _pairs(blocks: tuple[str, ...], stages: int) -> list[tuple[str, str]]:
-    """(our block, the reference network's) that may be the same: the first, and from the end while kinds agree."""
+    """Return pairs of (our block, the reference network's) that may be the same.
+
+    They are the first one, and from the end as long as kinds agree.
+    """
     pairs = [("b0", "stem")] if parse(blocks[0]).kind == "conv" else []
     stage, i = stages - 1, len(blocks) - 1
     while i > 0 and stage >= 0 and parse(blocks[i]).kind == "res" and parse(blocks[i - 1]).kind == "wide":

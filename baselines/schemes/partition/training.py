@@ -1,4 +1,4 @@
-"""Joint training of a chain of blocks and its exits, and the export of every split."""
+"""Trains a chain of blocks and its exits jointly, and exports every split."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from harness.contracts.scheme import Scheme
 
 
 class PartitionJob(DescentJob):
-    """Cross-entropy of the whole network and of every exit; exits also learn from the whole network."""
+    """Trains by cross-entropy of the whole network and of every exit; exits also learn from the whole network."""
 
     def __init__(self, model: Any, samples: Samples, recipe: PartitionRecipe) -> None:
         super().__init__(samples, optimiser_of(recipe, model.trainable_variables))
@@ -72,7 +72,7 @@ class PartitionJob(DescentJob):
 
 @dataclass(frozen=True)
 class Exported:
-    """One split, and its figures on validation as it will run (int8 device, float16 server)."""
+    """Holds one split, and its figures on validation as it will run (int8 device, float16 server)."""
 
     description: DeviceDescription
     graph: bytes
@@ -120,7 +120,7 @@ def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptio
 
 
 def _trunk(weights: Weights) -> Weights:
-    """Without the exits."""
+    """Return the weights without the exits."""
     return {name: value for name, value in weights.items() if not name.startswith("exit")}
 
 

@@ -1,6 +1,6 @@
-"""Accuracy of the whole test set by the host library, which is what the board computes on a sample.
+"""Checks the accuracy of the whole test set by the host library, which is what the board computes on a sample.
 
-pytest --testbed X -m accuracy
+Run it with `pytest --testbed X -m accuracy`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.hil, pytest.mark.accuracy]
 def test_the_board_answers_as_the_host_library_does(
     hil: Hil, hil_scheme: str, hil_property: Callable[[str, object], None]
 ) -> None:
-    """Same local class and same payload: then the accuracy that the host library has is the board's."""
+    """Check local class and payload: where they are the same, the accuracy that the host library has is the board's."""
     artefact = hil.artefact(hil_scheme)
     library = prepare.library(artefact)
     found = accuracy.cached(artefact, library, hil.data) or accuracy.measured_apart(artefact, library, hil.data)

@@ -1,6 +1,6 @@
-"""Energy of an inference by the testbed's probe, or by its model where the board is one.
+"""Checks the energy of an inference, by the testbed's probe, or by its model where the board is one.
 
-pytest --testbed X -m energy
+Run it with `pytest --testbed X -m energy`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ _SEED = 7
 
 @pytest.fixture
 def meter(hil: Hil) -> ModelledEnergy:
-    """The meter of the testbed's model: what is asserted with it can be worked out exactly, which a probe's can't."""
+    """Return the meter of the testbed's model.
+
+    What is asserted with it can be worked out exactly, which a probe's values can't.
+    """
     if not isinstance(hil.meter, ModelledEnergy):
         pytest.skip(f"testbed {hil.description.name} has no model of what it draws, or its link is not shaped")
     return hil.meter
 
 
 def test_a_total_is_no_less_than_its_stages(hil: Hil, hil_scheme: str) -> None:
-    """Of a probe as of a model."""
+    """Check the total of a probe and that of a model."""
     if hil.meter is None:
         pytest.skip(f"testbed {hil.description.name} has neither probe nor model of what it draws")
     for image in hil.images:
@@ -46,7 +49,7 @@ def _energy(hil: Hil, meter: ModelledEnergy, scheme: str, seen: Seen) -> StageEn
 
 
 def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str, meter: ModelledEnergy) -> None:
-    """Every sample of the inference is in one stage: what is missing is a stage too short to be told by itself."""
+    """Check that every sample is in one stage: what is missing is a stage too short to be told by itself."""
     for image in hil.images:
         energy = _energy(hil, meter, hil_scheme, hil.see(hil_scheme, image))
         assert energy.source == "modelled"
@@ -55,14 +58,17 @@ def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str, meter: ModelledEn
         told = [value for value in energy.stages_uj.values() if value is not None]
         assert told
         assert all(value > 0 for value in told)
-        # At most 10 samples of 10 us each for a stage that is null, at the most that board and module draw together.
+        # A stage that is null has at most 10 samples of 10 us, at the most that board and module draw together.
         most_uj = len(energy.stage_reasons) * energy.shortest_stage_us * _most_w(hil, hil_scheme, image)
         missing_uj = energy.total_uj - sum(told)
         assert -1e-6 <= missing_uj <= most_uj + 1e-6
 
 
 def test_the_energy_is_that_of_the_timeline(hil: Hil, hil_scheme: str, meter: ModelledEnergy) -> None:
-    """What the probe found over the inference against the exact sum of the model, idle before and after taken off."""
+    """Check what the probe found over the inference against the exact sum of the model.
+
+    What the board draws idle before and after is taken off.
+    """
     for image in hil.images:
         seen = hil.see(hil_scheme, image)
         energy = _energy(hil, meter, hil_scheme, seen)
@@ -73,7 +79,7 @@ def test_the_energy_is_that_of_the_timeline(hil: Hil, hil_scheme: str, meter: Mo
         ends = [*timeline.start_ms[1:], timeline.end_ms]
         pieces = zip(timeline.start_ms, ends, timeline.current_a, timeline.markers, strict=True)
         exact = sum((end - start) * current for start, end, current, code in pieces if code) * timeline.voltage_v * 1e3
-        resolution = 2 * 10 * _most_w(hil, hil_scheme, image)  # a sample of 10 us at either end
+        resolution = 2 * 10 * _most_w(hil, hil_scheme, image)  # one sample of 10 us at either end
         assert energy.total_uj == pytest.approx(exact, rel=0.005, abs=resolution)
 
 
@@ -95,7 +101,7 @@ def test_stages_last_as_long_as_the_cycle_counter_says(hil: Hil, hil_scheme: str
 
 
 def test_energy_is_within_the_limits_of_the_bench_file(hil: Hil, hil_scheme: str) -> None:
-    """By whatever meter the testbed has: a probe, or the model of an emulated board."""
+    """Check the limits by whatever meter the testbed has: a probe, or the model of an emulated board."""
     limits = hil.limits(hil_scheme, "_uj") | hil.limits(hil_scheme, "_mw")
     if not limits:
         pytest.skip(f"the bench file of {hil.description.name} limits no energy of {hil_scheme}")

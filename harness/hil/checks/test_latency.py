@@ -1,6 +1,6 @@
-"""Stages of an inference against what the testbed itself saw, predictions against the host library, limits.
+"""Checks an inference's stages against the testbed's own times, the host library's predictions, and limits.
 
-pytest --testbed X -m latency
+Run it with `pytest --testbed X -m latency`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.hil, pytest.mark.latency]
 _MARKER_MS = 0.002
 # The module says "+MQTTPUB:OK" (15 bytes, 0.04 ms at 4 Mbaud) while the packet is under way: those bytes cost no time.
 _OVERLAP_MS = 0.05
-# What the device adds around the messages: printing the AT command, parsing the answers. Stated, not measured here.
+# The device adds this around the messages, printing the AT command and parsing the answers. It is stated, not measured.
 _DIALOGUE_MS = 2.0
 
 
@@ -43,7 +43,10 @@ def test_stages_add_up_to_the_total(hil: Hil, hil_scheme: str) -> None:
 
 
 def test_a_sample_does_not_depend_on_what_the_board_did_before(hil: Hil, hil_scheme: str) -> None:
-    """To the cycle, from the picture's first byte to the parked board; the frames' own numbers change nothing."""
+    """Check it to the cycle, from the picture's first byte to the parked board.
+
+    The frames' own numbers change nothing.
+    """
     board = hil.board(hil_scheme)
     if not board.testbed.restores:
         pytest.skip("this testbed does not go back to a snapshot before each sample")
@@ -116,7 +119,10 @@ def test_network_time_is_its_parts_and_little_more(hil: Hil, hil_scheme: str) ->
 
 
 def test_the_device_computes_what_the_host_library_does(hil: Hil, hil_scheme: str) -> None:
-    """Local logits and payload bit for bit; the answer from the device's own local and remote logits."""
+    """Check local logits and payload bit for bit.
+
+    The answer must follow from the device's own local and remote logits.
+    """
     host = hil.host(hil_scheme)
     for seen in _all(hil, hil_scheme):
         _, local = host.run_local(hil.data.picture(seen.row["image"]))
@@ -141,7 +147,7 @@ def test_latency_is_within_the_limits_of_the_bench_file(hil: Hil, hil_scheme: st
 
 
 def _wait_until_parked(testbed: Testbed) -> None:
-    """The answer is out before the firmware is back at its prompt: asked at once, the counters may lack the rest."""
+    """Wait until the firmware is back at its prompt: asked at once after the answer, the counters may lack the rest."""
     assert isinstance(testbed, VirtualTestbed)
     for _ in range(500):
         if testbed.status()["parked"]:

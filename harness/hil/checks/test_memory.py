@@ -1,6 +1,6 @@
-"""Flash and static RAM from the image, the stack as painted, within the chip.
+"""Checks that flash and static RAM (from the image) and the stack (as painted) are within the chip.
 
-pytest --testbed X -m memory
+Run it with `pytest --testbed X -m memory`.
 """
 
 from __future__ import annotations
