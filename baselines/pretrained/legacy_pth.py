@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
@@ -69,6 +70,12 @@ class _Restricted(pickle.Unpickler):
         return _Storage(str(key), int(count))
 
 
+# All that the standard library raises for bytes that are no such pickle.
+_DAMAGE = (
+    pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, OverflowError, MemoryError,
+)  # fmt: skip
+
+
 def read(content: bytes) -> Tensors:
     """Return the float32 tensors of a file by name; counters (int64) are left out.
 
@@ -86,11 +93,16 @@ def read(content: bytes) -> Tensors:
         sizes = {view.storage.key: _width(name) for name, view in views.items()}
         storages = {key: _storage(stream, sizes.get(key, 4)) for key in keys}
         return {name: _tensor(view, storages) for name, view in views.items() if _width(name) == 4}
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as e:
+    except _DAMAGE as e:
         raise BenchError(f"no readable PyTorch file ({e})", cure=_CURE) from e
 
 
 def _plain(stream: io.BytesIO) -> Any:
+    """Return what one pickle of the file holds, of protocol 2 as PyTorch wrote it: later ones can ask for any memory."""
+    start = stream.tell()
+    if any(code.proto > 2 for code, _, _ in pickletools.genops(stream)):
+        raise pickle.UnpicklingError("a later pickle protocol than PyTorch's older format has")
+    stream.seek(start)
     return _Restricted(stream).load()
 
 

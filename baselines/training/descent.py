@@ -31,9 +31,6 @@ class Samples(Protocol):
     def views(self, pictures: Any, seed: Any) -> Any:
         """Return augmented float32 pictures in 0..1 of a batch of uint8 ones."""
 
-    def first(self, count: int) -> npt.NDArray[np.uint8]:
-        """Return the first `count` training pictures as the networks take them, not augmented."""
-
 
 def sgd(
     weight_decay: float, variables: list[Any], clip_norm: float = 0.0, *, nesterov: bool = True, average: float = 0.0
