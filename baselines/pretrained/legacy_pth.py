@@ -98,7 +98,7 @@ def read(content: bytes) -> Tensors:
 
 
 def _plain(stream: io.BytesIO) -> Any:
-    """Return what one pickle of the file holds, of protocol 2 as PyTorch wrote it: later ones can ask for any memory."""
+    """Return what one pickle of the file holds. It is of protocol 2, as later ones can ask for any amount of memory."""
     start = stream.tell()
     if any(code.proto > 2 for code, _, _ in pickletools.genops(stream)):
         raise pickle.UnpicklingError("a later pickle protocol than PyTorch's older format has")

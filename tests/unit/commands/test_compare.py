@@ -41,6 +41,12 @@ def test_slower_needs_significance_and_a_minimum_effect(
     assert verdict in capsys.readouterr().out
 
 
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the folders' names, which are long in tests, leave room for the values."""
+    monkeypatch.setenv("COLUMNS", "240")
+
+
 def test_values_of_the_axis_and_differences_are_written_out(make_run: Make, capsys: pytest.CaptureFixture[str]) -> None:
     """2 Mbit/s was told as "2e+06"."""
     first, second = (make_run(name, {"agilenn": {2e6: values}}) for name, values in (("a", BASE), ("b", [2e4] * 7)))
