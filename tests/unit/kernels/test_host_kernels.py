@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from branches import graphs, noise
-from hostgraph import HostGraph
+from hostgraph import ALIGNED, HostGraph
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Oracle
@@ -78,7 +78,7 @@ def test_long_inner_products_take_every_form_of_loop(variant):
 
 def test_a_whole_network_equals_the_oracle():
     """Its lean kernels; the emulated M7 runs the fast ones (test_m7_kernels.py)."""
-    check(zoo.resnet8(), "lean", images=1, flags=("-O1",))
+    check(zoo.resnet8(), "lean", images=1, flags=("-O1", *ALIGNED))
 
 
 def test_scales_above_one_and_shift_zero_are_exact():
