@@ -42,7 +42,6 @@ def test_what_is_no_network_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "what"),
     [
-        (["--testbed", "virtual", "--network", "ic"], "needs labelled inputs"),
         (["--testbed", "stand-in", "--network", "ic"], "can be flashed"),
         (["--testbed", "virtual", "--network", "ic", "--image", "x"], "both given"),
         (["--testbed", "virtual", "--network", "/no/such", "--mode", "performance"], "is no network"),

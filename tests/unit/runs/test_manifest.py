@@ -75,7 +75,7 @@ def test_no_flipped_bit_is_read_as_another_manifest(tmp_path: Path) -> None:
 def test_a_manifest_without_a_checksum_is_read_with_a_remark(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = _run(tmp_path)
     (run.folder / "manifest.json").write_text(json.dumps(run.manifest()))
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="harness"):
         assert run.facts().checksum is None
         run.facts()
     assert [r.message for r in caplog.records if "no checksum" in r.message] == [
