@@ -68,7 +68,8 @@ def write_scheme(folder: Path, **changes: Any) -> Path:
     """An artefact folder around the stub graph. A change to None removes the key; `context` are that codec's tables."""
     if tables := changes.pop("context", None):
         (folder / "context.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in tables.items()) + "\n")
-    values = {k: v for k, v in (DESCRIPTION | changes).items() if v is not None}
+    alone = {"alpha": 0.0} if changes.get("local_logits_output", 1) == -1 or changes.get("graph") is False else {}
+    values = {k: v for k, v in (DESCRIPTION | alone | changes).items() if v is not None}
     (folder / "description.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in values.items()) + "\n")
     (folder / "device.tflite").write_bytes(b"stub")
     (folder / "server.npz").write_bytes(b"stub")
