@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from baselines.networks import store as network_store
-from baselines.recipes import recipe
+from baselines.recipes import loading
 from baselines.training import checkpoint
 from harness.analysis import trainings
 from harness.broker import mqtt
@@ -89,7 +89,7 @@ READERS: dict[str, tuple[str, Reader, bytes]] = {
         b"n_symbols = 2\nwidth = 1\nchannels = 1\n",
     ),
     "summary": ("summary.toml", lambda path: seeds.read_summary(path.parent), b"[accuracy]\ntest = 0.9\n"),
-    "recipe": ("recipe.toml", recipe._read, b"epochs = 3\n[optimizer]\nrate = 0.1\n"),
+    "recipe": ("recipe.toml", loading._read, b"epochs = 3\n[optimizer]\nrate = 0.1\n"),
     "bench file": ("bench.toml", benchfile.read_bench_file, (ROOT / "testbeds/native/bench.toml").read_bytes()),
     "history": ("history.csv", curves.read_history, b"epoch,loss\n1,0.5\n2,0.4\n"),
     "rows of a training sweep": ("rho.csv", trained_rows.read, _ROWS.encode()),
