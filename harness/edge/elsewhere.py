@@ -100,7 +100,8 @@ class EdgeElsewhere:
         if served is None:
             raise BenchError(
                 f"no edge server called '{self.name}' has announced itself at the broker",
-                cure=f"start it there: python -m harness.edge --lab lab.toml --name {self.name} WEIGHTS…",
+                cure=f"start it there: python -m harness.edge --lab lab.toml --name {self.name} WEIGHTS…; if it runs "
+                f"already, the broker lets its account not write to {topic(self.name)}: name another by [broker] edge",
             )
         missing = {scheme for weights, scheme in self._wanted.items() if weights not in {s.weights for s in served}}
         if missing:

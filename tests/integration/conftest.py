@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ..support.commands import heed_signals
+
 MARK = "AGILENN_TEST_MARK"
 
 
@@ -29,6 +31,7 @@ class Started:
             text=True,
             cwd=folder,
             start_new_session=True,
+            preexec_fn=heed_signals,  # noqa: PLW1509 - nothing holds a lock here
             env=os.environ | {MARK: self.mark, "TMPDIR": str(self.temporary), "COLUMNS": "200"} | environment,
         )
 

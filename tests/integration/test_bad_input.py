@@ -16,15 +16,18 @@ from harness.commands.sweep import main as sweep
 from harness.contracts.paths import weights_dir
 from harness.host import cli
 
+from ..support.commands import but_progress
+
 
 def _line(capsys: pytest.CaptureFixture[str], body: object, *argv: str) -> str:
     assert cli.way_in(body, list(argv)) == 2  # type: ignore[arg-type]
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.count("\n") == 1, said.err
-    assert said.err.startswith("error: ")
-    assert "Traceback" not in said.err
-    return said.err
+    err = but_progress(said.err)
+    assert err.count("\n") == 1, err
+    assert err.startswith("error: ")
+    assert "Traceback" not in err
+    return err
 
 
 @pytest.mark.parametrize(

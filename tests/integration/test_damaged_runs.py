@@ -15,6 +15,7 @@ from harness.runs.journal import Journal
 from harness.runs.store import Store
 
 from ..support import runs
+from ..support.commands import but_progress
 
 
 def _damaged(folder: Path, spoil: Callable[[Path], None]) -> dict[str, bytes]:
@@ -78,7 +79,7 @@ def test_a_damaged_run_is_not_gone_on_with(
     folder = tmp_path / "run"
     before = _damaged(folder, spoil)
     assert way_in(sweep, ["bandwidth", "--resume", str(folder)]) == 2
-    err = capsys.readouterr().err
+    err = but_progress(capsys.readouterr().err)
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert told in err
@@ -98,7 +99,7 @@ def test_a_truncated_parquet_is_one_clear_line(tmp_path: Path, capsys: pytest.Ca
         return len(parquet.read(path)) + len(Store.reopen(folder).rows())
 
     assert way_in(body, []) == 2
-    err = capsys.readouterr().err
+    err = but_progress(capsys.readouterr().err)
     assert err.startswith(f"error: {path} is damaged or cut short")
     assert err.count("\n") == 1
     assert path.read_bytes() == before

@@ -23,6 +23,8 @@ from harness.edge import launch, payload, tag
 from harness.edge.payload import Status
 from testbeds.firmware.host.hostlib import codec_library
 
+from ..support.commands import but_progress
+
 ROOT = "agile/0123abcd"
 KEY = "of this test"
 DEVICES = 8
@@ -182,6 +184,7 @@ def test_damaged_server_weights_are_one_clear_line(tmp_path: Path, start: Callab
     sweep = start("harness.sweep", "bandwidth", *options, AGILENN_WEIGHTS_DIR=str(tmp_path))
     code, out, err = sweep.wait()
     assert code == 2
+    err = but_progress(err)
     assert err.count("\n") == 1, err
     assert str(folder / "server.npz") in err
     assert out == ""

@@ -46,16 +46,20 @@ def test_a_sample_by_an_edge_elsewhere_leaves_no_password_anywhere(
     monkeypatch.setenv("LAB_TEST_MQTT", PASSWORD)
     _certificates(tmp_path)
     plain, tls = _port(), _port()
-    secret = {"user": "lab", "password": {"env": "LAB_TEST_MQTT"}}
+    password = {"env": "LAB_TEST_MQTT"}
+    accounts = {"user": "lab", "password": password}
+    accounts |= {role: {"user": role, "password": password} for role in ("edge", "board")}
     section = BrokerSection.model_validate(
         {"listen": "127.0.0.1", "port": plain, "tls_port": tls, "ca": tmp_path / "ca.pem"}
         | {"certificate": tmp_path / "server.pem", "key": tmp_path / "server.key"}
-        | secret
+        | accounts
     )
     lab_file = tmp_path / "lab.toml"
     lab_file.write_text(
         f'[broker]\nurl = "mqtts://localhost:{tls}"\ndevice_url = "mqtt://127.0.0.1:{plain}"\nca = "ca.pem"\n'
-        'user = "lab"\npassword = { env = "LAB_TEST_MQTT" }\n[edge]\nhost = "gpu"\n'
+        'user = "lab"\npassword = { env = "LAB_TEST_MQTT" }\n'
+        'edge = { user = "edge", password = { env = "LAB_TEST_MQTT" } }\n'
+        'board = { user = "board", password = { env = "LAB_TEST_MQTT" } }\n[edge]\nhost = "gpu"\n'
         '[wifi]\nssid = "lab"\npassword = { file = "wifi.key" }\n[link]\nkind = "proxy"\n'
     )
     key = tmp_path / "wifi.key"

@@ -25,6 +25,11 @@
 #define LDR_INC(a, p, inc) __asm__ volatile("ldr %0, [%1], %2" : "=&r"(a), "+r"(p) : "i"(inc))
 #define LDRD_INC(a, b, p, inc) __asm__ volatile("ldrd %0, %1, [%2], %3" : "=&r"(a), "=&r"(b), "+r"(p) : "i"(inc))
 #define STR_INC(a, p, inc) __asm__ volatile("str %1, [%0], %2" : "+&r"(p) : "r"(a), "i"(inc))
+/* The same at any address, which the M7 takes; other cores get no promise of a word address. */
+#define LDR_ANY(a, p, off) LDR(a, p, off)
+#define STR_ANY(a, p, off) STR(a, p, off)
+#define LDR_ANY_INC(a, p, inc) LDR_INC(a, p, inc)
+#define STR_ANY_INC(a, p, inc) STR_INC(a, p, inc)
 #define STRD_INC(a, b, p, inc) __asm__ volatile("strd %1, %2, [%0], %3" : "+&r"(p) : "r"(a), "r"(b), "i"(inc))
 /* Pointer + constant up to 4095. */
 #define ADDI(p, n) __asm__ volatile("addw %0, %0, %1" : "+r"(p) : "i"(n))
@@ -87,6 +92,12 @@ static inline uint32_t m7_word(const void *p, int off) {
 static inline void m7_put(void *p, int off, uint32_t v) {
   __builtin_memcpy(__builtin_assume_aligned((uint8_t *)p + off, 4), &v, 4);
 }
+static inline uint32_t m7_word_anywhere(const void *p, int off) {
+  uint32_t v;
+  __builtin_memcpy(&v, (const uint8_t *)p + off, 4);
+  return v;
+}
+static inline void m7_put_anywhere(void *p, int off, uint32_t v) { __builtin_memcpy((uint8_t *)p + off, &v, 4); }
 static inline int32_t m7_half(uint32_t x, int high) { return (int16_t)(high ? x >> 16 : x); }
 static inline uint32_t m7_halves(int32_t low, int32_t high) {
   return ((uint32_t)low & 0xFFFFu) | ((uint32_t)high << 16);
@@ -112,6 +123,10 @@ static inline int32_t m7_ssat8(int32_t v) { return v < -128 ? -128 : v > 127 ? 1
 #define LDR_INC(a, p, inc) (LDR(a, p, 0), (p) += (inc))
 #define LDRD_INC(a, b, p, inc) (LDRD(a, b, p, 0), (p) += (inc))
 #define STR_INC(a, p, inc) (STR(a, p, 0), (p) += (inc))
+#define LDR_ANY(a, p, off) ((a) = m7_word_anywhere(p, off))
+#define STR_ANY(a, p, off) m7_put_anywhere(p, off, (uint32_t)(a))
+#define LDR_ANY_INC(a, p, inc) (LDR_ANY(a, p, 0), (p) += (inc))
+#define STR_ANY_INC(a, p, inc) (STR_ANY(a, p, 0), (p) += (inc))
 #define STRD_INC(a, b, p, inc) (STRD(a, b, p, 0), (p) += (inc))
 #define ADDI(p, n) ((p) += (n))
 #define SMLABB(acc, x, w) ((acc) = m7_mla(acc, m7_half(x, 0), m7_half(w, 0)))

@@ -8,20 +8,20 @@
 static inline void copy_run(int8_t *out, const int8_t *in, int bytes) {
   uint32_t a, b, c, d;
   for (; bytes >= 16; bytes -= 16) {
-    LDR(a, in, 0);
-    LDR(b, in, 4);
-    LDR(c, in, 8);
-    STR(a, out, 0);
-    LDR(d, in, 12);
-    STR(b, out, 4);
+    LDR_ANY(a, in, 0);
+    LDR_ANY(b, in, 4);
+    LDR_ANY(c, in, 8);
+    STR_ANY(a, out, 0);
+    LDR_ANY(d, in, 12);
+    STR_ANY(b, out, 4);
     ADDI(in, 16);
-    STR(c, out, 8);
-    STR(d, out, 12);
+    STR_ANY(c, out, 8);
+    STR_ANY(d, out, 12);
     ADDI(out, 16);
   }
   for (; bytes >= 4; bytes -= 4) {
-    LDR_INC(a, in, 4);
-    STR_INC(a, out, 4);
+    LDR_ANY_INC(a, in, 4);
+    STR_ANY_INC(a, out, 4);
   }
   for (; bytes > 0; bytes--) *out++ = *in++;
 }

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from harness.contracts.errors import BenchError
 from harness.host import cli
 
+from ...support.commands import heed_signals
+
 
 def test_a_bench_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     def body(argv: list[str]) -> int:
@@ -118,6 +120,8 @@ def test_a_rate_reads_back() -> None:
 _BODY = """
 import pathlib, sys, time
 from harness.host import cli
+
+from ...support.commands import heed_signals
 def body(argv):
     folder = pathlib.Path(argv[0])
     try:
@@ -137,6 +141,7 @@ def test_a_closed_terminal_unwinds_the_stack_too(tmp_path: Path) -> None:
     master, slave = os.openpty()
 
     def own_terminal() -> None:
+        heed_signals()
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 

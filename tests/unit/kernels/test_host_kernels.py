@@ -18,7 +18,7 @@ from testbeds.firmware.generator.dense_pairs import packable
 pytestmark = pytest.mark.slow
 
 
-def check(model, variant="fast", images=2, flags=("-O0",)):
+def check(model, variant="fast", images=2, flags=("-O0", *ALIGNED)):
     with tempfile.TemporaryDirectory() as folder:
         graph = HostGraph(model, Path(folder), variant, flags)
         states = {}
@@ -53,7 +53,7 @@ def test_random_operators_equal_the_oracle_to_the_bit(model, variant):
 )
 @given(graphs(20), st.sampled_from(["fast", "lean"]))
 def test_many_random_operators_equal_the_oracle_to_the_bit(model, variant):
-    check(model, variant, flags=("-O3",))
+    check(model, variant, flags=("-O3", *ALIGNED))
 
 
 @pytest.mark.parametrize("variant", ["fast", "lean"])
