@@ -34,8 +34,9 @@ def load_recipe(
     preset: str | None = None,
     overrides: dict[str, str] | None = None,
     by_option: dict[str, str] | None = None,
+    folder: Path = RECIPES,
 ) -> R:
-    """Read the recipe of a scheme: `file`, else `recipes/<scheme>-<profile>[-<dataset>].toml`.
+    """Read the recipe of a scheme: `file`, else `<scheme>-<profile>[-<dataset>].toml` of `folder`.
 
     Args:
         preset: keys laid over the recipe, from `recipes/presets/<scheme>-<preset>.toml`; those under its section
@@ -46,7 +47,7 @@ def load_recipe(
     Raises:
         BenchError: there is no such recipe or preset, a key is unknown, or a value is out of range.
     """
-    path = file if file is not None else _shipped(scheme, dataset, profile)
+    path = file if file is not None else _shipped(scheme, dataset, profile, folder)
     tree = _read(path)
     if preset is not None:
         over = _read(_preset(scheme, preset))
@@ -92,8 +93,12 @@ def _blamed(key: str, path: Path, overrides: dict[str, str], by_option: dict[str
     return f"recipe {path}"
 
 
-def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: str = "") -> R:
-    """Return the recipe of a training as the user asked for it; `prefix` is the section of its epochs and seed.
+def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: str = "", folder: Path = RECIPES) -> R:
+    """Return the recipe of a training as the user asked for it.
+
+    Args:
+        prefix: the section of its epochs and seed.
+        folder: where the scheme's own recipes are, named `<scheme>-<profile>.toml`, for a scheme of another package.
 
     Raises:
         BenchError: `load_recipe` raises it, or the data set is unknown.
@@ -116,6 +121,7 @@ def recipe_for(model: type[R], scheme: str, options: TrainOptions, *, prefix: st
         preset=options.preset,
         overrides=overrides,
         by_option=by_option,
+        folder=folder,
     )
 
 
@@ -143,11 +149,11 @@ def _lay_over(tree: dict[str, Any], over: dict[str, Any]) -> None:
             tree[key] = value
 
 
-def _shipped(scheme: str, dataset: str, profile: str) -> Path:
+def _shipped(scheme: str, dataset: str, profile: str, folder: Path) -> Path:
     for name in (f"{scheme}-{profile}-{dataset}.toml", f"{scheme}-{profile}.toml"):
-        if (RECIPES / name).exists():
-            return RECIPES / name
-    known = sorted({path.stem.split("-")[1] for path in RECIPES.glob(f"{scheme}-*.toml")})
+        if (folder / name).exists():
+            return folder / name
+    known = sorted({path.stem.split("-")[1] for path in folder.glob(f"{scheme}-*.toml")})
     raise BenchError(f"no recipe for {scheme} in profile {profile!r}", cure=f"choose one of {', '.join(known)}")
 
 

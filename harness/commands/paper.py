@@ -23,6 +23,7 @@ from harness.report.page import build
 from harness.runs.journal import NAME as JOURNAL
 from harness.runs.paths import TRAINED_ROWS
 from harness.runs.store import SAMPLES, Store
+from harness.show import table_files
 
 
 def parser() -> cli.Parser:
@@ -108,7 +109,11 @@ def _show(out: Path, folders: list[Path], *, slim: bool, profile: str) -> None:
         if slim:
             for name in (JOURNAL, SAMPLES):
                 (folder / name).unlink(missing_ok=True)
-    page = Store(out).write_text("README.md", summary.page(material, figures, missing, out, profile=profile))
+    found = {dataset: summary.tables_of(material, dataset, profile=profile) for dataset in datasets}
+    store = Store(out)
+    for table in (table for its_tables in found.values() for table in its_tables if table.name):
+        table_files.text_files(store, f"tables/{table.name}", table.caption, table.header, table.lines)
+    page = store.write_text("README.md", summary.page(material, found, figures, missing, out))
     if missing:
         names = ", ".join(dict.fromkeys(line.partition(",")[0] for line in missing))
         screen.print(

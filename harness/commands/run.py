@@ -24,7 +24,7 @@ from harness.measure.inference import measure
 from harness.measure.inference_energy import measure_with_energy
 from harness.runs.measurements import ENERGY_METRICS, METRICS, STAGES
 from harness.runs.sample import Planned, Point
-from harness.sweep import prepare
+from harness.sweep import pictures, prepare
 
 _BAR = 60  # characters of the timeline
 _SHADES = {"local": "█", "encode": "▓", "network": "░", "remote": "▒", "combine": "█"}
@@ -108,6 +108,9 @@ def _measure(options: argparse.Namespace) -> int:
 
             row = again.taken(board, f"image {options.image}", once)
     show(cli.console(), row, ground.titles[options.scheme], time_note(ground))
+    other = pictures.of_the_other_kind(artefact, data, options.image)
+    if other is not None:
+        cli.console().print(f"image {other} {'is sent' if row['exited'] else 'exits early'}: --image {other}")
     return 0
 
 

@@ -32,9 +32,9 @@ from harness.runs import published as papers
 from harness.runs.certificates import Kept
 from harness.runs.manifest import MANIFEST
 from harness.runs.store import Store
-from harness.sweep import facts, measure, prepare, repeat, resume
+from harness.sweep import facts, measure, pictures, prepare, repeat, resume
 from harness.sweep import several_testbeds as several
-from harness.sweep.plan import choose_images, further_images, make
+from harness.sweep.plan import further_images, make
 from harness.sweep.runner import Bench
 
 
@@ -77,7 +77,7 @@ def _dry_run(options: argparse.Namespace, axis: Axis) -> int:
     ground = prepare.ground(_request(options, axis))
     procedure = _procedure(options, ground)
     data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
-    chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
+    chosen, warmups = _pictures(options, ground, data)
     values = ", ".join(axis.show(v) for v in ground.request.values)
     n = len(ground.artefacts) * len(ground.request.values)
     console = cli.console()
@@ -119,12 +119,13 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
             firmware = prepare.firmware(ground)
             ready.step("getting ready: the edge server loads TensorFlow and warms up")
             calibrated = up.calibrated()
+            ready.step("getting ready: pictures of each kind, exiting early and sent, are looked for")
+            chosen, warmups = _pictures(options, ground, data)
         times = None
         if chosen_times is not None:
             times = pinned.completed(chosen_times, list(ground.artefacts.values()), calibrated)
         by_scheme = prepare.points(ground, data, firmware, times)
-        chosen, warmups = choose_images(len(data), options.images, options.warmup, options.seed)
-        further = further_images(len(data), procedure.max_samples or 0, options.images, options.warmup, options.seed)
+        further = further_images(len(data), procedure.max_samples or 0, chosen, warmups, options.seed)
         points = [point for pairs in by_scheme.values() for point, _ in pairs]
         plan = make(
             points,
@@ -186,6 +187,19 @@ def _folder(options: argparse.Namespace, axis: Axis) -> Path:
     folder: Path = options.out or Path("results") / "runs" / f"{stamp}-{axis.name}"
     Store.check_new(folder)
     return folder
+
+
+def _pictures(options: argparse.Namespace, ground: prepare.Ground, data: Images) -> tuple[list[int], list[int]]:
+    """Return the pictures to measure and those for warm-up."""
+    return pictures.chosen(
+        ground.artefacts.values(),
+        data,
+        options.images,
+        options.warmup,
+        options.seed,
+        weighted=not options.no_accuracy,
+        resumed=options.resume,
+    )
 
 
 def _procedure(options: argparse.Namespace, ground: prepare.Ground) -> repeat.Procedure:

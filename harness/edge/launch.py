@@ -27,7 +27,7 @@ from harness.host.processes import inherited_path
 log = logging.getLogger(__name__)
 
 _MOST_SAID = 64_000  # characters of the end of what it said that are looked through
-_READY_S = 180.0  # TensorFlow's import and the first trace on a busy machine
+_READY_S = 900.0  # TensorFlow's import and the first traces took over 3 minutes on a machine with six times its load
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,29 @@ def running(artefacts: Sequence[Path], address: BrokerAddress, root: str, key: s
             _stop(process)
 
 
-def _ready(process: subprocess.Popen[str], said: IO[bytes]) -> list[Calibrated]:
+def _ready(process: subprocess.Popen[str], said: IO[bytes], most_s: float = _READY_S) -> list[Calibrated]:
     if process.stdout is None or process.stdin is None:
         raise BenchError("the edge server's process has no pipes")
     with contextlib.suppress(BrokenPipeError):  # it died: that is told below
         process.stdin.write("calibrate\n")
         process.stdin.flush()
-    guard = threading.Timer(_READY_S, process.kill)
+    given_up = threading.Event()
+
+    def give_up() -> None:
+        given_up.set()
+        process.kill()
+
+    guard = threading.Timer(most_s, give_up)
     guard.daemon = True
     guard.start()
     try:
         line = process.stdout.readline()
     finally:
         guard.cancel()
+    if not line and given_up.is_set():
+        raise BenchError(
+            f"the edge server was not ready after {most_s:g} s", cure="try again when this machine has less to do"
+        )
     if not line:
         raise _died(process.wait(), said)
     return [Calibrated(**one) for one in json.loads(line)["ready"]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.cells import Cell
+from harness.analysis.cells import Accuracy, Cell
 from harness.artefacts.artefacts import Artefact
 from harness.artefacts.images import Images
 from harness.contracts.errors import SampleFailed
@@ -55,6 +56,7 @@ class Hil:
     pinned: pinned.Pinned | None
     plan: Plan
     setting: Setting
+    shares: Mapping[str, Accuracy] = field(default_factory=dict)  # of the whole test set, where pictures exit early
     meter: EnergyMeter | None = None  # of a single board; an emulated one may have several at once
     record: SessionRecord | None = None
     _seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
@@ -103,7 +105,8 @@ class Hil:
         pictures.
         """
         rows = [seen.row for (name, _), seen in self._seen.items() if name == scheme]
-        return figures(rows)
+        known = self.shares.get(scheme)
+        return figures(rows, known.exited_share if known else None)
 
     def _measure(self, scheme: str, image: int) -> Seen:
         board, artefact = self.board(scheme), self.artefact(scheme)
@@ -146,12 +149,15 @@ class Hil:
         return row
 
 
-def figures(rows: list[dict[str, Any]]) -> dict[str, float | int | str]:
+def figures(rows: list[dict[str, Any]], test_exits: float | None = None) -> dict[str, float | int | str]:
     """Return every metric over `rows` of one scheme, with its source; `n` is their number. Nothing gives nothing.
 
-    The median; where some of the pictures exited early, the mean, as a median would be one of either kind.
+    The median; where pictures exit early, the mean of both kinds, weighted as in every table.
+
+    Args:
+        test_exits: share of the whole test set that exits early, 0..1, where it is known.
     """
-    cell = Cell("", 0.0, tuple(rows))
+    cell = Cell("", 0.0, tuple(rows), test_exits=test_exits)
     found: dict[str, float | int | str] = {"n": len(rows)} if rows else {}
     for name, metric in METRICS.items():
         middle = cell.middle(name)

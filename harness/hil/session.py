@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.cells import Accuracy
 from harness.artefacts import artefacts
 from harness.contracts.testbed import Testbed
 from harness.device.boardlog import Logs
@@ -23,8 +24,9 @@ from harness.lab.lab import Boards, Lab
 from harness.measure import pinned
 from harness.measure.axes import Axis, Bandwidth, Frequency, Setting
 from harness.runs.provenance import host_text
-from harness.sweep import facts, prepare
-from harness.sweep.plan import MOST_IMAGES, choose_images, make
+from harness.sweep import facts, pictures, prepare
+from harness.sweep import measure as taking
+from harness.sweep.plan import MOST_IMAGES, make
 
 _REMOTE_LIMIT_MS = 1000.0
 _DEFAULT_RATE = "6M"  # where the testbed's link can be shaped; else it is left as it is
@@ -86,7 +88,9 @@ def opened(asked: Asked) -> Iterator[Hil]:
         firmware = prepare.firmware(ground)
         times = _times(asked, ground, up)
         by_scheme = prepare.points(ground, data, firmware, times)
-        chosen, _ = choose_images(len(data), asked.images, 0, request.seed)
+        chosen, _ = pictures.chosen(ground.artefacts.values(), data, asked.images, 0, request.seed)
+        may_exit = [name for name, artefact in ground.artefacts.items() if pictures.may_exit(artefact)]
+        shares = taking.accuracies(ground, data, cli.console(stderr=True), may_exit)  # what weighs both kinds
         points = [point for pairs in by_scheme.values() for point, _ in pairs]
         plan = make(points, chosen, [], request.seed, free=ground.free)
         record = None
@@ -98,7 +102,7 @@ def opened(asked: Asked) -> Iterator[Hil]:
                 plan=plan,
                 by_scheme=by_scheme,
                 argv=asked.argv,
-                more=_more(ground, up, times),
+                more=_more(ground, up, times, shares),
                 kind="hil",
                 module="pytest",
             )
@@ -117,7 +121,7 @@ def opened(asked: Asked) -> Iterator[Hil]:
         held.callback(cancelled.set)
         boards.meter = meter = held.enter_context(ground.meter()) if request.energy else None
         setting = request.axis.applied(request.base, request.values[0])
-        yield Hil(ground, up, data, firmware, boards, times, plan, setting, meter, record)
+        yield Hil(ground, up, data, firmware, boards, times, plan, setting, shares, meter, record)
 
 
 def _can_shape(testbed: str) -> bool:
@@ -154,8 +158,11 @@ def _request(asked: Asked) -> prepare.Request:
     )
 
 
-def _more(ground: prepare.Ground, up: Lab, times: pinned.Pinned | None) -> Mapping[str, Any]:
+def _more(
+    ground: prepare.Ground, up: Lab, times: pinned.Pinned | None, shares: Mapping[str, Accuracy]
+) -> Mapping[str, Any]:
     return {
+        "accuracy": taking.accuracy_facts(shares),
         "procedure": None,
         "jobs": 1,
         "broker": up.broker.title,

@@ -2,35 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.comparison import claims, method
 from harness.analysis.datum import Datum, RunData, at, pick
 from harness.analysis.material import Material
 from harness.analysis.pareto import pareto
+from harness.host import cli
 from harness.measure.axes import WIFI_BPS
 from harness.runs.measurements import STAGES
 from harness.show import tables
 from harness.show.figures.of_runs import FRONT_RATES, choices_at
 
 
-def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path, *, profile: str) -> str:
-    """Return the README.md of the output folder."""
+@dataclass(frozen=True)
+class Table:
+    """Holds one table of a data set: the page shows it under `heading`, and a file of this name holds it."""
+
+    name: str  # "" for one that the comparison with the paper has written already
+    heading: str  # "" for the first one, which stands under the data set's own
+    caption: str
+    header: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    note: str = ""  # below the lines
+
+
+def tables_of(material: Material, dataset: str, *, profile: str) -> list[Table]:
+    """Return the tables of one data set: schemes, fronts and claims; nothing where its rates were not measured."""
+    run = material.run("bandwidth", dataset)
+    if run is None:
+        return []
+    found = claims.findings(material, dataset)
+    lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in found]
+    judged = [method.line(v) for v in method.verdicts(dataset, profile)]
+    header = ["claim of the paper", "where", "published", "ours", "verdict"]
+    rate = cli.rate_text(WIFI_BPS)
+    return [
+        Table(f"schemes-{dataset}", "", f"All schemes on {dataset} at {rate}. {run.note}", *schemes(run)),
+        Table(
+            f"front-{dataset}",
+            "Accuracy against latency",
+            f"Accuracy against latency on {dataset}; with *: on the Pareto front at that rate. {run.note}",
+            *fronts(material, dataset),
+            note="\\* on the Pareto front at that rate",
+        ),
+        Table(
+            "", "Claims about the system", f"{dataset}: the paper's claims about the system.",
+            header, lines,
+        ),
+        Table(
+            f"method-claims-{dataset}", "Claims about the method",
+            f"The paper's claims about its method, {dataset}, {profile} networks.", list(method.HEADER), judged,
+        ),
+    ]  # fmt: skip
+
+
+def page(
+    material: Material, found: Mapping[str, Sequence[Table]], figures: Sequence[Path], missing: Sequence[str], out: Path
+) -> str:
+    """Return the README.md of the output folder, with the tables `found` of each data set."""
     parts = ["# The paper's figures and tables, from this bench\n"]
-    for dataset in material.datasets():
+    for dataset, its_tables in found.items():
         run = material.run("bandwidth", dataset)
         if run is None:
             continue
         parts.append(f"## {dataset}\n\n{run.note}\n")
-        parts.append(tables.markdown(*schemes(run)))
-        parts.append(f"### Accuracy against latency\n\n{_fronts(material, dataset)}")
-        found = claims.findings(material, dataset)
-        lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in found]
-        header = ["claim of the paper", "where", "published", "ours", "verdict"]
-        parts.append(f"### Claims about the system\n\n{tables.markdown(header, lines)}")
-        judged = [method.line(v) for v in method.verdicts(dataset, profile)]
-        parts.append(f"### Claims about the method\n\n{tables.markdown(list(method.HEADER), judged)}")
+        for table in its_tables:
+            heading = f"### {table.heading}\n\n" if table.heading else ""
+            note = f"\n{table.note}\n" if table.note else ""
+            parts.append(heading + tables.markdown(table.header, table.lines) + note)
     parts.append("## Figures\n\n" + "\n".join(f"- [{p.stem}]({p.relative_to(out).as_posix()})" for p in figures) + "\n")
     if missing:
         parts.append("Not drawn:\n\n" + "\n".join(f"- {line}" for line in missing) + "\n")
@@ -69,7 +111,8 @@ def _number(own: dict[str, Datum], metric: str, wanted: Sequence[str], digits: i
     return f"{own[metric].value:,.{digits}f}" if metric in wanted and metric in own else "–"
 
 
-def _fronts(material: Material, dataset: str) -> str:
+def fronts(material: Material, dataset: str) -> tuple[list[str], list[list[str]]]:
+    """Return a line a scheme: its accuracy, and its latency at each rate with a star on the Pareto front there."""
     header = ["scheme", "accuracy %", *(f"ms at {rate / 1e6:g} Mbit/s" for rate in FRONT_RATES)]
     at_rate = {rate: {c.scheme: c for c in choices_at(material, dataset, rate)} for rate in FRONT_RATES}
     on = {rate: {c.scheme for c in pareto(list(found.values()))} for rate, found in at_rate.items()}
@@ -81,4 +124,4 @@ def _fronts(material: Material, dataset: str) -> str:
             c = at_rate[rate].get(scheme)
             cells.append("–" if c is None else f"{c.latency_ms:.1f}{' *' if scheme in on[rate] else ''}")
         lines.append([some.title, f"{some.accuracy:.1f}", *cells])
-    return tables.markdown(header, lines) + "\n\\* on the Pareto front at that rate\n"
+    return header, lines

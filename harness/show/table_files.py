@@ -19,8 +19,12 @@ def write(
 def text_files(
     store: Store, path: str, caption: str, header: Sequence[str], lines: Sequence[Sequence[str]]
 ) -> list[Path]:
-    """Write <path>.md and <path>.tex; the label has the folder's name, so that tables of several runs go together."""
-    label = latex.label_of(store.folder.resolve().name, Path(path).name)
+    """Write <path>.md and <path>.tex; the label has the folder's name, so that tables of several runs go together.
+
+    A folder of tables alone (`tables`) is named after what it belongs to.
+    """
+    folder = store.folder.resolve()
+    label = latex.label_of((folder.parent if folder.name == "tables" else folder).name, Path(path).name)
     return [
         store.write_text(f"{path}.md", f"{caption}\n\n" + tables.markdown(header, lines)),
         store.write_text(f"{path}.tex", latex.booktabs(header, lines, caption=latex.caption_of(caption), label=label)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,10 +155,15 @@ def take(
             store.write_manifest(manifest | ended)
 
 
-def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accuracy]:
-    """Return the accuracy of every scheme over the whole test set, from the cache where it was measured before."""
+def accuracies(
+    ground: Ground, data: Images, console: Console, schemes: Iterable[str] | None = None
+) -> dict[str, Accuracy]:
+    """Return the accuracy of every scheme (or of some) over the whole test set, from the cache where it was measured
+    before.
+    """
     found = {}
-    for name, artefact in ground.artefacts.items():
+    for name in ground.artefacts if schemes is None else schemes:
+        artefact = ground.artefacts[name]
         library = prepare.library(artefact)
         measured = accuracy.cached(artefact, library, data)
         if measured is None:
@@ -172,10 +177,13 @@ def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accu
 def note_accuracies(store: Store, found: Mapping[str, Accuracy]) -> None:
     """Add the accuracies to the manifest."""
     manifest = store.manifest()
-    manifest["accuracy"] = {
-        name: {"right": a.right, "n": a.n, "share": a.share, "exited": a.exited} for name, a in found.items()
-    }
+    manifest["accuracy"] = accuracy_facts(found)
     store.write_manifest(manifest)
+
+
+def accuracy_facts(found: Mapping[str, Accuracy]) -> dict[str, dict[str, Any]]:
+    """Return what a manifest says of accuracies."""
+    return {name: {"right": a.right, "n": a.n, "share": a.share, "exited": a.exited} for name, a in found.items()}
 
 
 def check_resumable(folder: Path) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.contracts.errors import BenchError
 from harness.runs.sample import Planned, Point
 
 MOST_IMAGES = 10_000
+MOST_LOOKED_AT = 400  # pictures that are looked at for one of each kind; a rarer kind is left to chance
+_FEW = 16  # pictures that are looked at together, so that a library is not called for each
+
+Exits = Callable[[Sequence[int]], npt.NDArray[np.bool_]]  # numbers of pictures [n] -> does it exit early [n, schemes]
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,15 @@ class Plan:
     order_rule: str
 
 
-def choose_images(available: int, count: int, warmups: int, seed: int) -> tuple[list[int], list[int]]:
+def choose_images(
+    available: int, count: int, warmups: int, seed: int, exits: Exits | None = None
+) -> tuple[list[int], list[int]]:
     """Choose `count` pictures and `warmups` others, by seed.
+
+    Args:
+        exits: of the schemes that may exit early. A picture that each of them sends comes first, then one that each
+            lets exit, as far as `count` goes: a handful of one kind tells no latency over both. Where the pictures
+            drawn by seed hold both kinds, they stay the same, and only their order changes.
 
     Raises:
         BenchError: the test set is too small.
@@ -33,16 +45,48 @@ def choose_images(available: int, count: int, warmups: int, seed: int) -> tuple[
             f"{count} images and {warmups} for warm-up were asked for, the test set has {available}",
             cure="ask for fewer --images",
         )
-    chosen = np.random.default_rng([seed, 1]).permutation(available)[: count + warmups].tolist()
-    return chosen[:count], chosen[count:]
+    order = _order(available, seed)
+    chosen, others = order[:count], order[count : count + warmups]
+    if exits is not None:
+        drawn = [*chosen, *order[count + warmups :]]
+        first = _of_each_kind(drawn, count, exits)
+        chosen = [*first, *(i for i in drawn if i not in first)][:count]
+    return chosen, others
 
 
-def further_images(available: int, most: int, count: int, warmups: int, seed: int) -> list[int]:
-    """Return the pictures after those of `choose_images`, in the same seeded order: at most `most` - `count`, none
+def further_images(available: int, most: int, chosen: Sequence[int], warmups: Sequence[int], seed: int) -> list[int]:
+    """Return the pictures that `choose_images` left, in the same seeded order: at most `most` less the chosen, none
     twice.
     """
-    chosen: list[int] = np.random.default_rng([seed, 1]).permutation(available)[count + warmups :].tolist()
-    return chosen[: max(0, most - count)]
+    taken = {*chosen, *warmups}
+    return [i for i in _order(available, seed) if i not in taken][: max(0, most - len(chosen))]
+
+
+def _order(available: int, seed: int) -> list[int]:
+    order: list[int] = np.random.default_rng([seed, 1]).permutation(available).tolist()
+    return order
+
+
+def _of_each_kind(drawn: Sequence[int], count: int, exits: Exits) -> list[int]:
+    """Return the fewest of the first pictures of `drawn`, at most `count`, of which each scheme sends one and lets one
+    exit.
+
+    Sending goes before: what an exit takes can be told from a picture that is sent, but not the other way round.
+    """
+    most = min(MOST_LOOKED_AT, len(drawn))
+    looked = min(count, most)
+    left = exits(drawn[:looked])
+    while looked < most and not (left.any(axis=0) & ~left.all(axis=0)).all():
+        more = min(max(looked, _FEW), most - looked)
+        left = np.concatenate([left, exits(drawn[looked : looked + more])])
+        looked += more
+    first: list[int] = []
+    for kind in (~left, left):
+        lacking = kind.any(axis=0) & ~kind[first].any(axis=0)
+        while lacking.any() and len(first) < count:
+            first.append(int(np.argmax((kind & lacking).sum(axis=1))))  # the earliest that helps the most schemes
+            lacking &= ~kind[first[-1]]
+    return [drawn[i] for i in first]
 
 
 def make(

@@ -60,7 +60,8 @@ def test_the_table_is_that_of_6_mbit(make_run: Make) -> None:
 
 def test_the_page_marks_the_front_and_lists_what_is_missing(make_run: Make, tmp_path: Path) -> None:
     material = Material((read_run(make_run("run", LATENCIES, accuracy=ACCURACY)),))
-    page = summary.page(material, [tmp_path / "figures" / "a.png"], ["x: no rows"], tmp_path, profile="compact")
+    found = {"cifar100": summary.tables_of(material, "cifar100", profile="compact")}
+    page = summary.page(material, found, [tmp_path / "figures" / "a.png"], ["x: no rows"], tmp_path)
     assert "40.0 *" in page
     assert "[a](figures/a.png)" in page
     assert "- x: no rows" in page
@@ -79,7 +80,12 @@ def test_from_stored_runs_to_everything(make_run: Make, tmp_path: Path, monkeypa
     out = tmp_path / "out"
     assert way_in(way.main, ["--datasets", "cifar10", "--out", str(out), "--slim"]) == 0
     assert (out / "README.md").is_file()
-    assert (out / "tables" / "system-claims-cifar100.md").is_file()
+    for name in ("schemes", "front", "system-claims", "method-claims", "published"):
+        for kind in ("md", "tex"):
+            assert (out / "tables" / f"{name}-cifar100.{kind}").is_file()
+    texts = [path.read_text() for path in (out / "tables").glob("*.tex")]
+    assert all("docs/" not in text and "+-" not in text for text in texts)
+    assert all(r"\label{tab:out-" in text for text in texts)  # after the folder, not "tables"
     assert (out / "figures" / "latency_vs_bandwidth-cifar100.svg").is_file()
     assert (runs[0] / "report.html").is_file()
 

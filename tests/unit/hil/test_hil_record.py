@@ -18,6 +18,7 @@ import pytest
 from harness.contracts.errors import BenchError
 from harness.doctor.report import Finding, Report
 from harness.hil import record as hil_record
+from harness.hil.measuring import figures
 from harness.hil.record import SessionRecord
 from harness.runs.store import Store
 
@@ -215,3 +216,9 @@ def test_the_doctors_report_lies_beside_the_samples(tmp_path: Path) -> None:
     assert doctor is not None
     assert (doctor.counts["pass"], doctor.not_passed) == (1, ["link"])
     assert (tmp_path / "run" / doctor.file).is_file()
+
+
+def test_figures_with_exits_weigh_both_kinds_by_the_test_set() -> None:
+    rows = [runs.measured(0, 0, total_ms=20.0), runs.measured(1, 1, total_ms=4.0) | {"exited": True}]
+    assert figures(rows, 0.75)["total_ms"] == 0.75 * 4.0 + 0.25 * 20.0
+    assert figures(rows)["total_ms"] == 12.0

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from harness.contracts.errors import BenchError
 from harness.edge import launch
 from harness.host import last_words
 
@@ -52,3 +56,11 @@ def test_the_reason_is_told_and_not_the_chatter(said: str, found: str) -> None:
 )
 def test_an_edge_that_died_tells_its_own_error(code: int, said: str, told: str) -> None:
     assert str(launch._died(code, io.BytesIO(said.encode()))).startswith(told)
+
+
+def test_an_edge_that_we_gave_up_did_not_run_out_of_memory() -> None:
+    words = [sys.executable, "-c", "input(); input()"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        with pytest.raises(BenchError, match=r"was not ready after 0\.2 s: try again when this machine has less to do"):
+            launch._ready(process, io.BytesIO(b"Could not find cuda drivers"), 0.2)
+        assert process.wait() == -signal.SIGKILL

@@ -67,12 +67,12 @@ def test_what_was_measured_before_a_kill_counts() -> None:
 
 def test_further_images_are_new_ones_in_one_order() -> None:
     chosen, warmups = choose_images(50, 5, 2, 3)
-    more = further_images(50, 20, 5, 2, 3)
+    more = further_images(50, 20, chosen, warmups, 3)
     assert len(more) == 15
     assert not set(more) & {*chosen, *warmups}
-    assert further_images(50, 10, 5, 2, 3) == more[:5]
-    assert len(further_images(10, 20, 5, 2, 3)) == 3  # the test set ends
-    assert further_images(50, 0, 5, 2, 3) == []
+    assert further_images(50, 10, chosen, warmups, 3) == more[:5]
+    assert len(further_images(10, 20, *choose_images(10, 5, 2, 3), 3)) == 3  # the test set ends
+    assert further_images(50, 0, chosen, warmups, 3) == []
 
 
 def test_a_longer_plan_begins_as_the_shorter_one() -> None:
