@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import stats
-from harness.analysis.cells import Cell, sources
+from harness.analysis.captions import sources
+from harness.analysis.cells import Cell
 from harness.analysis.datum import RunData
 from harness.analysis.digits import told_apart
 from harness.contracts.errors import BenchError

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.analysis.captions import rule
 from harness.analysis.comparison import claims, method
+from harness.analysis.costs import cost_of
 from harness.analysis.datum import Datum, RunData, at, pick
 from harness.analysis.material import Material
 from harness.analysis.pareto import pareto
+from harness.measure import axes
 from harness.measure.axes import WIFI_BPS
 from harness.runs.measurements import STAGES
 from harness.show import tables
@@ -22,7 +25,8 @@ def page(material: Material, figures: Sequence[Path], missing: Sequence[str], ou
         run = material.run("bandwidth", dataset)
         if run is None:
             continue
-        parts.append(f"## {dataset}\n\n{run.note}\n")
+        here = rule(run.cells, ours=axes.axis(run.axis).statistic)
+        parts.append(f"## {dataset}\n\n{run.note} Values: {here}.\n")
         parts.append(tables.markdown(*schemes(run)))
         parts.append(f"### Accuracy against latency\n\n{_fronts(material, dataset)}")
         found = claims.findings(material, dataset)
@@ -40,8 +44,8 @@ def page(material: Material, figures: Sequence[Path], missing: Sequence[str], ou
 def schemes(run: RunData) -> tuple[list[str], list[list[str]]]:
     """Return a line a scheme: accuracy of the whole test set, stages at 6 Mbit/s, bytes, energy and memory."""
     here = at([d for d in run.data if d.axis], WIFI_BPS)
-    header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "B a picture", "energy mJ",
-              "flash KB", "RAM KB"]  # fmt: skip
+    header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "p95 ms", "B a picture",
+              "energy mJ", "flash KB", "RAM KB", "training PFLOP", "CPU s"]  # fmt: skip
     lines = []
     for name in dict.fromkeys(d.scheme for d in run.data):
         accuracy = pick(run.data, "accuracy", scheme=name)
@@ -56,10 +60,12 @@ def schemes(run: RunData) -> tuple[list[str], list[list[str]]]:
                 told,
                 *stage,
                 _number(own, "total_ms", wanted, 1),
+                _number(own, "total_ms_p95", wanted, 1),
                 _number(own, "payload_bytes", wanted, 0),
                 "–" if energy is None else f"{energy:.2f}",
                 _number(own, "flash_kb", list(own), 0),
                 _number(own, "ram_kb", list(own), 0),
+                *cost_of(run.manifest["schemes"][name]).texts,
             ]
         )
     return header, lines

@@ -8,7 +8,8 @@ from importlib import resources
 from typing import Any
 
 from harness.analysis import chance
-from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells, rule
+from harness.analysis.captions import rule
+from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells
 from harness.analysis.pareto import Choice, pareto
 from harness.measure import axes
 from harness.measure.axes import WIFI_BPS, Axis
@@ -96,7 +97,7 @@ def _body(
         parts.append(tag("p", "No sample has been measured yet."))
     else:
         header, lines = tables.summary(found, titles, values, accuracies)
-        caption = f"Latency in ms with its 95 % bootstrap interval: {rule(found, ours=axis.statistic)}. {note}"
+        caption = f"Latency in ms with {tables.spread(found)}: {rule(found, ours=axis.statistic)}. {note}"
         parts.append(markup.table(caption, header, lines, name="headline"))
         parts.append(_latency(axis, found, titles, facts.dataset.name, values))
         parts += _fronts(axis, found, titles, accuracies, values)

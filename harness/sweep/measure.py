@@ -165,7 +165,7 @@ def accuracies(ground: Ground, data: Images, console: Console) -> dict[str, Accu
             what = f"accuracy of {name}, pictures through its halves (once, then cached)"
             with doing(console, what, total=len(data)) as shown:
                 measured = accuracy.measured_apart(artefact, library, data, shown.at)
-        found[name] = Accuracy(measured.right, measured.n, measured.exited)
+        found[name] = Accuracy(measured.right, measured.n, measured.exited, measured.payloads, measured.answers)
     return found
 
 
@@ -173,7 +173,11 @@ def note_accuracies(store: Store, found: Mapping[str, Accuracy]) -> None:
     """Add the accuracies to the manifest."""
     manifest = store.manifest()
     manifest["accuracy"] = {
-        name: {"right": a.right, "n": a.n, "share": a.share, "exited": a.exited} for name, a in found.items()
+        name: {
+            **{"right": a.right, "n": a.n, "share": a.share, "exited": a.exited},
+            **{"payloads": a.payloads, "answers": a.answers},
+        }
+        for name, a in found.items()
     }
     store.write_manifest(manifest)
 

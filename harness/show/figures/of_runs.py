@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.cells import Cell, rule
+from harness.analysis.captions import rule
+from harness.analysis.cells import Cell
 from harness.analysis.datum import Datum, along, at, beside, pick
 from harness.analysis.material import Material
 from harness.analysis.pareto import Choice
@@ -89,6 +90,7 @@ class Latency(Figure):
             log=axis.log_scale and places[0] > 0,
             y_label=f"{mean} latency (ms)",
             note=f"{run.note} {_rule(run.cells, axis.statistic)}",
+            tails=axis.statistic == "mean",
         )
 
 
