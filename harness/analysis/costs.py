@@ -26,7 +26,7 @@ class Cost:
     def told(self) -> str:
         """Return both in one, such as `0.204 PFLOP, 9,120 CPU s`."""
         if self.flop is None and self.cpu_s is None:
-            return f"budget {UNKNOWN}"
+            return f"FLOP and CPU s {UNKNOWN}"
         pflop, cpu_s = self.texts
         return f"{pflop}{'' if self.flop is None else ' PFLOP'}, {cpu_s}{'' if self.cpu_s is None else ' CPU s'}"
 

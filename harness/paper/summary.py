@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.analysis.captions import rule
 from harness.analysis.comparison import claims, method
 from harness.analysis.costs import cost_of
+from harness.analysis.curves import choices_at
 from harness.analysis.datum import Datum, RunData, at, pick
 from harness.analysis.material import Material
 from harness.analysis.pareto import pareto
@@ -15,7 +16,7 @@ from harness.measure import axes
 from harness.measure.axes import WIFI_BPS
 from harness.runs.measurements import STAGES
 from harness.show import tables
-from harness.show.figures.of_runs import FRONT_RATES, choices_at
+from harness.show.figures.of_runs import FRONT_RATES
 
 
 def page(material: Material, figures: Sequence[Path], missing: Sequence[str], out: Path, *, profile: str) -> str:
@@ -30,9 +31,8 @@ def page(material: Material, figures: Sequence[Path], missing: Sequence[str], ou
         parts.append(tables.markdown(*schemes(run)))
         parts.append(f"### Accuracy against latency\n\n{_fronts(material, dataset)}")
         found = claims.findings(material, dataset)
-        lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in found]
-        header = ["claim of the paper", "where", "published", "ours", "verdict"]
-        parts.append(f"### Claims about the system\n\n{tables.markdown(header, lines)}")
+        lines = tables.markdown(list(claims.HEADER), [c.line for c in found])
+        parts.append(f"### Claims about the system\n\n{lines}")
         judged = [method.line(v) for v in method.verdicts(dataset, profile)]
         parts.append(f"### Claims about the method\n\n{tables.markdown(list(method.HEADER), judged)}")
     parts.append("## Figures\n\n" + "\n".join(f"- [{p.stem}]({p.relative_to(out).as_posix()})" for p in figures) + "\n")

@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.analysis.captions import rule
 from harness.analysis.cells import Cell
+from harness.analysis.curves import choices_at
 from harness.analysis.datum import Datum, along, at, beside, pick
 from harness.analysis.material import Material
-from harness.analysis.pareto import Choice
 from harness.host import cli
 from harness.measure import axes as axes_
 from harness.measure.axes import WIFI_BPS
@@ -189,16 +189,3 @@ class Front(Figure):
                 if axes is not all_axes[0][0]:
                     axes.set_ylabel("")
             draw.legend(all_axes[0][0], columns=4)
-
-
-def choices_at(material: Material, dataset: str, rate_bps: float) -> list[Choice]:
-    """Return every scheme of the bandwidth run with an accuracy, at one rate."""
-    run = material.run("bandwidth", dataset)
-    if run is None:
-        return []
-    accuracy = {d.scheme: d.value for d in pick(run.data, "accuracy")}
-    return [
-        Choice(d.scheme, d.title, d.value, accuracy[d.scheme], d.source)
-        for d in at(pick(run.data, "total_ms"), rate_bps)
-        if d.scheme in accuracy
-    ]
