@@ -13,6 +13,8 @@ from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+_STEPS = 16  # of a line between two measured latencies, on which one curve may cross another
+
 
 class Choice(NamedTuple):
     """Holds one scheme (or setting of one): latency in ms (less is better) against accuracy in % (more is better)."""
@@ -87,6 +89,28 @@ def curves(choices: Sequence[Choice]) -> list[Curve]:
         title = next((c.title for c in own if c.scheme == scheme), own[0].title)
         found.append(Curve(scheme, title, tuple(_plain(own))))
     return found
+
+
+def envelope(every: Sequence[Curve]) -> list[tuple[float, float]]:
+    """Return the front of curves as a line: latency in ms, and the highest accuracy (%) that any has within it.
+
+    It rises along a curve's line, and by a step where another curve begins.
+    """
+    places = sorted({p.latency_ms for curve in every for p in curve.points})
+    found: list[tuple[float, float]] = []
+    for start, end in zip(places, [*places[1:], places[-1]], strict=True):
+        for i in range(_STEPS + 1):
+            x = start + (end - start) * i / _STEPS
+            before = _highest(every, x, but_at=end) if i == _STEPS and end != start else _highest(every, x)
+            if before is not None:
+                found.append((x, before))
+    return found
+
+
+def _highest(every: Sequence[Curve], latency_ms: float, *, but_at: float | None = None) -> float | None:
+    """Return the highest accuracy within a latency, without the curves that begin just there (`but_at`)."""
+    reached = [c.accuracy_within(latency_ms) for c in every if c.points[0].latency_ms != but_at]
+    return max((a for a in reached if a is not None), default=None)
 
 
 def pareto(choices: Sequence[Choice]) -> list[Choice]:

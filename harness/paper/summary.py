@@ -80,11 +80,16 @@ def _fronts(material: Material, dataset: str) -> str:
     at_rate = {rate: {c.scheme: c for c in choices_at(material, dataset, rate)} for rate in FRONT_RATES}
     on = {rate: {c.scheme for c in pareto(list(found.values()))} for rate, found in at_rate.items()}
     lines = []
-    for scheme in dict.fromkeys(s for found in at_rate.values() for s in found):
+    every = dict.fromkeys(s for found in at_rate.values() for s in found)
+    settings = {s for found in at_rate.values() for s, c in found.items() if c.curve and c.curve != s}
+    for scheme in (s for s in every if s not in settings or any(s in own for own in on.values())):
         some = next(found[scheme] for found in at_rate.values() if scheme in found)
         cells = []
         for rate in FRONT_RATES:
             c = at_rate[rate].get(scheme)
             cells.append("–" if c is None else f"{c.latency_ms:.1f}{' *' if scheme in on[rate] else ''}")
         lines.append([some.title, f"{some.accuracy:.1f}", *cells])
-    return tables.markdown(header, lines) + "\n\\* on the Pareto front at that rate\n"
+    return tables.markdown(header, lines) + (
+        "\n\\* on the front at that rate: no other scheme's curve is as quick and more accurate. Settings of a scheme "
+        "stand here where they are on the front.\n"
+    )

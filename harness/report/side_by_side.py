@@ -15,6 +15,7 @@ from rich.table import Table
 from harness.analysis import stats
 from harness.analysis.cells import Accuracy, Cell
 from harness.analysis.costs import Cost, cost_of
+from harness.analysis.curves import base_of
 from harness.analysis.pareto import Choice, pareto
 from harness.host import cli
 from harness.runs.measurements import STAGES
@@ -99,10 +100,18 @@ def rows(
         )
     for rate in dict.fromkeys(line["rate_bps"] for line in out):
         here = [x for x in out if x["rate_bps"] == rate and x["latency_ms"] is not None and x["accuracy"] is not None]
-        on = {
-            c.scheme
-            for c in pareto([Choice(x["scheme"], x["title"], x["latency_ms"], x["accuracy"], "") for x in here])
-        }
+        choices = [
+            Choice(
+                x["scheme"],
+                x["title"],
+                x["latency_ms"],
+                100 * x["accuracy"],
+                "",
+                base_of(x["scheme"], facts[x["scheme"]]),
+            )
+            for x in here
+        ]
+        on = {c.scheme for c in pareto(choices)}
         for line in here:
             line["on_front"] = line["scheme"] in on
     return out

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from harness.analysis.costs import Cost, cost_of
 from harness.artefacts.images import Images
+from harness.artefacts.settings import setting_text
 from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.measure.axes import Setting
@@ -68,6 +69,8 @@ def manifest(
                 "alpha": artefact.description.alpha,
                 "exit_threshold": artefact.description.exit_threshold,
                 "split": artefact.description.split,
+                "base": ground_.schemes[name].name,
+                "setting": setting_text(artefact),
                 "training": training_cost(artefact.folder),
             }
             for name, artefact in ground_.artefacts.items()
