@@ -4,12 +4,15 @@ pictures.
 Where a scheme exits early on some pictures there are two kinds of latency, and a median would be one of either. A
 handful of timed pictures says little of how many exit, the whole test set says it exactly: so both kinds are taken from
 the timed pictures, and weighted by the test set's share of exits.
+
+Where the payloads of the whole test set were counted, latency, stages and bytes are those of the whole test set
+(`harness.analysis.whole_set`), and the timed pictures only check the law by which they are told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from harness.analysis import stats
 from harness.analysis.chance import Chance, Outcomes, quantile
 from harness.analysis.chance import mean as expectation
 from harness.analysis.stats import Interval
+from harness.analysis.whole_set import TOLERANCE, Histogram, WholeSet, whole_set
 from harness.runs.measurements import METRICS, STAGES, Statistic
 
 if TYPE_CHECKING:
@@ -43,6 +47,8 @@ class Accuracy:
     right: int
     n: int
     exited: int = 0  # of the n, by the device's own exit test
+    payloads: Histogram | None = None  # of those that are sent; None: not counted
+    answers: str | None = None  # `harness.runs.answers`, a bit a picture; None: not kept
 
     @property
     def share(self) -> float:
@@ -66,11 +72,28 @@ class Cell:
     wanted: Statistic = "median"  # where all pictures are of one kind
     chance: Chance | None = None  # of the link, where it is modelled: losses are then taken by it, not by luck
     test_exits: float | None = None  # share of the whole test set that exits; None where it was not taken
+    payloads: Histogram | None = None  # of the whole test set; None where they were not counted
 
     @cached_property
     def exact(self) -> bool:
         """Say whether losses are taken by their exact chance: on a modelled link, along an axis of chance."""
         return self.chance is not None and self.wanted == "mean" and bool(self.rows)
+
+    @property
+    def timed(self) -> Cell:
+        """Return the cell of its timed pictures alone, as where no payloads were counted."""
+        return replace(self, payloads=None)
+
+    @cached_property
+    def law(self) -> WholeSet | None:
+        """Return the law over the whole test set, whether its check passed or not; None where there is none."""
+        return whole_set(self.rows, self.payloads, self.test_exits or 0.0, self.left, self.chance)
+
+    @cached_property
+    def whole(self) -> WholeSet | None:
+        """Return the law where the timed pictures bear it out: then everything is told of the whole test set."""
+        miss = self.law.worst_miss() if self.law else None
+        return self.law if miss is not None and miss <= TOLERANCE else None
 
     @cached_property
     def _luck(self) -> dict[int, Outcomes]:
@@ -88,9 +111,11 @@ class Cell:
 
     @property
     def statistic(self) -> Statistic:
-        """Return `weighted mean` where exits are weighted by the test set, `mean` where its share of them is
-        not known.
+        """Return `test-set mean` where all payloads count, `weighted mean` where exits are weighted by the test set,
+        `mean` where its share of them is not known.
         """
+        if self.whole:
+            return "test-set mean"
         if self._weighted:
             return "weighted mean"
         return "mean" if self.mixed else self.wanted
@@ -111,6 +136,8 @@ class Cell:
         """Return the middle of a metric with its 95 % bootstrap interval; None of nothing, or where only one of two
         kinds was timed.
         """
+        if self.whole and (whole := self.whole.interval(metric)) is not None:
+            return whole
         if self._weighted:
             return stats.weighted_interval(self.left(metric), self.sent(metric), self.test_exits or 0.0)
         of = stats.median_interval if self.statistic == "median" else stats.mean_interval
@@ -118,10 +145,19 @@ class Cell:
 
     def middle(self, metric: str) -> float | None:
         """Return what `interval` returns, without the interval."""
+        if self.whole and (whole := self.whole.mean(metric)) is not None:
+            return whole
         if not self._weighted:
             of = stats.median if self.statistic == "median" else stats.mean
             return of(self._values(self.rows, metric))
         return self._together(self.left(metric), self.sent(metric))
+
+    def where_sent(self, metric: str) -> float | None:
+        """Return the middle of a metric over the pictures that are sent: of the whole test set where that is known."""
+        if self.whole and (whole := self.whole.sent_mean(metric)) is not None:
+            return whole
+        of = stats.mean if self.mixed else stats.median
+        return of(self.sent(metric))
 
     def sent(self, metric: str) -> list[float]:
         """Return the values of a metric of the timed pictures that did not exit."""
@@ -147,7 +183,7 @@ class Cell:
         """Return the share of the pictures over a deadline, exits weighted as in `middle`; None where nothing can be
         told.
         """
-        if self.exact:
+        if self.exact or self.whole:
             mixture = self._mixture()
             return sum(p for ms, p in mixture if ms > deadline_ms) if mixture else None
         if not self._weighted:
@@ -156,10 +192,10 @@ class Cell:
         return self._together(left, sent)
 
     def percentile(self, q: float) -> float | None:
-        """Return the q-th percentile of the latency: exact where losses are, else of the timed pictures, and None where
-        their n does not carry it.
+        """Return the q-th percentile of the latency: of the whole test set where that is known, exact where losses are,
+        else of the timed pictures, and None where their n does not carry it.
         """
-        if self.exact:
+        if self.exact or self.whole:
             mixture = self._mixture()
             return quantile(mixture, q / 100) if mixture else None
         return stats.percentile(self._values(self.rows, "total_ms"), q)
@@ -175,6 +211,8 @@ class Cell:
 
     def _mixture(self) -> list[tuple[float, float]]:
         """Return latencies (ms) of all pictures with their weights, which add up to 1; exits as in `left`."""
+        if self.whole:
+            return self.whole.mixture()
         sent = [self._luck[id(r)] for r in self.rows if not r["exited"]]
         left = self.left("total_ms")
         exits = self.test_exits if self._weighted and self.test_exits is not None else len(left) / len(self.rows)
@@ -211,29 +249,10 @@ class Cell:
 
 def accuracies_of(facts: Manifest) -> dict[str, Accuracy]:
     """Return what a run's manifest tells of the whole test set, by scheme."""
-    return {name: Accuracy(a.right, a.n, a.exited) for name, a in facts.accuracy.items()}
-
-
-def rule(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
-    """Say what the middles of these cells are, for a caption."""
-    exits = rule_of_exits(found, ours=ours)
-    if any(c.exact for c in found):
-        ours_text = f"{ours} over the pictures of what is to be expected of each, by the exact chance of every loss"
-        return ours_text + (f"; {exits}" if exits else "")
-    return f"{ours} over the pictures" + (f"; {exits}" if exits else "")
-
-
-def rule_of_exits(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
-    """Say what they are where pictures exit early; nothing where none does."""
-    kinds = {c.statistic for c in found}
-    if "weighted mean" in kinds:
-        return "where pictures exit early, the mean weighted by the share of the whole test set that exits"
-    return "where some of the timed pictures exit early, their mean" if "mean" in kinds and ours != "mean" else ""
-
-
-def sources(found: Sequence[Cell], metric: str) -> list[str]:
-    """Return where the values of a metric come from in any of these cells, sorted."""
-    return sorted({source for cell in found for source in cell.source(metric).split("+") if source})
+    return {
+        name: Accuracy(a.right, a.n, a.exited, None if a.payloads is None else tuple(a.payloads), a.answers)
+        for name, a in facts.accuracy.items()
+    }
 
 
 def _values(rows: Sequence[Mapping[str, Any]], metric: str) -> list[float]:
@@ -277,5 +296,8 @@ def cells(
         ok = sorted((r for r in group if r["status"] == "ok"), key=lambda r: int(r["image"]))
         known = (accuracies or {}).get(scheme)
         exits = known.exited_share if known else None
-        out.append(Cell(scheme, value, tuple(ok), len(group) - len(ok), statistic, chance, exits))
+        counted = known.payloads if known else None
+        if known and counted == ():  # a scheme that sends nothing
+            counted = ((0, known.n - known.exited),)
+        out.append(Cell(scheme, value, tuple(ok), len(group) - len(ok), statistic, chance, exits, counted))
     return out

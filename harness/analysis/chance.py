@@ -25,6 +25,7 @@ _COUNTER = 2**32  # cycles that the device's counter holds
 _PATIENCE_MS = 60_000.0  # of the firmware, for a reply over an emulated link
 
 Outcomes = tuple[tuple[float, float], ...]  # (ms, probability)
+Passages = tuple[tuple[float, float, int], ...]  # (ms, probability, bytes on the wire)
 
 
 class _Scripted(random.Random):
@@ -48,24 +49,40 @@ class Chance:
     retransmission: Retransmission
     segment_bytes: int
     header_bytes: int
+    write_bytes: int = 0  # of the module's MQTT client, which hands over a message in pieces; 0: in one
 
     def passage_ms(self, way: Literal["up", "down"], message_bytes: int, row: Mapping[str, Any]) -> Outcomes:
         """Return what a message may take over the link of a sample, ms, with probabilities that add up to 1."""
+        return tuple((ms, p) for ms, p, _ in self._passages(way, message_bytes, row))
+
+    def wire_bytes(self, message_bytes: int, row: Mapping[str, Any]) -> float:
+        """Return what a message on its way up is expected to be on the wire of a sample, headers included."""
+        return sum(wire * p for _, p, wire in self._passages("up", message_bytes, row))
+
+    def both_ways_ms(self, message_bytes: int, row: Mapping[str, Any]) -> Outcomes:
+        """Return what the link may take for a message and for the answer of a sample, ms, with probabilities.
+
+        What the device would not wait for is left out: such a sample fails (docs/link.md), and has no latency. The
+        probabilities of what is left add up to 1.
+        """
+        up = self.passage_ms("up", message_bytes, row)
+        down = self.passage_ms("down", int(row["mqtt_down_bytes"]), row)
+        most_ms = min(_PATIENCE_MS, _COUNTER / float(row["clock_hz"]) * 1e3)
+        found = [(a + b, p * q) for a, p in up for b, q in down if a + b <= most_ms]
+        through = sum(p for _, p in found)
+        return tuple((ms, p / through) for ms, p in found)
+
+    def _passages(self, way: Literal["up", "down"], message_bytes: int, row: Mapping[str, Any]) -> Passages:
         plain = float(row["rate_bps"]), float(row["delay_ms"] or 0.0), float(row["loss"] or 0.0), row["limit_packets"]
-        return _passages(way, message_bytes, *plain, self.segment_bytes, self.header_bytes, self.retransmission)
+        link = self.segment_bytes, self.header_bytes, self.write_bytes if way == "up" else 0
+        return _passages(way, message_bytes, *plain, *link, self.retransmission)
 
     def total_ms(self, row: Mapping[str, Any]) -> Outcomes:
-        """Return what a measured sample may take, its own luck replaced by all there is.
-
-        What the device would not wait for is left out: such a sample fails (docs/link.md), and has no latency.
-        """
+        """Return what a measured sample may take, its own luck replaced by all there is (`both_ways_ms`)."""
         if not row.get("mqtt_bytes"):
             return ((float(row["total_ms"]), 1.0),)
-        up = self.passage_ms("up", int(row["mqtt_bytes"]), row)
-        down = self.passage_ms("down", int(row["mqtt_down_bytes"]), row)
         rest = float(row["total_ms"]) - float(row["link_up_ms"]) - float(row["link_down_ms"])
-        most_ms = min(_PATIENCE_MS, _COUNTER / float(row["clock_hz"]) * 1e3)
-        return tuple((rest + a + b, p * q) for a, p in up for b, q in down if a + b <= most_ms)
+        return tuple((rest + ms, p) for ms, p in self.both_ways_ms(int(row["mqtt_bytes"]), row))
 
 
 def of_run(facts: Manifest) -> Chance | None:
@@ -74,7 +91,8 @@ def of_run(facts: Manifest) -> Chance | None:
     jitter = any(getattr(point, "jitter_ms", 0.0) for point in facts.points.values())
     if not facts.testbed.pins_remote or told is None or facts.link is None or jitter:
         return None
-    return Chance(Retransmission(**told), facts.link.segment_bytes, facts.link.header_bytes)
+    pieces = int((facts.testbed.extra.get("module") or {}).get("write_bytes") or 0)  # earlier runs knew none
+    return Chance(Retransmission(**told), facts.link.segment_bytes, facts.link.header_bytes, pieces)
 
 
 def mean(outcomes: Outcomes) -> float:
@@ -93,7 +111,7 @@ def quantile(mixed: Sequence[tuple[float, float]], share: float) -> float:
     return max(value for value, _ in mixed)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)
 def _passages(
     way: Literal["up", "down"],
     message_bytes: int,
@@ -103,26 +121,27 @@ def _passages(
     limit_packets: int | None,
     segment_bytes: int,
     header_bytes: int,
+    write_bytes: int,
     retransmission: Retransmission,
-) -> Outcomes:
+) -> Passages:
     plain = LinkSpec.symmetric(rate_bps, delay_ms, 0.0, loss, limit_packets)
     spec = plain.model_copy(update={"segment_bytes": segment_bytes, "header_bytes": header_bytes})
-    found: dict[float, float] = {}
+    found: dict[tuple[float, int], float] = {}
     todo: list[list[bool]] = [[]]
     while todo:
         script = todo.pop()
         chance = _Scripted(script)
         line = TcpLine(_SECOND, retransmission, chance=lambda _seed, own=chance: own)  # type: ignore[misc]
         line.apply(spec)
-        passage = line.send(way, message_bytes, 0)
+        passage = line.send_in_writes(way, message_bytes, 0, write_bytes)
         kept = chance.asked - sum(script)
         probability = loss ** sum(script) * (1 - loss) ** kept
         if not passage.lost:
-            ms = passage.arrived * 1e3 / _SECOND
-            found[ms] = found.get(ms, 0.0) + probability
+            came = passage.arrived * 1e3 / _SECOND, passage.wire_bytes
+            found[came] = found.get(came, 0.0) + probability
         for place in range(len(script), chance.asked):
             branch = [*script, *[False] * (place - len(script)), True]
             if loss ** sum(branch) * (1 - loss) ** (len(branch) - sum(branch)) > _RAREST:
                 todo.append(branch)
     whole = sum(found.values())
-    return tuple((ms, p / whole) for ms, p in sorted(found.items()))
+    return tuple((ms, p / whole, wire) for (ms, wire), p in sorted(found.items()))

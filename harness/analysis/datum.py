@@ -111,7 +111,7 @@ def read_run(folder: Path) -> RunData:
                     cell.source(name), interval.low, interval.high, interval.n, testbed,
                 )
             )  # fmt: skip
-        if cell.exact and (p95 := cell.percentile(95)) is not None:
+        if (cell.exact or cell.whole) and (p95 := cell.percentile(95)) is not None:
             source = cell.source("total_ms")
             found.append(Datum(dataset, cell.scheme, title, "total_ms_p95", "ms", axis, cell.value, p95, source))
     if not found:

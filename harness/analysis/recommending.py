@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import stats
-from harness.analysis.cells import Cell, sources
+from harness.analysis.captions import sources
+from harness.analysis.cells import Cell
+from harness.analysis.curves import base_of
 from harness.analysis.datum import RunData
 from harness.analysis.digits import told_apart
+from harness.analysis.pareto import Choice, pareto
 from harness.contracts.errors import BenchError
 from harness.host import cli
+from harness.measure.axes import AXES
 
 _SAME_RATE = 1e-3
 MOST_LATE = 0.05  # share of the pictures that may miss the deadline, unless the user says another
@@ -47,6 +51,9 @@ class Option:
     source: str
     run: str
     ended_at: str
+    p95_ms: float | None = None  # of the whole test set, or of enough timed pictures; None where interpolated
+    curve: str = ""  # the scheme of which it is a setting
+    n: int = 0  # test pictures
     margin_ms: float = 0.0  # what the latency may be off by: the model's error, or the interval of what was measured
 
 
@@ -67,7 +74,7 @@ def options(runs: Sequence[RunData], wanted: Wanted) -> list[Option]:
         BenchError: there is none.
     """
     found: dict[tuple[str, str], Option] = {}
-    own = [r for r in runs if (r.axis, r.dataset, r.testbed) == ("bandwidth", wanted.dataset, wanted.testbed)]
+    own = _runs_over_rates(runs, wanted)
     own.sort(key=lambda r: str(r.manifest.get("ended_at") or r.manifest.get("began_at")), reverse=True)
     for run in own:
         for scheme in run.manifest["schemes"]:
@@ -82,6 +89,18 @@ def options(runs: Sequence[RunData], wanted: Wanted) -> list[Option]:
             cure=f"python -m harness.sweep bandwidth --testbed {wanted.testbed} --dataset {wanted.dataset}",
         )
     return list(found.values())
+
+
+def _runs_over_rates(runs: Sequence[RunData], wanted: Wanted) -> list[RunData]:
+    """Return the runs whose axis is the rate, of the testbed and data set: bandwidth runs, and those over settings."""
+    kinds = {name for name, axis in AXES.items() if axis.column == "rate_bps"}
+    return [r for r in runs if r.axis in kinds and (r.dataset, r.testbed) == (wanted.dataset, wanted.testbed)]
+
+
+def on_front(found: Sequence[Option]) -> set[int]:
+    """Return the identities of the options on the front of all curves, of latency and accuracy."""
+    choices = {Choice(f"{i}", o.title, o.latency_ms, o.accuracy, o.source, o.curve): o for i, o in enumerate(found)}
+    return {id(choices[c]) for c in pareto(list(choices))}
 
 
 def judge(found: Sequence[Option], wanted: Wanted) -> list[Verdict]:
@@ -111,7 +130,7 @@ def tied(one: Option, other: Option) -> bool:
 
 def left_out(runs: Sequence[RunData], found: Sequence[Option], installed: Sequence[str], wanted: Wanted) -> list[str]:
     """Return a line for each scheme that is no option: its name and the reason."""
-    own = [r for r in runs if (r.axis, r.dataset, r.testbed) == ("bandwidth", wanted.dataset, wanted.testbed)]
+    own = _runs_over_rates(runs, wanted)
     there = dict.fromkeys(scheme for run in own for scheme in run.manifest["schemes"])
     return [
         f"{scheme}: {_why_not(own, scheme)}"
@@ -150,18 +169,21 @@ def _option(run: RunData, scheme: str, wanted: Wanted) -> Option | None:
     if latency is None:
         return None
     energy, _ = _at_rate(_middles(own, "energy_uj"), wanted.rate_bps)
-    late = None
-    if wanted.deadline_ms is not None and not interpolated:
-        late = next(c for c in own if _same(c.value, wanted.rate_bps)).late_share(wanted.deadline_ms)
+    late = p95 = None
+    if not interpolated:
+        here = next(c for c in own if _same(c.value, wanted.rate_bps))
+        p95 = here.percentile(95)
+        late = None if wanted.deadline_ms is None else here.late_share(wanted.deadline_ms)
     nearest = min((c for c in own if c.rows), key=lambda c: abs(c.value - wanted.rate_bps))
     low, _ = stats.share_interval(accuracy["right"], accuracy["n"]) or (0.0, 1.0)
-    setting = f"codec {facts['codec']}, alpha {facts['alpha']:g}"
+    knob = f"{facts['setting']}, " if facts.get("setting") else ""
+    setting = f"{knob}codec {facts['codec']}, alpha {facts['alpha']:g}"
     if facts["exit_threshold"] <= 1:
         setting += f", exit at {facts['exit_threshold']:g}"
     return Option(
         scheme, str(facts["title"]), f"{setting}, weights {str(facts['weights'])[:8]}", latency, late,
         100 * accuracy["share"], 100 * low, energy, interpolated, "+".join(sources(own, "total_ms")), str(run.folder),
-        str(run.manifest.get("ended_at") or ""), _margin_ms(nearest),
+        str(run.manifest.get("ended_at") or ""), p95, base_of(scheme, facts), accuracy["n"], _margin_ms(nearest),
     )  # fmt: skip
 
 

@@ -130,3 +130,9 @@ def share_interval(right: int, n: int, *, z: float = 1.959964) -> tuple[float, f
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def share_error(share: float, n: float) -> float:
+    """Return the standard error of a share of n, never 0: Laplace's rule for shares of 0 or 1."""
+    p = (share * n + 1) / (n + 2)
+    return math.sqrt(p * (1 - p) / n)

@@ -30,6 +30,7 @@ from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.host import last_words, registry
 from harness.host.processes import die_with_parent, inherited_path
+from harness.runs.answers import packed
 from harness.runs.provenance import file_sha256
 from harness.runs.sample import content_hash
 from testbeds.firmware.host.schemelib import Batch, HostLibrary
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2  # 1 had neither payloads nor answers
 _CHUNK = 250  # pictures after which it is told how far it is; a whole number of a server model's batches
 _PROGRESS = re.compile(r"(\d{1,9}) of (\d{1,9})")  # a line of the process that measures
 
@@ -53,7 +54,8 @@ def _untold(done: int, total: int) -> None:
 @dataclass(frozen=True)
 class Measured:
     """Counts the right answers of a test set of `n`: combined as the device would, and each half alone (None: not
-    there).
+    there). `payloads` counts the messages of those that are sent, by their size (header included), and `answers` says
+    of each picture whether it was right (`harness.runs.answers`).
     """
 
     right: int
@@ -62,6 +64,8 @@ class Measured:
     remote_right: int | None
     exited: int
     payload_bytes_mean: float
+    payloads: tuple[tuple[int, int], ...]  # (bytes, pictures), ascending; empty for schemes that send nothing
+    answers: str
 
     @property
     def share(self) -> float:
@@ -73,8 +77,8 @@ def cached(artefact: Artefact, library: Path, data: Images) -> Measured | None:
     """Return the accuracy measured before for exactly this artefact, C code and test set; None when there is none."""
     try:
         found: dict[str, Any] = reading.json_of(_cache_file(artefact, library, data), "measured anew")
-        return Measured(**found)
-    except (BenchError, TypeError):
+        return Measured(**found | {"payloads": tuple((int(size), int(n)) for size, n in found["payloads"])})
+    except (BenchError, TypeError, KeyError, ValueError):
         return None  # not there, or half written by an older bench: measured anew
 
 
@@ -188,14 +192,17 @@ def _judge(
         host.combine(halves.local_logits[i], None if remote is None or halves.exited[i] else remote[i])[1]
         for i in range(len(labels))
     ]
-    sent = halves.payload_bytes[~halves.exited]
+    right = np.asarray(answers) == labels
+    sent = halves.payload_bytes[~halves.exited] if artefact.offloads else halves.payload_bytes[:0]
     return Measured(
-        right=int(np.sum(np.asarray(answers) == labels)),
+        right=int(np.sum(right)),
         n=len(labels),
         local_right=None if local is None else int(np.sum(local == labels)),
         remote_right=None if remote is None else int(np.sum(np.argmax(remote, axis=1) == labels)),
         exited=int(np.sum(halves.exited)),
-        payload_bytes_mean=float(sent.mean()) if sent.size and artefact.offloads else 0.0,
+        payload_bytes_mean=float(sent.mean()) if sent.size else 0.0,
+        payloads=tuple((int(size), int(n)) for size, n in zip(*np.unique(sent, return_counts=True), strict=True)),
+        answers=packed(right),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from harness.runs.paths import TRAINED_ROWS
 from harness.runs.store import Store, csv_text
 from harness.show import table_files
 
-COLUMNS = ("name", "claim", "where", "published", "ours", "holds", "rule", "command")
+COLUMNS = (
+    *("name", "claim", "where", "published", "ours", "holds", "equal", "n", "seeds", "budget", "rule", "command"),
+)
 
 
 def main(argv: list[str]) -> int:
@@ -50,7 +53,7 @@ def main(argv: list[str]) -> int:
     for verdict in judged:
         shown.add_row(*line(verdict))
     out.print(shown)
-    for command in dict.fromkeys(v.claim.command for v in judged if v.holds is None):
+    for command in dict.fromkeys(v.claim.command for v in judged if v.word == "not measured"):
         out.print(f"not measured yet: {command} --dataset {options.dataset}", markup=False, soft_wrap=True)
     if options.out:
         store, stem = Store(options.out), f"claims-{options.dataset}"
@@ -71,6 +74,7 @@ def _record(v: Verdict) -> dict[str, Any]:
         "published": c.published,
         "ours": v.ours,
         "holds": v.word,
+        **asdict(v.basis),
         "rule": c.rule,
         "command": c.command,
     }

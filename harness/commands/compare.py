@@ -85,8 +85,7 @@ def show_published(material: Material, dataset: str, out: Console, folder: Path 
     ]
     _table(out, f"{dataset}: ours beside the paper's", header, lines, None)
     checked = claims.findings(material, dataset)
-    claim_header = ["claim", "where", "published", "ours", "verdict"]
-    claim_lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in checked]
+    claim_header, claim_lines = list(claims.HEADER), [c.line for c in checked]
     claims_title = f"{dataset}: the paper's claims about the system"
     _table(out, claims_title, claim_header, claim_lines, None)
     if folder is None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from harness.analysis.digits import told_apart
 from harness.analysis.material import gather
-from harness.analysis.recommending import MOST_LATE, Wanted, judge, left_out, options, tied
+from harness.analysis.recommending import MOST_LATE, Wanted, judge, left_out, on_front, options, tied
 from harness.contracts import quantities
 from harness.contracts.errors import BenchError
 from harness.host import cli, registry
@@ -67,17 +67,18 @@ def main(argv: list[str]) -> int:
     )
     runs = gather(args.runs or stored()).runs
     found = options(runs, wanted)
-    verdicts = judge(found, wanted)
+    verdicts, front = judge(found, wanted), on_front(found)
     once = [reason for reason in verdicts[0].reasons if all(reason in v.reasons for v in verdicts)]
     once = once if len(verdicts) > 1 else []
     table = Table(title="From the best to the worst", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, name in enumerate(("scheme", "latency ms", "accuracy %", "energy mJ", "fits")):
+    for i, name in enumerate(("scheme", "latency ms", "p95 ms", "accuracy %", "energy mJ", "front", "fits")):
         table.add_column(name, justify="right" if i else "left", no_wrap=True)
     for v in verdicts:
         o = v.option
         energy = "–" if o.energy_uj is None else f"{o.energy_uj / 1e3:.2f}"
         accuracy = told_apart(o.accuracy, args.min_accuracy)
-        table.add_row(o.title, f"{o.latency_ms:.1f}", accuracy, energy, "yes" if v.fits else "no")
+        p95, mark = "–" if o.p95_ms is None else f"{o.p95_ms:.1f}", "*" if id(o) in front else ""
+        table.add_row(o.title, f"{o.latency_ms:.1f}", p95, accuracy, energy, mark, "yes" if v.fits else "no")
     out = cli.console()
     best = verdicts[0]
     if best.fits:
@@ -97,6 +98,7 @@ def main(argv: list[str]) -> int:
     else:
         out.print("Nothing stored fits. Relax what is asked, or measure other schemes and settings.", soft_wrap=True)
     out.print(table)
+    out.print("Front *: no other scheme's curve is as quick and more accurate.", markup=False)
     for v in verdicts:
         why = "; ".join(reason for reason in v.reasons if reason not in once)
         out.print(f"{v.option.title} ({v.option.setting}){': ' if why else ''}{why}", markup=False)

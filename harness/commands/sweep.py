@@ -272,7 +272,7 @@ def wants_side_by_side(word: str, accuracies: Mapping[str, Accuracy], found: Seq
     Args:
         word: the axis as it stood on the command line.
     """
-    asked = word in ("table", "split")
+    asked = word in ("table", "split", "curve")
     return axes.AXES[word].column == "rate_bps" and bool(accuracies or asked) and any(cell.rows for cell in found)
 
 
@@ -293,7 +293,7 @@ def _side_by_side(
     if word == "split":
         splits.show(out, lines, schemes, note)
         return splits.write(store, lines, schemes, note)
-    if word == "table":
+    if word in ("table", "curve"):
         side_by_side.show(out, lines, note)
     return side_by_side.write(store, lines, note)
 

@@ -85,7 +85,7 @@ def _exit(options: argparse.Namespace) -> Outcome:
         f"Threshold chosen on validation: {chosen} (sends least, costs at most {100 * committed.MOST_LOSS:g} points "
         f"there). {fitted.note}{other}"
     )
-    columns = ("accuracy", "validation_accuracy", "share_sent", *latency.RATES)
+    columns = ("accuracy", "validation_accuracy", "share_sent", *rows.RATES)
     return Outcome(found, columns, f"Early exit, {options.dataset}", "exit threshold", note, {}, marked=chosen)
 
 
@@ -215,6 +215,6 @@ def _pareto(options: argparse.Namespace, said: Console) -> Outcome:
         for total, names in pareto.fronts(found).items()
     )
     note = f"{told}. {_budget_note(base, found)}. {fitted.note}" if found else fitted.note
-    columns = ("accuracy", "validation_accuracy", "payload_bytes_mean", "cycles", "local_ms", *latency.RATES)
+    columns = ("accuracy", "validation_accuracy", "payload_bytes_mean", "cycles", "local_ms", *rows.RATES)
     title = f"Pareto front, {options.dataset}"
     return Outcome(found, columns, title, "candidate", note, {}, marked=pareto.PUBLISHED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
-from harness.artefacts import artefacts
+from harness.artefacts import artefacts, settings
 from harness.artefacts.artefacts import Artefact
 from harness.contracts.errors import BenchError
 from harness.contracts.link import LinkSpec
@@ -340,8 +340,23 @@ class Split(Bandwidth):
         return []
 
 
+class Curve(Bandwidth):
+    """Vary the knob of each scheme that has one, at several rates: the points of its curve of accuracy and latency."""
+
+    name = "curve"
+    rates = "270k,2M,6M"
+
+    def artefacts(self, scheme: Scheme, dataset: str, profile: str) -> dict[str, Artefact]:
+        """Return the scheme as it is, and every other setting of its knob."""
+        return settings.settings(scheme, artefacts.find(scheme.name, dataset, profile))
+
+    def published(self, dataset: str) -> list[Value]:
+        """Return nothing, as the paper has no such curves."""
+        return []
+
+
 # By the word on the command line; an axis' own name is that of its runs and files.
-AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency(), Delay(), Loss(), Split())}
+AXES: dict[str, Axis] = {axis.name: axis for axis in (Bandwidth(), Frequency(), Delay(), Loss(), Split(), Curve())}
 AXES["table"] = Table()
 
 

@@ -6,15 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.analysis.captions import rule
 from harness.analysis.comparison import claims, method
+from harness.analysis.costs import cost_of
+from harness.analysis.curves import choices_at
 from harness.analysis.datum import Datum, RunData, at, pick
 from harness.analysis.material import Material
 from harness.analysis.pareto import pareto
 from harness.host import cli
+from harness.measure import axes
 from harness.measure.axes import WIFI_BPS
 from harness.runs.measurements import STAGES
 from harness.show import tables
-from harness.show.figures.of_runs import FRONT_RATES, choices_at
+from harness.show.figures.of_runs import FRONT_RATES
+
+_FRONT_NOTE = (
+    "\\* on the front at that rate: no other scheme's curve is as quick and more accurate. Settings of a scheme stand "
+    "here where they are on the front."
+)
 
 
 @dataclass(frozen=True)
@@ -35,9 +44,7 @@ def tables_of(material: Material, dataset: str, *, profile: str) -> list[Table]:
     if run is None:
         return []
     found = claims.findings(material, dataset)
-    lines = [[c.claim, c.where, c.published, c.ours, c.verdict] for c in found]
     judged = [method.line(v) for v in method.verdicts(dataset, profile)]
-    header = ["claim of the paper", "where", "published", "ours", "verdict"]
     rate = cli.rate_text(WIFI_BPS)
     return [
         Table(f"schemes-{dataset}", "", f"All schemes on {dataset} at {rate}. {run.note}", *schemes(run)),
@@ -46,11 +53,11 @@ def tables_of(material: Material, dataset: str, *, profile: str) -> list[Table]:
             "Accuracy against latency",
             f"Accuracy against latency on {dataset}; with *: on the Pareto front at that rate. {run.note}",
             *fronts(material, dataset),
-            note="\\* on the Pareto front at that rate",
+            note=_FRONT_NOTE,
         ),
         Table(
             "", "Claims about the system", f"{dataset}: the paper's claims about the system.",
-            header, lines,
+            list(claims.HEADER), [c.line for c in found],
         ),
         Table(
             f"method-claims-{dataset}", "Claims about the method",
@@ -68,7 +75,8 @@ def page(
         run = material.run("bandwidth", dataset)
         if run is None:
             continue
-        parts.append(f"## {dataset}\n\n{run.note}\n")
+        here = rule(run.cells, ours=axes.axis(run.axis).statistic)
+        parts.append(f"## {dataset}\n\n{run.note} Values: {here}.\n")
         for table in its_tables:
             heading = f"### {table.heading}\n\n" if table.heading else ""
             note = f"\n{table.note}\n" if table.note else ""
@@ -82,8 +90,8 @@ def page(
 def schemes(run: RunData) -> tuple[list[str], list[list[str]]]:
     """Return a line a scheme: accuracy of the whole test set, stages at 6 Mbit/s, bytes, energy and memory."""
     here = at([d for d in run.data if d.axis], WIFI_BPS)
-    header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "B a picture", "energy mJ",
-              "flash KB", "RAM KB"]  # fmt: skip
+    header = ["scheme", "accuracy % (n)", *(f"{s} ms" for s in STAGES), "total ms", "p95 ms", "B a picture",
+              "energy mJ", "flash KB", "RAM KB", "training PFLOP", "CPU s"]  # fmt: skip
     lines = []
     for name in dict.fromkeys(d.scheme for d in run.data):
         accuracy = pick(run.data, "accuracy", scheme=name)
@@ -98,10 +106,12 @@ def schemes(run: RunData) -> tuple[list[str], list[list[str]]]:
                 told,
                 *stage,
                 _number(own, "total_ms", wanted, 1),
+                _number(own, "total_ms_p95", wanted, 1),
                 _number(own, "payload_bytes", wanted, 0),
                 "–" if energy is None else f"{energy:.2f}",
                 _number(own, "flash_kb", list(own), 0),
                 _number(own, "ram_kb", list(own), 0),
+                *cost_of(run.manifest["schemes"][name]).texts,
             ]
         )
     return header, lines
@@ -117,7 +127,9 @@ def fronts(material: Material, dataset: str) -> tuple[list[str], list[list[str]]
     at_rate = {rate: {c.scheme: c for c in choices_at(material, dataset, rate)} for rate in FRONT_RATES}
     on = {rate: {c.scheme for c in pareto(list(found.values()))} for rate, found in at_rate.items()}
     lines = []
-    for scheme in dict.fromkeys(s for found in at_rate.values() for s in found):
+    every = dict.fromkeys(s for found in at_rate.values() for s in found)
+    settings = {s for found in at_rate.values() for s, c in found.items() if c.curve and c.curve != s}
+    for scheme in (s for s in every if s not in settings or any(s in own for own in on.values())):
         some = next(found[scheme] for found in at_rate.values() if scheme in found)
         cells = []
         for rate in FRONT_RATES:

@@ -10,7 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.analysis.cells import Cell, rule, sources
+from harness.analysis.captions import rule, sources
+from harness.analysis.cells import Cell
 from harness.measure.axes import Axis
 from harness.power.ratios import energy_ratios
 from harness.runs.measurements import ENERGY_METRICS, POWER_METRICS

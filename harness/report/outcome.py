@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.analysis import chance, stability, stats, tail
-from harness.analysis.cells import Accuracy, Cell, cells, rule, rule_of_exits, sources
+from harness.analysis.captions import complaints, rule, rule_of_exits, sources
+from harness.analysis.cells import Accuracy, Cell, cells
 from harness.contracts.testbed import TestbedDescription
 from harness.measure.axes import Axis
 from harness.runs.manifest import PinnedFacts
@@ -48,7 +49,7 @@ def write(
     tail_header, tail_lines = tail.lines(told, titles, shown)
     csv = {axis.name: (tables.COLUMNS, tables.table(found, axis.name, accuracies)), "tail": (tail.COLUMNS, told)}
     written = [store.write_text(f"tables/{name}.csv", csv_text(*table)) for name, table in csv.items()]
-    caption = f"Latency in ms with its 95 % bootstrap interval: {rule(found, ours=axis.statistic)}"
+    caption = f"Latency in ms with {tables.spread(found)}: {rule(found, ours=axis.statistic)}"
     stages = tables.stage_lines(found, titles, shown)
     written += table_files.write(store, axis.name, caption=caption, note=note, header=header, lines=lines)
     written += table_files.write(
@@ -98,7 +99,9 @@ def show(
     """Print the table that the command ends with."""
     header, lines = tables.summary(found, titles, values, accuracies)
     ours = found[0].wanted if found else "median"
-    title = f"Latency in ms: {ours} over the pictures [95 % interval]"
+    whole = any(c.whole for c in found)
+    title = f"Latency in ms: {'mean of the test set' if whole else f'{ours} over the pictures'} [95 % interval]"
+    title = title.replace("[95 % interval]", "(95th percentile)") if whole else title
     table = Table(title=title, caption=note, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
         table.add_column(name, justify="left" if i == 0 else "right")
@@ -128,7 +131,7 @@ def warnings(
         times = [float(r["total_ms"]) for r in cell.rows] if cell.statistic == "median" else []
         for i in stats.outliers(times):
             odd.setdefault((cell.scheme, value), []).append(int(cell.rows[i]["image"]))
-        said += [f"{cell.scheme} at {value}: {text}" for text in _unstable(cell, procedure)]
+        said += [f"{cell.scheme} at {value}: {text}" for text in (*complaints(cell), *_unstable(cell, procedure))]
     # The same images are far off at many values of the axis: told once.
     same: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for (scheme, value), images in odd.items():

@@ -8,7 +8,9 @@ from importlib import resources
 from typing import Any
 
 from harness.analysis import chance
-from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells, rule
+from harness.analysis.captions import rule
+from harness.analysis.cells import Accuracy, Cell, accuracies_of, cells
+from harness.analysis.curves import base_of
 from harness.analysis.pareto import Choice, pareto
 from harness.measure import axes
 from harness.measure.axes import WIFI_BPS, Axis
@@ -96,10 +98,11 @@ def _body(
         parts.append(tag("p", "No sample has been measured yet."))
     else:
         header, lines = tables.summary(found, titles, values, accuracies)
-        caption = f"Latency in ms with its 95 % bootstrap interval: {rule(found, ours=axis.statistic)}. {note}"
+        caption = f"Latency in ms with {tables.spread(found)}: {rule(found, ours=axis.statistic)}. {note}"
         parts.append(markup.table(caption, header, lines, name="headline"))
         parts.append(_latency(axis, found, titles, facts.dataset.name, values))
-        parts += _fronts(axis, found, titles, accuracies, values)
+        bases = {name: base_of(name, scheme.model_dump()) for name, scheme in facts.schemes.items()}
+        parts += _fronts(axis, found, titles, accuracies, values, bases)
         parts += _stages(axis, found, titles, values, note)
         parts += _energies(axis, found, titles, values)
         parts += _timelines(rows, axis, found, titles, values)
@@ -158,10 +161,18 @@ def _fronts(
     titles: Mapping[str, str],
     accuracies: Mapping[str, Accuracy],
     values: Mapping[float, str],
+    bases: Mapping[str, str],
 ) -> list[Markup]:
     value = nearest(axis, list(values))
     choices = [
-        Choice(c.scheme, titles.get(c.scheme, c.scheme), c.latency.median, 100 * accuracies[c.scheme].share, "")
+        Choice(
+            c.scheme,
+            titles.get(c.scheme, c.scheme),
+            c.latency.median,
+            100 * accuracies[c.scheme].share,
+            "",
+            bases.get(c.scheme, ""),
+        )
         for c in found
         if c.value == value and c.latency and c.latency.median > 0 and c.scheme in accuracies
     ]
@@ -178,7 +189,7 @@ def _fronts(
     series.insert(0, svg.Series("Pareto front", "#777777", "o", front, stepped=True))
     chart = svg.chart(
         series, name="front", title=f"Accuracy against latency at {values[value]}",
-        description="A mark a scheme; the grey line joins those that no other beats in both.",
+        description="A mark a scheme or setting; the grey line joins those that no other's curve beats in both.",
         x_label=f"latency at {values[value]} (ms)", y_label="accuracy (%)", x_log=True,
     )  # fmt: skip
     return [markup.figure(chart, f"Accuracy of the whole test set against latency at {values[value]}.")]

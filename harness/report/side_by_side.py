@@ -14,6 +14,8 @@ from rich.table import Table
 
 from harness.analysis import stats
 from harness.analysis.cells import Accuracy, Cell
+from harness.analysis.costs import Cost, cost_of
+from harness.analysis.curves import base_of
 from harness.analysis.pareto import Choice, pareto
 from harness.host import cli
 from harness.runs.measurements import STAGES
@@ -29,26 +31,32 @@ COLUMNS = (
     "accuracy",
     "accuracy_n",
     "latency_ms",
+    "latency_p95_ms",
     "latency_offloaded_ms",
     "latency_exited_ms",
     "exited_share",
     "on_front",
     *_STAGES,
     "payload_bytes",
+    "payload_p95_bytes",
     "flash_bytes",
     "ram_bytes",
     "macs",
     "images",
     "time_source",
+    "statistic",
+    "training_flop",
+    "training_cpu_s",
 )
 HEADER = [
     *("scheme", "accuracy %", "n"),
     *(f"{stage} ms" for stage in STAGES),
-    *("total ms", "payload B", "flash KB", "RAM KB", "MACs (M)", "exits"),
+    *("total ms", "p95 ms", "payload B", "flash KB", "RAM KB", "MACs (M)", "exits", "training PFLOP", "CPU s"),
 ]
 RULE = (
-    "Medians over the timed images; where pictures exit early, means weighted by the share of the whole test set that "
-    "exits. Payload of a picture that is sent, header included"
+    "Means over the whole test set where its payloads were counted (results.md), else medians over the timed images; "
+    "where pictures exit early, means weighted by the share of the whole test set that exits. Payload of a picture "
+    "that is sent, header included. Training: what the whole training took, as its weights record it"
 )
 
 
@@ -63,8 +71,7 @@ def rows(
     out = []
     for cell in found:
         accuracy, own = accuracies.get(cell.scheme), facts[cell.scheme]
-        mixed = cell.mixed
-        offloaded = stats.mean(cell.sent("total_ms")) if mixed else stats.median(cell.sent("total_ms"))
+        cost = cost_of(own)
         sizes = own["firmware"].get("sizes") or {}
         out.append(
             {
@@ -74,24 +81,37 @@ def rows(
                 "accuracy": accuracy and accuracy.share,
                 "accuracy_n": accuracy and accuracy.n,
                 "latency_ms": cell.middle("total_ms"),
-                "latency_offloaded_ms": offloaded,
+                "latency_p95_ms": cell.percentile(95),
+                "latency_offloaded_ms": cell.where_sent("total_ms"),
                 "latency_exited_ms": stats.mean(cell.left("total_ms")),
                 "exited_share": cell.exited_share,
                 **{name: cell.middle(name) for name in _STAGES},
-                "payload_bytes": stats.mean(cell.sent("payload_bytes")) if mixed else cell.middle("payload_bytes"),
+                "payload_bytes": cell.where_sent("payload_bytes"),
+                "payload_p95_bytes": cell.whole and cell.whole.payload_percentile(95),
                 "flash_bytes": sizes.get("flash_bytes"),
                 "ram_bytes": sizes.get("ram_static_bytes"),
                 "macs": own["firmware"].get("macs"),
                 "images": len(cell.rows),
                 "time_source": cell.source("total_ms"),
+                "statistic": cell.statistic,
+                "training_flop": cost.flop,
+                "training_cpu_s": cost.cpu_s,
             }
         )
     for rate in dict.fromkeys(line["rate_bps"] for line in out):
         here = [x for x in out if x["rate_bps"] == rate and x["latency_ms"] is not None and x["accuracy"] is not None]
-        on = {
-            c.scheme
-            for c in pareto([Choice(x["scheme"], x["title"], x["latency_ms"], x["accuracy"], "") for x in here])
-        }
+        choices = [
+            Choice(
+                x["scheme"],
+                x["title"],
+                x["latency_ms"],
+                100 * x["accuracy"],
+                "",
+                base_of(x["scheme"], facts[x["scheme"]]),
+            )
+            for x in here
+        ]
+        on = {c.scheme for c in pareto(choices)}
         for line in here:
             line["on_front"] = line["scheme"] in on
     return out
@@ -131,12 +151,13 @@ def at_rate(lines: Sequence[Mapping[str, Any]], rate_bps: float) -> list[list[st
             line["title"],
             _text(line["accuracy"], ".1f", 100),
             _text(line["accuracy_n"], ",d"),
-            *(_text(line[name], ".2f") for name in (*_STAGES, "latency_ms")),
+            *(_text(line[name], ".2f") for name in (*_STAGES, "latency_ms", "latency_p95_ms")),
             _text(line["payload_bytes"], ",.0f"),
             _text(line["flash_bytes"], ".0f", 1 / 1024),
             _text(line["ram_bytes"], ".0f", 1 / 1024),
             _text(line["macs"], ".2f", 1e-6),
             f"{100 * line['exited_share']:.1f} %" if line["exited_share"] else "–",
+            *Cost(line["training_flop"], line["training_cpu_s"]).texts,
         ]
         for line in lines
         if line["rate_bps"] == rate_bps

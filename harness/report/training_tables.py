@@ -10,11 +10,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.runs.trained_rows import Row
+from harness.runs.trained_rows import RATES, Row
 from harness.show import style, tables
 from harness.show.figures import draw
 from harness.training.sweep.axes import Published
-from harness.training.sweep.latency import RATES
 from harness.training.sweep.pareto import front
 
 # Column -> text of its head, factor from our unit to the shown one, digits.

@@ -12,14 +12,15 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.contracts.errors import BenchError
 from harness.contracts.problems import first_problem
 from harness.contracts.testbed import Source
 from harness.contracts.toml import Strict
+from harness.runs.answers import unpacked
 
 log = logging.getLogger(__name__)
 
@@ -184,12 +185,26 @@ class ProbeFacts(Open):
 
 
 class AccuracyFacts(Strict):
-    """Holds the accuracy over the whole test set."""
+    """Holds the accuracy over the whole test set, and what its pictures come to as payloads.
+
+    `payloads` counts the pictures that are sent by the size of their message, header included, ascending; `answers`
+    has a bit a picture (`harness.runs.answers`). None: an earlier bench did not count them.
+    """
 
     right: int
     n: int
     share: float
     exited: int = 0
+    payloads: list[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]]] | None = None
+    answers: str | None = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> AccuracyFacts:
+        if self.payloads and sum(n for _, n in self.payloads) != self.n - self.exited:
+            raise ValueError(f"payloads of {sum(n for _, n in self.payloads)} pictures, of {self.n} {self.exited} exit")
+        if self.answers is not None and int(unpacked(self.answers, self.n).sum()) != self.right:
+            raise ValueError(f"answers and right ({self.right}) differ")
+        return self
 
 
 class Manifest(Strict):

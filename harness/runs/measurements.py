@@ -13,7 +13,8 @@ from harness.contracts.errors import BenchError
 
 Stage = Literal["local", "encode", "network", "remote", "combine", "total", ""]
 Direction = Literal["lower", "higher", "none"]  # which way is better
-Statistic = Literal["median", "mean", "weighted mean"]  # what is told of the images of a point
+# What is told of the images of a point. `test-set mean`: of all pictures of the test set, by their counted payloads.
+Statistic = Literal["median", "mean", "weighted mean", "test-set mean"]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _TEXTS = ("dataset", "profile", "axis", "value", "method", "ordering", "recipe_hash", "source")
 _WHOLE = ("k", "centroids", "seed", "n_validation", "n_test", "n_attention", "epochs", "samples", "cycles", "macs")
+RATES = {"total_270k_ms": 270e3, "total_2m_ms": 2e6, "total_6m_ms": 6e6}  # columns; the paper's Fig 23
 AT_RUN_TIME = " at run time"  # ends the value of a row whose setting was not trained but laid over trained weights
 _SETTING = (
     "profile", "axis", "value", "k", "rho", "lambda", "temperature", "centroids", "method", "ordering", "seed",
@@ -63,6 +64,8 @@ COLUMNS = (
     "total_2m_ms",
     "total_6m_ms",
     "time_source",
+    "flop",
+    "cpu_s",
 )
 
 Row = dict[str, Any]

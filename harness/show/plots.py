@@ -40,8 +40,9 @@ def latency(
     own = [d for c in found for d in _data(c, titles)]
     paper = [Datum(v.dataset, v.scheme, v.title, v.metric, "ms", "", v.x, v.value, PUBLISHED) for v in published]
     return along.page(
-        out, own, paper, title=axis_title, ticks=values, log=log_scale, y_label=f"{mean}latency (ms)", note=note
-    )
+        out, own, paper, title=axis_title, ticks=values, log=log_scale, y_label=f"{mean}latency (ms)", note=note,
+        tails=any(c.exact for c in found),
+    )  # fmt: skip
 
 
 def _data(cell: Cell, titles: Mapping[str, str]) -> list[Datum]:
@@ -51,7 +52,7 @@ def _data(cell: Cell, titles: Mapping[str, str]) -> list[Datum]:
     plain, source = ("", cell.scheme, titles.get(cell.scheme, cell.scheme)), cell.source("total_ms")
     middle = cell.latency
     found = [Datum(*plain, "total_ms", "ms", "", cell.value, middle.middle, source, middle.low, middle.high, middle.n)]
-    if cell.exact and (p95 := cell.percentile(95)) is not None:
+    if (cell.exact or cell.whole) and (p95 := cell.percentile(95)) is not None:
         found.append(Datum(*plain, "total_ms_p95", "ms", "", cell.value, p95, source))
     return found
 

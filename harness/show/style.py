@@ -21,6 +21,8 @@ _FIXED = {
     "mcunet": 1,
 }
 
+_OF_ITS_OWN = {"agilenn_r": ("#882255", "*")}  # beside AgileNN in most figures, so no shade of its blue
+
 COLUMN_INCHES = (3.5, 2.7)  # one column of the paper
 
 RC: Any = {  # matplotlib's stubs list every key they know
@@ -63,6 +65,8 @@ class Line:
 
 def line(scheme: str, index: int) -> Line:
     """Return colour and marker of a scheme; `index` decides for schemes that are not ours."""
+    if scheme in _OF_ITS_OWN:
+        return Line(*_OF_ITS_OWN[scheme])
     if scheme in _FIXED:
         return Line(_COLOURS[_FIXED[scheme]], _MARKERS[_FIXED[scheme]])
     at, again = (index + 3) % len(_COLOURS), index // len(_COLOURS)  # colours that come again have another marker

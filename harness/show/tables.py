@@ -32,6 +32,11 @@ COLUMNS = (
     "time_source",
     "statistic",
     "repeated_share",
+    "total_ms_p95",
+    "payload_sent_bytes",
+    "payload_sent_bytes_p95",
+    "law_miss_share",
+    "law_outside_share",
 )
 
 
@@ -56,6 +61,11 @@ def table(found: Sequence[Cell], axis: str, accuracies: Mapping[str, Accuracy]) 
             "time_source": cell.source("total_ms"),
             "statistic": cell.statistic,
             "repeated_share": cell.repeated_share(),
+            "total_ms_p95": cell.percentile(95),
+            "payload_sent_bytes": cell.where_sent("payload_bytes"),
+            "payload_sent_bytes_p95": cell.whole and cell.whole.payload_percentile(95),
+            "law_miss_share": cell.law and cell.law.worst_miss(),
+            "law_outside_share": cell.law and cell.law.outside,
         }
         for name in COLUMNS:
             if name in METRICS and name not in line:
@@ -77,10 +87,16 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a cell's latency: with its interval, or with the 95th percentile where losses are taken exactly."""
-    if cell.exact and cell.latency and (p95 := cell.percentile(95)) is not None:
+    """Return a cell's latency: with the 95th percentile where all pictures or all losses count, else its interval."""
+    if (cell.whole or cell.exact) and cell.latency and (p95 := cell.percentile(95)) is not None:
         return f"{cell.latency.middle:.1f} (p95 {p95:,.1f})"
     return latency_text(cell.latency)
+
+
+def spread(found: Sequence[Cell]) -> str:
+    """Say what stands beside the latencies of `cell_text`, for a caption."""
+    percentile = any(c.whole or c.exact for c in found)
+    return "its 95th percentile" if percentile else "its 95 % bootstrap interval"
 
 
 def latency_text(interval: Interval | None) -> str:
@@ -100,7 +116,7 @@ def accuracy_text(accuracy: Accuracy | None) -> str:
 def bytes_text(cell: Cell) -> str:
     """Return payload and wire bytes of a cell, as `payload / wire`; of the sent pictures, where some are not."""
     names = ("payload_bytes", "wire_bytes")
-    middle = [median(cell.sent(name)) if cell.mixed else cell.middle(name) for name in names]
+    middle = [median(cell.sent(name)) if cell.mixed and not cell.whole else cell.where_sent(name) for name in names]
     text = " / ".join(METRICS[name].show(value) for name, value in zip(names, middle, strict=True))
     return f"{text} where sent" if cell.mixed else text
 

@@ -7,7 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.analysis.costs import Cost, cost_of
 from harness.artefacts.images import Images
+from harness.artefacts.settings import setting_text
+from harness.contracts import reading
+from harness.contracts.errors import BenchError
 from harness.measure.axes import Setting
 from harness.runs.provenance import file_sha256, provenance
 from harness.runs.sample import Point
@@ -65,6 +69,9 @@ def manifest(
                 "alpha": artefact.description.alpha,
                 "exit_threshold": artefact.description.exit_threshold,
                 "split": artefact.description.split,
+                "base": ground_.schemes[name].name,
+                "setting": setting_text(artefact),
+                "training": training_cost(artefact.folder),
             }
             for name, artefact in ground_.artefacts.items()
         },
@@ -75,6 +82,15 @@ def manifest(
         },
         **more,
     }
+
+
+def training_cost(folder: Path) -> dict[str, float | None]:
+    """Return what the training of an artefact took by its summary.toml: `flop` and `cpu_s`, None where not recorded."""
+    try:
+        found = cost_of(reading.toml_of(folder / "summary.toml", "train again"))
+    except BenchError:
+        found = Cost()  # an artefact needs no summary to be measured
+    return asdict(found)
 
 
 def firmware_facts(image: Path) -> dict[str, Any]:

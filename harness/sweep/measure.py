@@ -170,7 +170,7 @@ def accuracies(
             what = f"accuracy of {name}, pictures through its halves (once, then cached)"
             with doing(console, what, total=len(data)) as shown:
                 measured = accuracy.measured_apart(artefact, library, data, shown.at)
-        found[name] = Accuracy(measured.right, measured.n, measured.exited)
+        found[name] = Accuracy(measured.right, measured.n, measured.exited, measured.payloads, measured.answers)
     return found
 
 
@@ -183,7 +183,13 @@ def note_accuracies(store: Store, found: Mapping[str, Accuracy]) -> None:
 
 def accuracy_facts(found: Mapping[str, Accuracy]) -> dict[str, dict[str, Any]]:
     """Return what a manifest says of accuracies."""
-    return {name: {"right": a.right, "n": a.n, "share": a.share, "exited": a.exited} for name, a in found.items()}
+    return {
+        name: {
+            **{"right": a.right, "n": a.n, "share": a.share, "exited": a.exited},
+            **{"payloads": a.payloads, "answers": a.answers},
+        }
+        for name, a in found.items()
+    }
 
 
 def check_resumable(folder: Path) -> None:

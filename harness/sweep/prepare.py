@@ -10,6 +10,7 @@ from typing import Any
 from harness.artefacts import images
 from harness.artefacts.artefacts import Artefact
 from harness.artefacts.images import Images
+from harness.artefacts.settings import setting_text
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
 from harness.contracts.scheme import Scheme
@@ -67,7 +68,7 @@ class Ground:
     def titles(self) -> dict[str, str]:
         """Return how tables and plots call the schemes."""
         return {
-            name: s.title if name == s.name else f"{s.title}, split {self.artefacts[name].description.split}"
+            name: s.title if name == s.name else f"{s.title}, {setting_text(self.artefacts[name])}"
             for name, s in self.schemes.items()
         }
 

@@ -70,6 +70,7 @@ class Trials:
         figures = self._measured(job, recipe, samples, attention_samples)
         figures |= {"epochs": float(recipe.epochs), "samples": float(len(samples))}
         figures |= {"train_s": trained["wall_s"], "wall_s": round(time.monotonic() - started, 1)}
+        figures |= {name: trained[name] for name in ("flop", "cpu_s") if name in trained}
         pictures = samples.as_taken(data.x_test)
         symbols = job.symbols(pictures).reshape(len(pictures), -1) if recipe.codebook.quantise else None
         shutil.rmtree(work, ignore_errors=True)

@@ -6,15 +6,16 @@ that measures it. Claims about the whole system are `harness.analysis.comparison
 
 from __future__ import annotations
 
-import ast
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from harness.analysis.comparison import looked, rules
+from harness.analysis.comparison.basis import Basis
+from harness.analysis.comparison.looked import Looked
 from harness.contracts import reading
 from harness.contracts.paths import weights_dir
 from harness.contracts.toml import Strict, read_toml
@@ -24,7 +25,8 @@ from harness.runs.trained_rows import Row
 
 CLAIMS = PUBLISHED / "claims.toml"
 FULL = "full"
-HEADER = ("claim", "published", "ours", "holds?")
+HEADER = ("claim", "published", "ours", "holds?", "stands on")
+Word = Literal["yes", "no", "undecided", "not compared", "not measured"]
 _SHARES = (
     "accuracy",
     "local_accuracy",
@@ -34,19 +36,6 @@ _SHARES = (
     "violations",
     "share_sent",
 )
-
-_ARITHMETIC: dict[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-_COMPARISONS: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.GtE: operator.ge,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.Lt: operator.lt,
-}
 
 
 class Quantity(Strict):
@@ -67,20 +56,17 @@ class Quantity(Strict):
             raise ValueError("an axis needs a column of its rows, and either value or pick")
         return self
 
-    def look_up(self, found: Mapping[str, Sequence[Row]], summaries: Mapping[str, Mapping[str, Any]]) -> float | None:
-        """Return the number; None where it was not measured."""
+    def look_up(
+        self, found: Mapping[str, Sequence[Row]], summaries: Mapping[str, Mapping[str, Any]], *, keeping: bool = False
+    ) -> Looked:
+        """Return the number with the rows behind it; none where it was not measured.
+
+        Args:
+            keeping: rows that miss their own constraint are left out of a pick, and told.
+        """
         if self.scheme:
-            at: Any = summaries.get(self.scheme, {})
-            for part in self.key.split("."):
-                at = at.get(part) if isinstance(at, Mapping) else None
-            return float(at) if isinstance(at, (int, float)) else None
-        own = [row for row in found.get(self.axis, ()) if row.get(self.column) is not None]
-        if self.pick:
-            best = max(own, key=lambda row: row[self.column], default=None)
-            if best is None:
-                return None
-            return float(best["value"]) if self.pick == "argmax" else float(best[self.column])
-        return next((float(row[self.column]) for row in own if row["value"] == self.value), None)
+            return looked.of_summary(summaries.get(self.scheme, {}), self.key)
+        return looked.of_rows(found.get(self.axis, ()), self.value, self.column, self.pick, keeping=keeping)
 
     def show(self, number: float) -> str:
         """Return it as people read it: shares in percent."""
@@ -89,6 +75,11 @@ class Quantity(Strict):
         if self.scheme or self.column in _SHARES:
             return f"{100 * number:.1f} %"
         return f"{number:,.0f} B" if "_bytes" in self.column else f"{number:,.0f}"
+
+    @property
+    def place(self) -> str:
+        """Return where it would stand, for who looks for it."""
+        return f"{self.axis} {self.value or self.pick}" if self.axis else f"{self.scheme} {self.key}"
 
     def called(self, name: str) -> str:
         """Return what people call it: its place on the axis where its name in the rule is only that, else the name."""
@@ -106,11 +97,12 @@ class Claim(Strict):
     published: str
     rule: str = Field(max_length=200)
     command: str
+    equal: Literal["", "bytes", "skewness"] = ""  # what the rows must have alike for the claim to be judged
     quantities: dict[str, Quantity]
 
     @model_validator(mode="after")
     def _rule_is_sound(self) -> Claim:
-        holds(self.rule, dict.fromkeys(self.quantities, 1.0))
+        rules.holds(self.rule, dict.fromkeys(self.quantities, 1.0))
         return self
 
 
@@ -122,62 +114,48 @@ class Claims(Strict):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Holds a claim with what was found. `holds` is None where something was not measured."""
+    """Holds a claim with what was found, whether it holds, and what that stands on."""
 
     claim: Claim
     ours: str
-    holds: bool | None
+    word: Word
+    basis: Basis = field(default_factory=Basis)
 
     @property
-    def word(self) -> str:
-        """Return yes, no or not measured."""
-        return "not measured" if self.holds is None else "yes" if self.holds else "no"
-
-
-def holds(rule: str, numbers: Mapping[str, float]) -> bool:
-    """Evaluate a rule: comparisons joined by `and`, over + - * /, numbers and names. Nothing else is allowed.
-
-    Raises:
-        ValueError: anything else in it, or an unknown name.
-    """
-    try:
-        tree = ast.parse(rule, mode="eval").body
-    except SyntaxError as e:
-        raise ValueError(f"rule '{rule}' can't be read") from e
-    parts = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
-    return all([_compare(part, rule, numbers) for part in parts])  # every part is checked, also behind a false one
-
-
-def _compare(node: ast.expr, rule: str, numbers: Mapping[str, float]) -> bool:
-    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in _COMPARISONS:
-        raise ValueError(f"rule '{rule}' is no comparison")
-    left, right = _number(node.left, rule, numbers), _number(node.comparators[0], rule, numbers)
-    return _COMPARISONS[type(node.ops[0])](left, right)
-
-
-def _number(node: ast.expr, rule: str, numbers: Mapping[str, float]) -> float:
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-        return float(node.value)
-    if isinstance(node, ast.Name) and node.id in numbers:
-        return numbers[node.id]
-    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        return _ARITHMETIC[type(node.op)](_number(node.left, rule, numbers), _number(node.right, rule, numbers))
-    raise ValueError(f"rule '{rule}' holds what is no number, known name or + - * /")
+    def holds(self) -> bool | None:
+        """Say whether it holds; None where that was not measured, not compared, or is undecided."""
+        return {"yes": True, "no": False}.get(self.word)
 
 
 def judge(claim: Claim, found: Mapping[str, Sequence[Row]], summaries: Mapping[str, Mapping[str, Any]]) -> Verdict:
     """Return what was found for a claim, and whether it holds."""
-    looked_up = {name: q.look_up(found, summaries) for name, q in claim.quantities.items()}
-    numbers = {name: number for name, number in looked_up.items() if number is not None}
-    ours = ", ".join(
-        f"{claim.quantities[name].called(name)} {claim.quantities[name].show(n)}" for name, n in numbers.items()
-    )
-    if len(numbers) < len(looked_up):
-        return Verdict(claim, ours, None)
+    keeping = claim.equal == "skewness"
+    numbers = {n: q.look_up(found, summaries, keeping=keeping) for n, q in claim.quantities.items()}
+    known = {name: one for name, one in numbers.items() if one.value is not None}
+    asked = claim.quantities
+    ours = ", ".join(f"{asked[n].called(n)} {asked[n].show(one.value or 0.0)}" for n, one in known.items())
+    basis = looked.basis(list(known.values()), claim.equal)
+    if missing := [asked[name].place for name in numbers if name not in known]:
+        return Verdict(claim, f"{ours}{'; ' if ours else ''}missing: {', '.join(missing)}", "not measured", basis)
+    if reasons := looked.unequal(list(known.values()), claim.equal):
+        return Verdict(claim, f"{ours}; {'; '.join(reasons)}", "not compared", basis)
     try:
-        return Verdict(claim, ours, holds(claim.rule, numbers))
+        decided = _decided(claim.rule, known)
     except ZeroDivisionError:
-        return Verdict(claim, ours, None)
+        return Verdict(claim, ours, "not measured", basis)
+    return Verdict(claim, ours, {True: "yes", False: "no", None: "undecided"}[decided], basis)  # type: ignore[arg-type]
+
+
+def _decided(rule: str, known: Mapping[str, Looked]) -> bool | None:
+    """Evaluate a rule; where a name is the best place of an axis, for each place that chance leaves as the best."""
+    errors = {name: (one.identity, one.error) for name, one in known.items() if one.error}
+    plain = {name: one.value or 0.0 for name, one in known.items()}
+    choices = [(name, one.candidates) for name, one in known.items() if one.candidates]
+    if not choices:
+        return rules.decided(rule, plain, errors)
+    name, places = choices[0]
+    told = {rules.decided(rule, plain | {name: place}, errors) for place in places}
+    return told.pop() if len(told) == 1 else None
 
 
 def load_rows(folders: Sequence[Path], dataset: str, profile: str) -> dict[str, list[Row]]:
@@ -226,4 +204,5 @@ def verdicts(
 
 def line(v: Verdict) -> list[str]:
     """Return a verdict under `HEADER`."""
-    return [f"{v.claim.text} ({v.claim.where})", v.claim.published, v.ours or "–", v.word]
+    basis = v.basis.text if v.word != "not measured" else "–"
+    return [f"{v.claim.text} ({v.claim.where})", v.claim.published, v.ours or "–", v.word, basis]

@@ -91,7 +91,8 @@ def compare(
 
 
 def _cell(run: RunData, key: tuple[str, float]) -> Cell | None:
-    return next((c for c in run.cells if (c.scheme, c.value) == key), None)
+    """Return a point's timed pictures: runs are held against each other picture by picture."""
+    return next((c.timed for c in run.cells if (c.scheme, c.value) == key), None)
 
 
 def _of_means(base: Cell | None, other: Cell | None, metric: str) -> Difference | None:

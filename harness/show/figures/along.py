@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,21 @@ def page(
     log: bool,
     y_label: str,
     note: str,
+    tails: bool = False,
 ) -> list[Path]:
-    """Draw one panel of ours, one of our tails where there are any, and one of the paper's lines; the files written.
+    """Draw one panel of ours, one of our tails if asked, and one of the paper's lines; the files written.
 
     Args:
+        tails: 95th percentiles get a panel of their own, as where losses put them far from the mean or under it; else
+            a whisker reaches to each.
         ours, published: latencies in ms; a published value that is a single point, no line, is left out.
         ticks: value of the axis -> its text.
     """
+    if not tails:
+        ours, note = _whiskered(ours, note)
     drawn = [d for d in published if sum(p.scheme == d.scheme for p in published) > 1]
-    tails = [(label, own) for name, label in _SECOND.items() if (own := [d for d in ours if d.metric == name])]
-    panels = [(y_label, [d for d in ours if d.metric not in _SECOND]), *tails]
+    seconds = [(label, own) for name, label in _SECOND.items() if (own := [d for d in ours if d.metric == name])]
+    panels = [(y_label, [d for d in ours if d.metric not in _SECOND]), *seconds]
     panels += [("the paper's latency (ms)", drawn)] if drawn else []
     height = _TALL + _PANEL * (len(panels) - 1)
     with draw.page(out, note=note, height=height, nrows=len(panels), squeeze=False, sharex=True) as all_axes:
@@ -47,6 +53,18 @@ def page(
             lines.ticks(axes, {x: _short(text) for x, text in ticks.items()}, log=log, y_log=True)
         all_axes[-1, 0].set_xlabel(title)
     return [out.with_name(f"{out.name}.{kind}") for kind in draw.FORMATS]
+
+
+def _whiskered(ours: Sequence[Datum], note: str) -> tuple[list[Datum], str]:
+    """Return the values with a whisker to the 95th percentile where one is known, and the note that says so."""
+    p95 = {(d.scheme, d.testbed, d.x): d.value for d in ours if d.metric in _SECOND}
+    if not p95:
+        return list(ours), note
+    found = []
+    for d in (d for d in ours if d.metric not in _SECOND):
+        high = p95.get((d.scheme, d.testbed, d.x))
+        found.append(d if high is None else replace(d, low=d.value, high=max(high, d.value)))
+    return found, f"{note} Whiskers: to the 95th percentile."
 
 
 def _short(text: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.cells import Cell, rule
+from harness.analysis.captions import rule
+from harness.analysis.cells import Cell
+from harness.analysis.curves import choices_at
 from harness.analysis.datum import Datum, along, at, beside, pick
 from harness.analysis.material import Material
-from harness.analysis.pareto import Choice
+from harness.analysis.pareto import curves
 from harness.host import cli
 from harness.measure import axes as axes_
 from harness.measure.axes import WIFI_BPS
@@ -19,6 +21,8 @@ from harness.show.figures.along import page
 from harness.show.figures.figure import Figure, Missing, pick_scheme
 
 FRONT_RATES = (270e3, 2e6, 6e6)
+_BELOW = 2.0  # points of accuracy under the least curve's best that are shown
+_FRONT = "Small marks: further settings of a scheme. Grey: the front of all curves."
 
 
 class Breakdown(Figure):
@@ -89,6 +93,7 @@ class Latency(Figure):
             log=axis.log_scale and places[0] > 0,
             y_label=f"{mean} latency (ms)",
             note=f"{run.note} {_rule(run.cells, axis.statistic)}",
+            tails=axis.statistic == "mean",
         )
 
 
@@ -166,10 +171,10 @@ class Memory(Figure):
 
 
 class Front(Figure):
-    """Draws accuracy against latency at three rates."""
+    """Draws accuracy against latency at three rates, a curve a scheme, with the front of the curves."""
 
-    name, title, paper = "accuracy_vs_latency", "Accuracy against latency, Pareto front", ""
-    alt = "Three panels, one a link rate: accuracy against end-to-end latency, the Pareto front as a step line"
+    name, title, paper = "accuracy_vs_latency", "Accuracy against latency, front of all curves", ""
+    alt = "Three panels, one a link rate: accuracy against end-to-end latency, a curve a scheme, the front in grey"
 
     def draw(self, material: Material, dataset: str, out: Path) -> None:
         """Draw from a bandwidth run with accuracies."""
@@ -179,24 +184,12 @@ class Front(Figure):
         if run is None or not panels:
             raise Missing(f"no bandwidth run of {dataset} with accuracies at 270 kbit/s, 2 or 6 Mbit/s")
         with draw.page(
-            out, note=run.note, width=2, height=1.05, ncols=len(panels), sharey=True, squeeze=False
+            out, note=f"{run.note} {_FRONT}", width=2, height=1.05, ncols=len(panels), sharey=True, squeeze=False
         ) as all_axes:
+            lowest = min(curve.points[-1].accuracy for _, found in panels for curve in curves(found)) - _BELOW
             for axes, (rate, found) in zip(all_axes[0], panels, strict=True):
-                front.draw_front(axes, found)
+                front.draw_front(axes, found, lowest=lowest)
                 axes.set_title(cli.rate_text(rate))
                 if axes is not all_axes[0][0]:
                     axes.set_ylabel("")
             draw.legend(all_axes[0][0], columns=4)
-
-
-def choices_at(material: Material, dataset: str, rate_bps: float) -> list[Choice]:
-    """Return every scheme of the bandwidth run with an accuracy, at one rate."""
-    run = material.run("bandwidth", dataset)
-    if run is None:
-        return []
-    accuracy = {d.scheme: d.value for d in pick(run.data, "accuracy")}
-    return [
-        Choice(d.scheme, d.title, d.value, accuracy[d.scheme], d.source)
-        for d in at(pick(run.data, "total_ms"), rate_bps)
-        if d.scheme in accuracy
-    ]

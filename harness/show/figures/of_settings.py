@@ -8,11 +8,11 @@ from harness.analysis.material import Material
 from harness.analysis.pareto import Choice
 from harness.analysis.trainings import TrainedRow
 from harness.host import cli
+from harness.runs.trained_rows import RATES
 from harness.show import style
 from harness.show.figures import draw, front
 from harness.show.figures.figure import Figure, Missing
 from harness.show.figures.of_trainings import training_note, word
-from harness.training.sweep.latency import RATES
 
 _MODEL = "Latency modelled: fitted to the bandwidth run (docs/agilenn.md)."
 

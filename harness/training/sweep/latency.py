@@ -17,8 +17,8 @@ import numpy as np
 from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.runs.store import Store
+from harness.runs.trained_rows import RATES
 
-RATES = {"total_270k_ms": 270e3, "total_2m_ms": 2e6, "total_6m_ms": 6e6}  # the paper's Fig 23
 _NEEDED = ("rate_bps", "network_ms", "payload_bytes", "local_ms", "encode_ms", "remote_ms", "combine_ms")
 _CURE = "make one: python -m harness.sweep bandwidth --out DIR, then give --run DIR"
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis import pareto
-from harness.runs.trained_rows import Row
+from harness.runs.trained_rows import RATES, Row
 from harness.training.sweep.axes import Setting
-from harness.training.sweep.latency import RATES, Latency
+from harness.training.sweep.latency import Latency
 from harness.training.sweep.points import Base
 
 if TYPE_CHECKING:

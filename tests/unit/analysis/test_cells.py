@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.cells import Accuracy, Cell, cells, rule
+from harness.analysis.captions import rule
+from harness.analysis.cells import Accuracy, Cell, cells
 from harness.analysis.datum import read_run
 from harness.measure.axes import axis
 from harness.report import outcome

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from harness.analysis import chance, tail
-from harness.analysis.cells import Accuracy, Cell, cells, rule
+from harness.analysis.captions import rule
+from harness.analysis.cells import Accuracy, Cell, cells
 from harness.analysis.chance import Chance
 from harness.analysis.datum import RunData, read_run
 from harness.contracts.link import LinkSpec
