@@ -39,6 +39,8 @@ _LATER: dict[str, Any] = {
     "codebook.start": "lloyd",
     "codebook.deviation": 1.0,
     "exit_loss": 0.0,
+    "start": "",
+    "finish_learning_rate": 0.0,
     "adapt": {},
     "adapt.epochs": 0,
     "adapt.qualities": [50, 65, 80, 90],

@@ -43,10 +43,11 @@ class ReferenceRecipe(Recipe):
 
     `pretrained` = "imagenet" starts a `lite0` from weights trained on ImageNet-1k (pretrained/lite0.py).
     `normalisation` = "folded" takes batch statistics once, on training pictures, and trains convolutions with a bias.
+    `file` is a network to use instead of training one; `recipes.files` says what may stand in its path.
     """
 
     widths: Widths = (48, 96, 192)
-    file: str = ""  # use this network file instead of training one
+    file: str = ""
     network: NetworkKind = "residual"
     pretrained: Literal["none", "imagenet"] = "none"
     mixup: float = Field(default=0.0, ge=0, le=10)  # both parameters of the beta distribution (0 = no mixing)
@@ -204,8 +205,13 @@ class Preselect(Strict):
 
 
 class AgileNNRecipe(Recipe):
-    """Holds everything about AgileNN's training; `presets/` holds the paper's and the public code's settings."""
+    """Holds everything about AgileNN's training; `presets/` holds the paper's and the public code's settings.
 
+    `start` is a folder of trained weights to go on from, instead of a warm extractor (schemes/agilenn/start.py);
+    `recipes.files` says what may stand in its path.
+    """
+
+    start: str = ""
     network: Network = Network()
     importance: Importance = Importance()
     losses: Losses = Losses()
@@ -213,6 +219,7 @@ class AgileNNRecipe(Recipe):
     rate: Rate = Rate()
     preselect: Preselect = Preselect()
     finish_epochs: int = Field(default=0, ge=0)  # epochs of the local branch alone, all before it frozen
+    finish_learning_rate: float = Field(default=0.0, ge=0, le=100)  # for those epochs; 0 = as `learning_rate`
     clip_norm: float = Field(default=5.0, ge=0)  # limit on the norm of the whole gradient; 0 = none
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation

@@ -17,6 +17,7 @@ from baselines.data import DataSet
 from baselines.export.pictures import through_jpeg
 from baselines.networks.folding import fold
 from baselines.networks.store import save_network
+from baselines.recipes.files import marks
 from baselines.recipes.hashing import recipe_hash
 from baselines.recipes.recipe import Adaptation, ReferenceRecipe
 from baselines.training import backend
@@ -70,6 +71,7 @@ def obtain_adapted(
         BenchError: `training.loop.train` raises it.
     """
     more = {"data": data.checksum, "jpeg": f"{quality} {chroma}", "network": recipe_hash(recipe)}
+    more |= marks(recipe, data.name)
     folder = cache_dir() / "training" / f"adapted-{recipe_hash(adapt, **more)}"
     path, figures_path = folder / "server.npz", folder / "figures.json"
     if not path.exists():
