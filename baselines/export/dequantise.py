@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from baselines.export.quantise import interpreter
 from baselines.networks.folding import Weights
+from baselines.networks.quiet import silenced
 from harness.contracts.errors import BenchError
 
 # How TFLite stores a kernel, by the operation that Keras' layer became: [out, h, w, in], [1, h, w, c] and [out, in].
@@ -25,7 +26,8 @@ def folded_weights(graph: bytes, model: Any) -> Weights:
         BenchError: the graph lacks a layer of the model, or holds it in another shape.
     """
     reader = interpreter(graph)
-    reader.allocate_tensors()
+    with silenced():  # a notice that XNNPACK is used
+        reader.allocate_tensors()
     tensors = reader.get_tensor_details()
     found: Weights = {}
     for layer in model.layers:

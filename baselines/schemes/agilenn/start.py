@@ -23,6 +23,7 @@ from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn.codebook import symbols_of
 from baselines.schemes.agilenn.joint import JointJob
 from baselines.schemes.agilenn.networks import device_model, remote_spec
+from baselines.schemes.agilenn.prune import widened
 from baselines.training.augment import to_unit
 from baselines.training.interface import Report
 from baselines.training.supervised import Samples, picture_shape
@@ -70,10 +71,13 @@ def job_from_weights(
     _fits(description, recipe, data, folder)
     pictures = to_unit(samples.first(START_SAMPLES))
     exported, device = (device_model(recipe, data, folded=folded) for folded in (True, False))
-    assign(exported, folded_weights((folder / GRAPH).read_bytes(), exported))
+    narrow = device_model(recipe, data, folded=True, sent=description.channels)
+    assign(exported, widened(folded_weights((folder / GRAPH).read_bytes(), narrow), description))
     unfold(device, exported, pictures)
     features = np.asarray(_first(device(pictures, training=False)))
     centroids = np.asarray(description.centroids, dtype=np.float32)
+    # Symbols that were left out at export come back as doubles of the last one, which nothing is nearest to.
+    centroids = np.pad(centroids, (0, recipe.codebook.centroids - len(centroids)), mode="edge")
     _, server = load_network(folder / SERVER, expect=remote_spec(recipe, data))
     with precision(recipe.precision):
         remote = remote_spec(recipe, data).build(folded=recipe.network.remote_normalisation == "folded")
@@ -102,9 +106,14 @@ def _fits(description: DeviceDescription, recipe: AgileNNRecipe, data: DataSet, 
         "classes": data.classes,
         "input_shape": picture_shape(recipe, data),
         "first_channel": n.k,
-        "channels": n.channels - n.k,
-        "n_symbols": recipe.codebook.centroids,
     }
     for name, value in wanted.items():
         if (theirs := getattr(description, name)) != value:
             raise BenchError(f"{folder} has {name} {theirs}, the recipe {value}", cure=_CURE)
+    sent = description.channels + len(description.constant_channels)
+    if sent != n.channels - n.k:
+        raise BenchError(f"{folder} sends {sent} channels, the recipe {n.channels - n.k}", cure=_CURE)
+    if description.n_symbols > recipe.codebook.centroids:
+        raise BenchError(
+            f"{folder} has {description.n_symbols} symbols, the recipe {recipe.codebook.centroids}", cure=_CURE
+        )

@@ -15,7 +15,8 @@ from baselines.export.quantise import CALIBRATION_PICTURES
 from baselines.networks.blocks import precision
 from baselines.networks.folding import assign, fold
 from baselines.recipes.recipe import AgileNNRecipe
-from baselines.schemes.agilenn.export import Half, export_device, export_remote
+from baselines.schemes.agilenn import prune
+from baselines.schemes.agilenn.export import Half, export_device, export_remote, pruned
 from baselines.schemes.agilenn.jobs import LocalJob
 from baselines.schemes.agilenn.joint import JointJob
 from baselines.schemes.agilenn.networks import device_model, reference_body, remote_spec
@@ -211,6 +212,7 @@ def _export(
         classes=data.classes,
         calibration=samples.first(CALIBRATION_PICTURES),
     )
+    half = pruned(half, samples.first(prune.PICTURES), report)
     export_remote(out, remote_spec(recipe, data), fold(job.remote))
     context = tables_for(half.description, half.graph, samples.first(PICTURES))
     write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history, context=context)
