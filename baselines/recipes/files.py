@@ -27,7 +27,7 @@ def marks(recipe: Any, dataset: str) -> dict[str, str]:
     reference = getattr(recipe, "reference", recipe)
     if file := getattr(reference, "file", ""):
         found |= _marked({"reference": place(file, dataset)})
-    if start := getattr(recipe, "start", ""):
+    if start := getattr(recipe, "go_on_from", ""):
         folder = place(start, dataset)
         found |= _marked({"start": folder / SERVER, "start_device": folder / GRAPH})
     return found

@@ -38,6 +38,16 @@ class Recipe(Strict):
     budget_flop: float = Field(default=0.0, ge=0)  # a phase that takes more is marked (0 = none stated)
 
 
+class SchemeRecipe(Recipe):
+    """Adds `go_on_from`: a folder of trained weights to start from, instead of from scratch.
+
+    `recipes.files` says what may stand in its path. Not every scheme can: `agilenn_r`, `deepcod`, `hierarchical`,
+    `local_only` and `partition` do, and AgileNN as far as its losses on importance are off.
+    """
+
+    go_on_from: str = ""
+
+
 class ReferenceRecipe(Recipe):
     """Describes the reference network: judge of importance, teacher, and the server network of full offloading.
 
@@ -106,7 +116,7 @@ class LocalDistillation(Distillation):
     once: bool = False
 
 
-class LocalOnlyRecipe(Recipe):
+class LocalOnlyRecipe(SchemeRecipe):
     """Describes local only: a small network on the device.
 
     The notation of `stages` is in baselines/networks/stages.py.
@@ -204,14 +214,9 @@ class Preselect(Strict):
     samples: int = Field(default=4096, ge=1)
 
 
-class AgileNNRecipe(Recipe):
-    """Holds everything about AgileNN's training; `presets/` holds the paper's and the public code's settings.
+class AgileNNRecipe(SchemeRecipe):
+    """Holds everything about AgileNN's training; `presets/` holds the paper's and the public code's settings."""
 
-    `start` is a folder of trained weights to go on from, instead of a warm extractor (schemes/agilenn/start.py);
-    `recipes.files` says what may stand in its path.
-    """
-
-    start: str = ""
     network: Network = Network()
     importance: Importance = Importance()
     losses: Losses = Losses()

@@ -113,9 +113,7 @@ def _curve(args: argparse.Namespace, argv: list[str], options: TrainOptions, scr
     rows: list[curve.Row] = []
     with going_on(same_command("harness.train", argv, "--resume")):
         for value in values:
-            own = replace(
-                options, out=curve.folder_of(above, key, value), overrides=options.overrides | {key: value}
-            )
+            own = replace(options, out=curve.folder_of(above, key, value), overrides=options.overrides | {key: value})
             rows.append(curve.point(_one(args.scheme, own, screen), key, value))
             Store(above).write_text(curve.FILE, curve.as_csv(rows))
     table = Table(title=f"{args.scheme} by {key}, test set", box=box.SIMPLE_HEAD, title_justify="left")

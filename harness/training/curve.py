@@ -55,7 +55,9 @@ def point(folder: Path, key: str, value: str) -> Row:
     data, library = images.load(d.dataset).fitting(d), build(folder, "host")
     found = accuracy.cached(artefact, library, data) or accuracy.measured_apart(artefact, library, data)
     row = {"scheme": d.scheme, "dataset": d.dataset, "profile": d.profile, "key": key, "value": value}
-    return row | _measured(found) | _trained(read_summary(folder)) | {"weights": artefact.weights, "folder": folder.name}
+    return (
+        row | _measured(found) | _trained(read_summary(folder)) | {"weights": artefact.weights, "folder": folder.name}
+    )
 
 
 def _measured(found: accuracy.Measured) -> Row:

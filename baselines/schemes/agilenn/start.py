@@ -15,22 +15,20 @@ import numpy as np
 from baselines.data import DataSet
 from baselines.export.dequantise import folded_weights
 from baselines.networks.blocks import precision
-from baselines.networks.folding import assign, unfold
-from baselines.networks.quiet import has_tensorflow
+from baselines.networks.folding import unfold, unfold_weights
 from baselines.networks.store import load_network
-from baselines.recipes.files import place
 from baselines.recipes.recipe import AgileNNRecipe
 from baselines.schemes.agilenn.codebook import symbols_of
 from baselines.schemes.agilenn.joint import JointJob
 from baselines.schemes.agilenn.networks import device_model, remote_spec
 from baselines.schemes.agilenn.prune import widened
 from baselines.training.augment import to_unit
+from baselines.training.going_on import START_SAMPLES, exported
 from baselines.training.interface import Report
-from baselines.training.supervised import Samples, picture_shape
-from harness.contracts.description import GRAPH, SERVER, DeviceDescription, load_description
+from baselines.training.supervised import Samples
+from harness.contracts.description import GRAPH, SERVER, DeviceDescription
 from harness.contracts.errors import BenchError
 
-START_SAMPLES = 512  # training pictures that the networks' first statistics are taken on
 _CURE = "take the network and codebook of the recipe that lies beside those weights"
 
 
@@ -46,34 +44,28 @@ def check_start(recipe: AgileNNRecipe) -> None:
     losses = recipe.losses
     if losses.skewness_weight or losses.disorder_weight or losses.reference:
         raise BenchError(
-            "start: weights do not tell how their channels stood to the reference network's",
+            "go_on_from: weights do not tell how their channels stood to the reference network's",
             cure="set losses.skewness_weight, losses.disorder_weight and losses.reference to 0",
         )
     if recipe.network.logit_norm or not recipe.codebook.quantise:
         raise BenchError(
-            "start: exported weights are quantised and have no normalisation of logits",
+            "go_on_from: exported weights are quantised and have no normalisation of logits",
             cure="set network.logit_norm = false and codebook.quantise = true",
         )
 
 
-def job_from_weights(
-    recipe: AgileNNRecipe, data: DataSet, teacher: Any, samples: Samples, report: Report
-) -> JointJob:
-    """Return the joint training as it goes on from the weights in `recipe.start`.
+def job_from_weights(recipe: AgileNNRecipe, data: DataSet, teacher: Any, samples: Samples, report: Report) -> JointJob:
+    """Return the joint training as it goes on from the weights in `recipe.go_on_from`.
 
     Raises:
         BenchError: there are none, they are damaged, or of other networks than the recipe's.
     """
-    folder = place(recipe.start, data.name)
-    if not has_tensorflow():
-        raise BenchError("reading exported weights needs TensorFlow", cure="install it, or set start = ''")
-    description = load_description(folder)
-    _fits(description, recipe, data, folder)
+    folder, description = exported(recipe, data, report)
+    _fits(description, recipe, folder)
     pictures = to_unit(samples.first(START_SAMPLES))
-    exported, device = (device_model(recipe, data, folded=folded) for folded in (True, False))
+    device = device_model(recipe, data, folded=False)
     narrow = device_model(recipe, data, folded=True, sent=description.channels)
-    assign(exported, widened(folded_weights((folder / GRAPH).read_bytes(), narrow), description))
-    unfold(device, exported, pictures)
+    unfold_weights(device, widened(folded_weights((folder / GRAPH).read_bytes(), narrow), description), pictures)
     features = np.asarray(_first(device(pictures, training=False)))
     centroids = np.asarray(description.centroids, dtype=np.float32)
     # Symbols that were left out at export come back as doubles of the last one, which nothing is nearest to.
@@ -85,7 +77,6 @@ def job_from_weights(
         remote.set_weights(server.get_weights())
     else:
         unfold(remote, server, centroids[symbols_of(features[..., recipe.network.k :], centroids)])
-    report.message(f"going on from the weights in {folder}")
     job = JointJob(
         device=device, remote=remote, body=None, teacher=teacher, samples=samples, recipe=recipe, centroids=centroids
     )
@@ -98,18 +89,11 @@ def _first(outputs: Any) -> Any:
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
 
-def _fits(description: DeviceDescription, recipe: AgileNNRecipe, data: DataSet, folder: Path) -> None:
-    """Raise BenchError where the weights are of another data set or of other sizes than the recipe's."""
+def _fits(description: DeviceDescription, recipe: AgileNNRecipe, folder: Path) -> None:
+    """Raise BenchError where the weights are of other sizes than the recipe's."""
     n = recipe.network
-    wanted = {
-        "dataset": data.name,
-        "classes": data.classes,
-        "input_shape": picture_shape(recipe, data),
-        "first_channel": n.k,
-    }
-    for name, value in wanted.items():
-        if (theirs := getattr(description, name)) != value:
-            raise BenchError(f"{folder} has {name} {theirs}, the recipe {value}", cure=_CURE)
+    if description.first_channel != n.k:
+        raise BenchError(f"{folder} has first_channel {description.first_channel}, the recipe {n.k}", cure=_CURE)
     sent = description.channels + len(description.constant_channels)
     if sent != n.channels - n.k:
         raise BenchError(f"{folder} sends {sent} channels, the recipe {n.channels - n.k}", cure=_CURE)

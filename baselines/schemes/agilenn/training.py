@@ -92,7 +92,7 @@ def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
             "network.remote_normalisation = folded needs statistics to start from",
             cure="set network.remote_start = reference, or network.remote_normalisation = batch",
         )
-    if recipe.start:
+    if recipe.go_on_from:
         check_start(recipe)
     if recipe.rate.per_byte and not recipe.codebook.quantise:
         raise BenchError("there are no bytes to lose where nothing is quantised", cure="set rate.per_byte = 0")
@@ -122,7 +122,7 @@ def prepare(
     """
     backend.set_seed(recipe.seed)
     teacher = reference.model if recipe.distillation.weight > 0 else None
-    if recipe.start:
+    if recipe.go_on_from:
         return job_from_weights(recipe, data, teacher, samples, report)
     device = device_model(recipe, data, folded=False)
     body = reference_body(reference.spec, reference.model, recipe, data)

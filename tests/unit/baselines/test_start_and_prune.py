@@ -145,7 +145,7 @@ def test_exported_weights_are_read_back_and_trained_on(
         live = [c for c in range(24) if c - 5 not in left.description.constant_channels]
         mine, theirs = (w[..., live] if "extract_mix" in name else w for w in (back[name], value))
         assert np.abs(mine - theirs).max() <= np.abs(theirs).max() / 127, name
-    job = job_from_weights(recipe(start="{weights}/whole"), tiny, None, exported.samples, Silent())
+    job = job_from_weights(recipe(go_on_from="{weights}/whole"), tiny, None, exported.samples, Silent())
     assert job.evaluate().keys() == {"val_accuracy", "val_local", "val_remote"}
     assert float(job.alpha()) == pytest.approx(0.3)
     symbols, _ = device_half(left.description, left.graph, tiny.x_test)
@@ -161,7 +161,12 @@ def test_agilenn_r_trains_on_from_agilenns_artefact(
 ) -> None:
     monkeypatch.setattr("baselines.schemes.agilenn.training.CALIBRATION_PICTURES", 16)
     exported.write(tmp_path / "whole", exported.half)
-    over = SMALL | {"start": str(tmp_path / "whole"), "finish_epochs": "1", "rate.pictures": "16", "codec": "context"}
+    over = SMALL | {
+        "go_on_from": str(tmp_path / "whole"),
+        "finish_epochs": "1",
+        "rate.pictures": "16",
+        "codec": "context",
+    }
     options = TrainOptions("cifar10", epochs=1, out=tmp_path / "out", overrides=over)
     folder = AgileNNR().train(options, Silent())
     d = load_description(folder)
@@ -174,7 +179,7 @@ def test_agilenn_r_trains_on_from_agilenns_artefact(
     [{"losses.reference": "0.1"}, {"losses.skewness_weight": "1.0"}, {"network.logit_norm": "true"}],
 )
 def test_what_exported_weights_do_not_tell_is_refused(change: dict[str, str]) -> None:
-    with pytest.raises(BenchError, match="start: "):
+    with pytest.raises(BenchError, match="go_on_from: "):
         check(recipe(**change), deployable=True)
 
 
@@ -186,7 +191,7 @@ def test_weights_of_other_networks_are_refused(exported: Exported, tiny: DataSet
         ({"codebook.centroids": "3"}, "4 symbols"),
     ):
         with pytest.raises(BenchError, match=said):
-            job_from_weights(recipe(start=str(folder), **change), tiny, None, exported.samples, Silent())
+            job_from_weights(recipe(go_on_from=str(folder), **change), tiny, None, exported.samples, Silent())
 
 
 def test_constant_channels_and_symbols_of_a_description_belong_together(exported: Exported) -> None:
