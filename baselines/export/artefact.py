@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.data import DataSet
+from baselines.recipes.files import marks
 from baselines.recipes.hashing import as_tree, recipe_hash
 from harness.contracts import tomlout
 from harness.contracts.context import CONTEXT, ContextTables
@@ -92,4 +93,5 @@ def work_folder(scheme: str, recipe: Strict, data: DataSet) -> Path:
     """
     if "codec" in type(recipe).model_fields:
         recipe = recipe.model_copy(update={"codec": "lzw"})
-    return cache_dir() / "training" / f"{scheme}-{recipe_hash(recipe, data=data.checksum)}"
+    named = marks(recipe, data.name)
+    return cache_dir() / "training" / f"{scheme}-{recipe_hash(recipe, data=data.checksum, **named)}"

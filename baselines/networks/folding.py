@@ -91,24 +91,34 @@ def for_last_channels(model: Any, taker: Any) -> Weights:
 def unfold(twin: Any, folded: Any, inputs: Any) -> None:
     """Start the unfolded network `twin` as the function that `folded` is, with statistics taken on `inputs`.
 
+    `folded` may take more channels than `twin`: the last ones of its first kernel are used, and `inputs` are cut to
+    them.
+    """
+    unfold_weights(twin, for_last_channels(folded, twin), inputs[..., -int(twin.input_shape[-1]) :])
+
+
+def unfold_weights(twin: Any, weights: Weights, inputs: Any) -> None:
+    """Start the unfolded network `twin` by folded `weights`, with statistics taken on `inputs`.
+
     Normalisation is given the mean and variance that each convolution's output has on `inputs`, and the scale and
-    offset that undo it: y = sd (conv(x) - mean) / sd + mean + bias. `folded` may take more channels than `twin`: the
-    last ones of its first kernel are used, and its `inputs` are cut to them.
+    offset that undo it: y = sd (conv(x) - mean) / sd + mean + bias.
+
+    Raises:
+        KeyError: the weights of a layer are missing.
     """
     import keras  # noqa: PLC0415 - the rest of this module is numpy
 
-    depth = int(twin.input_shape[-1])
-    weights = for_last_channels(folded, twin)
+    normalised = {layer.name for layer in twin.layers if layer.name.endswith("_bn")}
     for layer in twin.layers:
         stem, _, kind = layer.name.rpartition("_")
-        if kind == "dense":
+        if kind not in ("conv", "depth", "dense"):
+            continue
+        if kind == "dense" or f"{stem}_bn" not in normalised:
             layer.set_weights([weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]])
-        elif kind in ("conv", "depth"):
+        else:
             layer.set_weights([weights[f"{layer.name}/kernel"]])
             # They are set in order, so that each convolution is measured behind those already set.
-            out = np.asarray(
-                keras.Model(twin.input, layer.output)(inputs[..., -depth:], training=False), dtype=np.float32
-            )
+            out = np.asarray(keras.Model(twin.input, layer.output)(inputs, training=False), dtype=np.float32)
             mean, variance = out.mean(axis=(0, 1, 2)), out.var(axis=(0, 1, 2))
             bn = twin.get_layer(f"{stem}_bn")
             gamma = np.sqrt(variance + bn.epsilon)

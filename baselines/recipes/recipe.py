@@ -38,15 +38,26 @@ class Recipe(Strict):
     budget_flop: float = Field(default=0.0, ge=0)  # a phase that takes more is marked (0 = none stated)
 
 
+class SchemeRecipe(Recipe):
+    """Adds `go_on_from`: a folder of trained weights to start from, instead of from scratch.
+
+    `recipes.files` says what may stand in its path. Not every scheme can: `agilenn_r`, `deepcod`, `hierarchical`,
+    `local_only` and `partition` do, and AgileNN as far as its losses on importance are off.
+    """
+
+    go_on_from: str = ""
+
+
 class ReferenceRecipe(Recipe):
     """Describes the reference network: judge of importance, teacher, and the server network of full offloading.
 
     `pretrained` = "imagenet" starts a `lite0` from weights trained on ImageNet-1k (pretrained/lite0.py).
     `normalisation` = "folded" takes batch statistics once, on training pictures, and trains convolutions with a bias.
+    `file` is a network to use instead of training one; `recipes.files` says what may stand in its path.
     """
 
     widths: Widths = (48, 96, 192)
-    file: str = ""  # use this network file instead of training one
+    file: str = ""
     network: NetworkKind = "residual"
     pretrained: Literal["none", "imagenet"] = "none"
     mixup: float = Field(default=0.0, ge=0, le=10)  # both parameters of the beta distribution (0 = no mixing)
@@ -105,7 +116,7 @@ class LocalDistillation(Distillation):
     once: bool = False
 
 
-class LocalOnlyRecipe(Recipe):
+class LocalOnlyRecipe(SchemeRecipe):
     """Describes local only: a small network on the device.
 
     The notation of `stages` is in baselines/networks/stages.py.
@@ -203,7 +214,7 @@ class Preselect(Strict):
     samples: int = Field(default=4096, ge=1)
 
 
-class AgileNNRecipe(Recipe):
+class AgileNNRecipe(SchemeRecipe):
     """Holds everything about AgileNN's training; `presets/` holds the paper's and the public code's settings."""
 
     network: Network = Network()
@@ -213,6 +224,7 @@ class AgileNNRecipe(Recipe):
     rate: Rate = Rate()
     preselect: Preselect = Preselect()
     finish_epochs: int = Field(default=0, ge=0)  # epochs of the local branch alone, all before it frozen
+    finish_learning_rate: float = Field(default=0.0, ge=0, le=100)  # for those epochs; 0 = as `learning_rate`
     clip_norm: float = Field(default=5.0, ge=0)  # limit on the norm of the whole gradient; 0 = none
     temperature: float = Field(default=6.0, gt=0)  # T of alpha = sigmoid(w / T)
     alpha: Literal["learned", "validation"] = "learned"  # as trained, or the best of 0.05, 0.10 ... on validation

@@ -17,14 +17,14 @@ from baselines.data import DataSet
 from baselines.export.pictures import through_jpeg
 from baselines.networks.folding import fold
 from baselines.networks.store import save_network
+from baselines.recipes.files import marks
 from baselines.recipes.hashing import recipe_hash
 from baselines.recipes.recipe import Adaptation, ReferenceRecipe
 from baselines.training import backend
-from baselines.training.augment import to_unit
 from baselines.training.interface import Report
-from baselines.training.loop import Run, in_batches, train
+from baselines.training.loop import Run, train
 from baselines.training.reference import Reference
-from baselines.training.supervised import Samples, SupervisedJob
+from baselines.training.supervised import Samples, SupervisedJob, logits_of
 from harness.contracts.paths import cache_dir
 from harness.contracts.reading import json_of
 
@@ -70,6 +70,7 @@ def obtain_adapted(
         BenchError: `training.loop.train` raises it.
     """
     more = {"data": data.checksum, "jpeg": f"{quality} {chroma}", "network": recipe_hash(recipe)}
+    more |= marks(recipe, data.name)
     folder = cache_dir() / "training" / f"adapted-{recipe_hash(adapt, **more)}"
     path, figures_path = folder / "server.npz", folder / "figures.json"
     if not path.exists():
@@ -105,8 +106,7 @@ def _train(
     samples = JpegSamples(own, data, adapt, quality=quality, chroma=chroma)
     model = reference.spec.build(folded=True)
     model.set_weights(reference.model.get_weights())
-    forward = backend.compiled(lambda x: reference.model(to_unit(x), training=False))
-    logits = in_batches(forward, samples.first(len(samples))) if adapt.distillation.weight else None
+    logits = logits_of(reference.model, samples) if adapt.distillation.weight else None
     job = SupervisedJob(
         model,
         samples,

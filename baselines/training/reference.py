@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from baselines.data import DataSet
 from baselines.networks.folding import assign, fold
 from baselines.networks.store import NetworkSpec, load_network, save_network
+from baselines.recipes.files import place
 from baselines.recipes.hashing import recipe_hash
 from baselines.recipes.recipe import ReferenceRecipe
 from baselines.training.interface import Report
@@ -50,7 +51,7 @@ def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bo
     """
     spec = picture_spec(recipe, data)
     if recipe.file:
-        path = Path(recipe.file).expanduser()
+        path = place(recipe.file, data.name)
         _, model = load_network(path, expect=spec)
         return Reference(path, spec, model, {}, None)
     folder = cached(recipe, data)

@@ -99,6 +99,12 @@ def accuracy(logits: npt.NDArray[np.float32], labels: Labels) -> float:
     return float(np.mean(np.argmax(logits, axis=-1) == labels))
 
 
+def logits_of(model: Any, samples: Samples) -> npt.NDArray[np.float32]:
+    """Return float32 logits [samples, classes] of the training pictures as they are."""
+    forward = backend.compiled(lambda x: model(to_unit(x), training=False))
+    return in_batches(forward, samples.first(len(samples)))
+
+
 class SupervisedJob(DescentJob):
     """Trains by cross-entropy (and distillation, weight `distil`) on augmented pictures.
 

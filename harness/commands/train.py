@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -21,6 +22,7 @@ from harness.host import registry
 from harness.host.cli import Parser, add_common, console, going_on, names, same_command, set_up_logging, way_in, whole
 from harness.runs.store import Store
 from harness.show import curves
+from harness.training import curve
 from harness.training import seeds as spread
 from harness.training.options import TrainOptions, parse_overrides
 from harness.training.report import RichReport
@@ -37,6 +39,9 @@ def parser() -> Parser:
     p.add_argument("--seed", type=whole(0, MOST_SEED, "--seed"), help="instead of the recipe's")
     p.add_argument(
         "--seeds", type=seeds, metavar="A,B,…", help="train once a seed into OUT/seed-A …, then show mean and spread"
+    )
+    p.add_argument(
+        "--each", metavar="KEY=A,B,…", help="train once a value of a recipe key into OUT/…, then show the curve"
     )
     p.add_argument(
         "--out", type=Path, help="folder for the weights (default: baselines/weights/DATASET-PROFILE/SCHEME)"
@@ -78,8 +83,12 @@ def body(argv: list[str]) -> int:
     registry.check_name(registry.SCHEMES, "scheme", args.scheme)
     if args.seeds and args.seed is not None:
         raise BenchError("--seed and --seeds were both given", cure="give one of them")
+    if args.seeds and args.each:
+        raise BenchError("--seeds and --each were both given", cure="give one of them")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported, or it talks on stderr
     screen = console()
+    if args.each:
+        return _curve(args, argv, options, screen)
     if not args.seeds:
         with going_on(same_command("harness.train", argv, "--resume")):
             _one(args.scheme, options, screen)
@@ -90,6 +99,30 @@ def body(argv: list[str]) -> int:
     if not options.export:
         return _export_later(argv, screen, wanted=not args.no_export)
     _spread(above, folders, screen)
+    return 0
+
+
+def _curve(args: argparse.Namespace, argv: list[str], options: TrainOptions, screen: Console) -> int:
+    """Train one point after the other, and write and show what each came to."""
+    key, values = curve.parse(args.each)
+    if not options.export:
+        raise BenchError("--each shows exported weights", cure="leave out --no-export, and train on TensorFlow")
+    if args.data_dir:
+        os.environ["AGILENN_DATA_DIR"] = str(args.data_dir)  # accuracy is measured in a process of its own
+    above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / f"{args.scheme}-{key.rpartition('.')[2]}"
+    rows: list[curve.Row] = []
+    with going_on(same_command("harness.train", argv, "--resume")):
+        for value in values:
+            own = replace(options, out=curve.folder_of(above, key, value), overrides=options.overrides | {key: value})
+            rows.append(curve.point(_one(args.scheme, own, screen), key, value))
+            Store(above).write_text(curve.FILE, curve.as_csv(rows))
+    table = Table(title=f"{args.scheme} by {key}, test set", box=box.SIMPLE_HEAD, title_justify="left")
+    for column in (key, "accuracy %", "payload B", "exits %"):
+        table.add_column(column, justify="right")
+    for line in curve.as_text(rows):
+        table.add_row(*line)
+    screen.print(table)
+    screen.print(str(above / curve.FILE), soft_wrap=True)
     return 0
 
 

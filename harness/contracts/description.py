@@ -30,6 +30,8 @@ class DeviceDescription(Strict):
     channel of the slice `[first_channel, first_channel + channels)`. `alpha` weighs the local logits:
     combined = alpha * local + (1 - alpha) * remote (AgileNN, section 3.2). `exit_threshold` > 1 never exits early.
     `split` is the number of the network's blocks that run on the device, for a scheme that has that choice.
+    `constant_channels` are not sent: the server's network takes `channels` and these together, counted in its own order,
+    and each of them always is the symbol in `constant_symbols`.
     """
 
     scheme: Name
@@ -44,6 +46,8 @@ class DeviceDescription(Strict):
     local_logits_output: int = Field(ge=-1, le=7)
     first_channel: int = Field(default=0, ge=0)
     channels: int = Field(default=0, ge=0)
+    constant_channels: list[Annotated[int, Field(ge=0, le=4095)]] = Field(default_factory=list)
+    constant_symbols: list[Annotated[int, Field(ge=0, le=255)]] = Field(default_factory=list)
     n_symbols: int = Field(default=256, ge=2, le=256)
     symbol_table: list[Annotated[int, Field(ge=0, le=255)]] = Field(default_factory=list)
     centroids: list[float] = Field(default_factory=list)
@@ -86,7 +90,17 @@ class DeviceDescription(Strict):
             raise ValueError("server_of and server_sha256 belong together")
         if any(symbol >= self.n_symbols for symbol in self.symbol_table):
             raise ValueError("symbol_table holds a symbol >= n_symbols")
+        self._check_constant()
         return self
+
+    def _check_constant(self) -> None:
+        channels, symbols = self.constant_channels, self.constant_symbols
+        if len(channels) != len(symbols):
+            raise ValueError("constant_channels and constant_symbols belong together, one symbol a channel")
+        if channels != sorted(set(channels)) or any(c >= self.channels + len(channels) for c in channels):
+            raise ValueError("constant_channels must ascend, below channels plus their own number")
+        if any(symbol >= self.n_symbols for symbol in symbols):
+            raise ValueError("constant_symbols holds a symbol >= n_symbols")
 
     @property
     def label(self) -> str:

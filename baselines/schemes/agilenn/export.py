@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baselines.export.evaluation import device_half
+from baselines.export.narrow import with_channels
 from baselines.export.quantise import output_index, output_quantisation, to_int8
 from baselines.networks.folding import Weights
 from baselines.networks.store import NetworkSpec, save_network
 from baselines.recipes.recipe import AgileNNRecipe
+from baselines.schemes.agilenn import prune
 from baselines.schemes.agilenn.codebook import Floats, symbol_table
+from baselines.training.interface import Report
 from harness.contracts.description import SERVER, DeviceDescription
 
 
@@ -67,6 +71,34 @@ def export_device(
         alpha=alpha,
     )
     return Half(graph, description)
+
+
+def pruned(half: Half, pictures: npt.NDArray[np.uint8], report: Report) -> Half:
+    """Return the device half without constant channels and unused symbols (prune.py); all else is as it was.
+
+    Args:
+        pictures: uint8 training pictures on which a channel must be constant to be left out.
+    """
+    d = half.description
+    symbols, _ = device_half(d, half.graph, pictures)
+    if symbols is None:
+        raise AssertionError("the device graph has features")
+    constant = prune.constant_channels(symbols, d.channels)
+    if constant:
+        kept = [*range(d.first_channel), *(d.first_channel + c for c in prune.kept_of(d.channels, constant))]
+        half = Half(with_channels(half.graph, d.features_output, kept), _without(d, constant))
+        report.message(f"{len(constant)} of {d.channels} sent channels are constant, and left out")
+    return Half(half.graph, prune.without_unused_symbols(half.description))
+
+
+def _without(d: DeviceDescription, constant: dict[int, int]) -> DeviceDescription:
+    return d.model_copy(
+        update={
+            "channels": d.channels - len(constant),
+            "constant_channels": list(constant),
+            "constant_symbols": list(constant.values()),
+        }
+    )
 
 
 def export_remote(folder: Path, spec: NetworkSpec, weights: Weights) -> None:

@@ -25,7 +25,10 @@ IMPORTANCE_VALIDATION = 1000  # validation samples whose importance is measured 
 
 
 class JointJob(DescentJob):
-    """Trains device half, codebook, remote network and alpha together, with the skewness and disorder losses."""
+    """Trains device half, codebook, remote network and alpha together, with the skewness and disorder losses.
+
+    Without the reference network's `body` there is no importance: neither those losses nor figures of attention.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class JointJob(DescentJob):
         self.device, self.remote = device, remote
         self._teacher, self._recipe = teacher, recipe
         self._k = recipe.network.k
-        self.meter = ImportanceMeter.of(body, recipe.importance)
+        self.meter = None if body is None else ImportanceMeter.of(body, recipe.importance)
         self.codebook = keras.Variable(codebook.to_parameters(centroids), name="codebook")
         self.balance = keras.Variable(0.0, name="balance")  # w of alpha = sigmoid(w / T)
         super().__init__(samples, optimiser_of(recipe, self.trainable()))
@@ -109,7 +112,7 @@ class JointJob(DescentJob):
         some = r.importance.batch
         shape, judged, figures = self._shape(features[:some], y[:some])
         loss = weights.prediction * prediction + (1 - weights.prediction) * shape
-        if weights.reference:
+        if weights.reference and self.meter is not None:
             judged = self.meter.judge(features[:some]) if judged is None else judged
             loss += weights.reference * cross_entropy(y[:some], judged)
         if self._rate is not None:
@@ -132,7 +135,7 @@ class JointJob(DescentJob):
         Where the recipe asks for neither loss, these are 0, None and no figures.
         """
         weights, k = self._recipe.losses, self._k
-        if k == 0 or not (weights.skewness_weight or weights.disorder_weight):
+        if k == 0 or self.meter is None or not (weights.skewness_weight or weights.disorder_weight):
             return ops.zeros(()), None, {}
         importance, judged = self.meter(features, y)
         channels = channel_importance(importance)
@@ -152,7 +155,9 @@ class JointJob(DescentJob):
         return ops.stack([local, remote], axis=1)
 
     def _measure(self, x: Any, y: Any) -> Any:
-        features, _, _ = self._outputs(to_unit(x), training=False)
+        features, _ = self._device_half(to_unit(x), training=False)
+        if self.meter is None:
+            raise AssertionError("attention is measured through the reference network")
         importance, judged = self.meter(features, y)
         channels = channel_importance(importance)
         return ops.stack([skewness(channels, self._k), violations(channels, self._k), hits(judged, y)], axis=1)
@@ -188,7 +193,7 @@ class JointJob(DescentJob):
         The third figure, `reference`, is the share that the reference network gets right. Where the recipe counts only
         those samples, the first two figures are taken over them.
         """
-        if not self._k:
+        if not self._k or self.meter is None:
             return {}
         y = labels.astype(np.int32)
         skew, disordered, right = in_batches(self._measured, pictures, y, batch=250).T

@@ -17,19 +17,22 @@ from baselines.training.supervised import picture_shape
 from harness.contracts.errors import BenchError
 
 
-def device_model(recipe: AgileNNRecipe, data: DataSet, *, folded: bool) -> Any:
-    """Build the device half: picture in 0..1 -> [features, local logits]."""
+def device_model(recipe: AgileNNRecipe, data: DataSet, *, folded: bool, sent: int | None = None) -> Any:
+    """Build the device half: picture in 0..1 -> [features, local logits].
+
+    `sent` is the number of channels that are sent, where that is not all but the local ones (prune.py).
+    """
     n = recipe.network
     return split_model(
         picture_shape(recipe, data),
         data.classes,
-        channels=n.channels,
+        channels=n.channels if sent is None else n.k + sent,
         stride=n.stride,
         k=n.k,
         local_widths=n.local_widths,
         folded=folded,
         first=n.first,
-        first_channels=n.first_channels,
+        first_channels=n.first_channels or n.channels,
         logit_norm=n.logit_norm,
     )
 

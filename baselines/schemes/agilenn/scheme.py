@@ -7,8 +7,9 @@ from pathlib import Path
 from baselines.networks.quiet import start_training
 from baselines.recipes.loading import recipe_for
 from baselines.recipes.recipe import AgileNNRecipe
+from baselines.schemes.agilenn.serving import load_remote
 from baselines.training.interface import Report, TrainOptions
-from harness.contracts.description import SERVER, load_description
+from harness.contracts.description import load_description
 from harness.contracts.scheme import Scheme, ServerModel
 
 
@@ -29,11 +30,8 @@ class AgileNN(Scheme):
 
     def server(self, artefact: Path) -> ServerModel:
         """Return the remote network behind the codebook."""
-        from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
-
         d = load_description(artefact)
-        shape = feature_shape(artefact)
-        return load_server(artefact / SERVER, (shape[0], shape[1], d.channels), d.classes, d.centroids)
+        return load_remote(artefact, d, feature_shape(artefact), d.centroids)
 
 
 class AgileNNR(AgileNN):

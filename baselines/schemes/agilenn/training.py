@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +15,12 @@ from baselines.export.quantise import CALIBRATION_PICTURES
 from baselines.networks.blocks import precision
 from baselines.networks.folding import assign, fold
 from baselines.recipes.recipe import AgileNNRecipe
-from baselines.schemes.agilenn.export import Half, export_device, export_remote
+from baselines.schemes.agilenn import prune
+from baselines.schemes.agilenn.export import Half, export_device, export_remote, pruned
 from baselines.schemes.agilenn.jobs import LocalJob
 from baselines.schemes.agilenn.joint import JointJob
 from baselines.schemes.agilenn.networks import device_model, reference_body, remote_spec
+from baselines.schemes.agilenn.start import check_start, job_from_weights
 from baselines.schemes.agilenn.warm import arrange, start_remote, warm_extractor, warm_folder
 from baselines.training import backend
 from baselines.training.handover import hand_over
@@ -89,6 +92,8 @@ def check(recipe: AgileNNRecipe, *, deployable: bool) -> None:
             "network.remote_normalisation = folded needs statistics to start from",
             cure="set network.remote_start = reference, or network.remote_normalisation = batch",
         )
+    if recipe.go_on_from:
+        check_start(recipe)
     if recipe.rate.per_byte and not recipe.codebook.quantise:
         raise BenchError("there are no bytes to lose where nothing is quantised", cure="set rate.per_byte = 0")
     if deployable and not recipe.codebook.quantise:
@@ -109,13 +114,16 @@ def prepare(
     channels: Path | None = None,
     resume: bool = False,
 ) -> JointJob:
-    """Build the networks as they start: warm extractor, channels in order, remote network, codebook.
+    """Build the networks as they start: warm extractor, channels in order, remote network, codebook; or from weights.
 
     Args:
         warm_on: what the extractor is warmed on, where that is not `samples`.
         channels: file that keeps the order of the channels; it is read with `resume` only.
     """
     backend.set_seed(recipe.seed)
+    teacher = reference.model if recipe.distillation.weight > 0 else None
+    if recipe.go_on_from:
+        return job_from_weights(recipe, data, teacher, samples, report)
     device = device_model(recipe, data, folded=False)
     body = reference_body(reference.spec, reference.model, recipe, data)
     untrained = recipe.model_copy(update={"preselect": recipe.preselect.model_copy(update={"warm_epochs": 0})})
@@ -130,7 +138,6 @@ def prepare(
         )
     if recipe.network.remote_start == "reference":
         start_remote(remote, body, extractor, shown, recipe)
-    teacher = reference.model if recipe.distillation.weight > 0 else None
     return JointJob(
         device=device, remote=remote, body=body, teacher=teacher, samples=samples, recipe=recipe, centroids=centroids
     )
@@ -143,6 +150,8 @@ def run_phases(
     figures = train(job, _run(title, work, samples, recipe, epochs=recipe.epochs, phase="joint"), report, resume=resume)
     if recipe.finish_epochs and recipe.epochs and recipe.network.k:
         finish = _run("local branch", work, samples, recipe, epochs=recipe.finish_epochs, phase="local")
+        if recipe.finish_learning_rate:
+            finish = replace(finish, learning_rate=recipe.finish_learning_rate)
         local = train(LocalJob(job.device, samples, recipe), finish, report, resume=resume)
         both = added(figures, local)
         figures = {name: value for name, value in figures.items() if name not in COSTS} | both
@@ -203,6 +212,7 @@ def _export(
         classes=data.classes,
         calibration=samples.first(CALIBRATION_PICTURES),
     )
+    half = pruned(half, samples.first(prune.PICTURES), report)
     export_remote(out, remote_spec(recipe, data), fold(job.remote))
     context = tables_for(half.description, half.graph, samples.first(PICTURES))
     write_artefact(out, half.description, graph=half.graph, recipe=recipe, history=history, context=context)

@@ -67,6 +67,15 @@ class Encoder:
         """Put the centres where `start_centres` has them."""
         self.centres.assign(start_centres(features, int(self.centres.shape[0])))
 
+    def take(self, kernel: Floats, centres: Floats) -> None:
+        """Go on from a trained kernel [4, 4, 3, channels] and centres.
+
+        The power iteration starts where it ends, so that the kernel is normalised as it was from the first step on.
+        """
+        self.kernel.assign(kernel)
+        self.centres.assign(centres)
+        self._vector.assign(np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]))[2][:1].T.astype(np.float32))
+
     def trainable(self) -> list[Any]:
         """Return what the optimiser moves."""
         return [self.kernel, self.centres]

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from baselines.recipes.recipe import Recipe, ReferenceRecipe, Widths
+from baselines.recipes.recipe import ReferenceRecipe, SchemeRecipe, Widths
 
 
-class DeepCODRecipe(Recipe):
+class DeepCODRecipe(SchemeRecipe):
     """Says how encoder, centres and decoder are trained against the frozen reference network (public code of DeepCOD).
 
     `channels` decides the bytes: a 4x4 patch of the picture becomes that many symbols. The `enlarged` encoder has a

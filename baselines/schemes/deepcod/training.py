@@ -20,6 +20,7 @@ from baselines.networks.store import NetworkSpec, save_network
 from baselines.schemes.agilenn.codebook import symbol_table
 from baselines.schemes.deepcod.encoder import Encoder, device_model, enlarged_model, first_kernel, start_centres
 from baselines.schemes.deepcod.recipe import DeepCODRecipe
+from baselines.schemes.deepcod.start import start_from_weights
 from baselines.training import backend
 from baselines.training.augment import to_unit
 from baselines.training.descent import DescentJob
@@ -145,6 +146,8 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
     classifier = teacher = copied(reference, recipe.precision)
     if recipe.classifier == "trained":
         classifier = copied(reference, recipe.precision, trainable=True)
+    if recipe.go_on_from:
+        start_from_weights(encoder, decoder, classifier, recipe, data, samples, report)
     job = DeepCODJob(encoder, decoder, teacher, classifier, samples, recipe)
     run = Run.by(recipe, title=scheme.title, folder=work, samples=len(samples))
     figures = train(job, run, report, resume=options.resume)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from baselines.export.artefact import work_folder, write_artefact, write_bytes
 from baselines.export.evaluation import device_half, summarise
@@ -14,12 +15,13 @@ from baselines.networks.folding import assign, fold
 from baselines.schemes.hierarchical.recipe import HierarchicalRecipe
 from baselines.training import backend
 from baselines.training.adapted import obtain_adapted
+from baselines.training.going_on import start_device
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, added, train
 from baselines.training.pictures import training_data
 from baselines.training.reference import cached, obtain
-from baselines.training.supervised import Samples, SupervisedJob, accuracy, picture_shape
+from baselines.training.supervised import Samples, SupervisedJob, accuracy, logits_of, picture_shape
 from harness.contracts.description import SERVER, DeviceDescription
 from harness.contracts.paths import weights_dir
 from harness.contracts.scheme import Scheme
@@ -36,12 +38,20 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
     shape = picture_shape(recipe, data)
     with precision(recipe.precision):
         model = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=False)
+    if recipe.go_on_from:
+        untrained = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=True)
+        start_device(model, untrained, recipe, data, samples, report)
     distil = recipe.distillation
+    guide: dict[str, Any] = {}
+    if distil.weight > 0 and recipe.epochs:
+        guide = {"teacher": reference.model}
+        if distil.once:
+            guide = {"teacher_logits": logits_of(reference.model, samples)}
     job = SupervisedJob(
         model,
         samples,
         recipe=recipe,
-        teacher=reference.model if distil.weight > 0 else None,
+        **guide,
         distil=distil.weight,
         distil_temperature=distil.temperature,
     )

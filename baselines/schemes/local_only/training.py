@@ -15,11 +15,11 @@ from baselines.networks.folding import assign, fold
 from baselines.networks.stages import parse_stage
 from baselines.recipes.recipe import LocalOnlyRecipe
 from baselines.training import backend
-from baselines.training.augment import to_unit
+from baselines.training.going_on import start_device
 from baselines.training.interface import Report
-from baselines.training.loop import Run, in_batches, train
+from baselines.training.loop import Run, train
 from baselines.training.reference import obtain
-from baselines.training.supervised import Samples, SupervisedJob, picture_shape
+from baselines.training.supervised import Samples, SupervisedJob, logits_of, picture_shape
 
 
 class Fitted(NamedTuple):
@@ -64,9 +64,7 @@ class Teacher:
         if self._logits is None or len(self._logits) < len(samples):
             model = self.model(recipe, data, report, resume=resume)
             report.message(f"the reference network looks at {len(samples):,} pictures")
-            self._logits = in_batches(
-                backend.compiled(lambda x: model(to_unit(x), training=False)), samples.first(len(samples))
-            )
+            self._logits = logits_of(model, samples)
         return self._logits[: len(samples)]
 
 
@@ -98,6 +96,8 @@ def fit(
     backend.set_seed(recipe.seed)  # the same start whether the reference network had to be made or not
     with precision(recipe.precision):
         model = network(recipe, data, folded=False)
+    if recipe.go_on_from:
+        start_device(model, network(recipe, data, folded=True), recipe, data, samples, report)
     job = SupervisedJob(
         model,
         samples,

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from baselines.networks.block_text import BLOCK, MOST_BLOCKS, SERVER_ONLY, parse
-from baselines.recipes.recipe import Recipe, ReferenceRecipe, Widths
+from baselines.recipes.recipe import ReferenceRecipe, SchemeRecipe, Widths
 
 
-class PartitionRecipe(Recipe):
+class PartitionRecipe(SchemeRecipe):
     """Says how one training serves every split: an exit is trained at each, all with the whole network.
 
     The method is that of SPINN, section 4.1.

@@ -1,19 +1,28 @@
-"""Starts a chain as far as its shapes allow from the reference network: the stem, and the last blocks with the head.
+"""Starts a chain from weights, or as far as its shapes allow from the reference network: the stem, and the last blocks
+with the head.
 
 What lies between starts at random, but for residual blocks, which start as the identity.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from baselines.export.dequantise import folded_weights
 from baselines.networks.block_text import parse
-from baselines.networks.store import NetworkSpec
+from baselines.networks.chain import head_model
+from baselines.networks.folding import Weights, fold
+from baselines.networks.store import NetworkSpec, load_network
+from baselines.schemes.partition.recipe import PartitionRecipe
+from baselines.schemes.partition.splits import split_folder
 from baselines.training.augment import to_unit
+from harness.contracts import reading
+from harness.contracts.description import GRAPH, SERVER
 
 START_SAMPLES = 512  # training pictures that the reference network's statistics are taken on
 
@@ -48,6 +57,23 @@ def start_from(model: Any, blocks: tuple[str, ...], reference: Any, spec: Networ
             _, *rest = bn.get_weights()
             bn.set_weights([np.zeros_like(rest[0]), *rest])
     return len(fitting)
+
+
+def trained_weights(folder: Path, recipe: PartitionRecipe, shape: tuple[int, int, int], classes: int) -> Weights:
+    """Return folded weights of the chain and its exits in `folder`: the trunk as the server has it, exits as the device.
+
+    Raises:
+        BenchError: a file is missing, damaged or of another chain.
+    """
+    _, trunk = load_network(folder / SERVER, expect=NetworkSpec("chain", shape, classes, (), recipe.blocks))
+    weights = fold(trunk)
+    for split in recipe.splits:
+        head = head_model(
+            shape, classes, blocks=recipe.blocks, split=split, exit_widths=recipe.exit_widths, folded=True
+        )
+        own = folded_weights(reading.data(split_folder(folder, split) / GRAPH, "restore the weights"), head)
+        weights |= {name: value for name, value in own.items() if name.startswith("exit")}
+    return weights
 
 
 def _pairs(blocks: tuple[str, ...], stages: int) -> list[tuple[str, str]]:

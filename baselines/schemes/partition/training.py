@@ -20,10 +20,11 @@ from baselines.networks.store import NetworkSpec, save_network
 from baselines.schemes.partition.recipe import PartitionRecipe
 from baselines.schemes.partition.serving import load_tail
 from baselines.schemes.partition.splits import split_folder
-from baselines.schemes.partition.start import START_SAMPLES, start_from
+from baselines.schemes.partition.start import START_SAMPLES, start_from, trained_weights
 from baselines.training import backend
 from baselines.training.augment import to_unit
 from baselines.training.descent import DescentJob, optimiser_of
+from baselines.training.going_on import exported, start_by
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
 from baselines.training.loop import Run, in_batches, train
@@ -84,7 +85,8 @@ def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptio
     data = training_data(options, recipe)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
-    reference = obtain(recipe.reference, data, report, resume=options.resume) if recipe.start == "reference" else None
+    taught = recipe.start == "reference" and not recipe.go_on_from
+    reference = obtain(recipe.reference, data, report, resume=options.resume) if taught else None
     backend.set_seed(recipe.seed)
     samples = Samples.by(recipe, data)
     shape = picture_shape(recipe, data)
@@ -92,7 +94,10 @@ def train_partition(scheme: Scheme, recipe: PartitionRecipe, options: TrainOptio
         model = training_model(
             shape, data.classes, blocks=recipe.blocks, splits=recipe.splits, exit_widths=recipe.exit_widths
         )
-    if reference is not None:
+    if recipe.go_on_from:
+        folder, _ = exported(recipe, data, report)
+        start_by(model, trained_weights(folder, recipe, shape, data.classes), samples)
+    elif reference is not None:
         copied = start_from(model, recipe.blocks, reference.model, reference.spec, samples.first(START_SAMPLES))
         report.message(f"{copied} convolutions start as the reference network's")
     job = PartitionJob(model, samples, recipe)

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from harness.artefacts import artefacts, images
 from harness.artefacts.accuracy import device_halves
 from harness.artefacts.artefacts import Artefact
-from harness.contracts.description import SERVER
 from harness.contracts.errors import BenchError
+from harness.contracts.scheme import ServerModel
 from harness.host import registry
 from harness.runs import trained_rows as rows
 from harness.runs.trained_rows import AT_RUN_TIME, Row
@@ -141,12 +141,13 @@ def compression(weights: Weights, levels: Sequence[int] = (2, 3, 4, 6, 8)) -> li
     d = weights.artefact.description
     histogram = np.bincount(weights.validation().symbols.ravel(), minlength=d.n_symbols).astype(np.float64)
     test = weights.test()
-    values = test.symbols.shape[1] // d.channels * (d.first_channel + d.channels)
+    channels = d.first_channel + d.channels + len(d.constant_channels)
+    values = test.symbols.shape[1] // d.channels * channels
     found = []
     for n in sorted({*(n for n in levels if n < d.n_symbols), d.n_symbols}):
         groups, centroids = merge(np.asarray(d.centroids), histogram, n)
         symbols = groups[test.symbols]
-        remote = test.remote if n == d.n_symbols else _remote(weights.artefact, centroids).infer_batch(symbols)
+        remote = test.remote if n == d.n_symbols else _remote(weights, groups, centroids).infer_batch(symbols)
         coarse = Halves(test.local, remote, symbols, test.payload, test.labels)
         row = weights.row("compression", f"{n}{AT_RUN_TIME}") | {"centroids": n, "n_test": len(test.labels)}
         found.append(row | coarse.accuracies(d.alpha) | payload_figures(symbols, n, values))
@@ -182,12 +183,13 @@ def _mean(centroids: npt.NDArray[np.float64], histogram: npt.NDArray[np.float64]
     return float((counts * centroids[low:high]).sum() / total) if total else float(centroids[low:high].mean())
 
 
-def _remote(artefact: Artefact, centroids: list[float]):  # type: ignore[no-untyped-def]  # a NetworkServer
-    from baselines.export.serving import load_server  # noqa: PLC0415
+def _remote(weights: Weights, groups: Bytes, centroids: list[float]) -> ServerModel:
     from baselines.schemes.agilenn.scheme import feature_shape  # noqa: PLC0415
+    from baselines.schemes.agilenn.serving import load_remote  # noqa: PLC0415
 
-    d = artefact.description
-    return load_server(artefact.folder / SERVER, (*feature_shape(artefact.folder), d.channels), d.classes, centroids)
+    folder, d = weights.artefact.folder, weights.artefact.description
+    coarse = d.model_copy(update={"constant_symbols": [int(groups[symbol]) for symbol in d.constant_symbols]})
+    return load_remote(folder, coarse, feature_shape(folder), centroids)
 
 
 def exits(weights: Weights, latency: Latency) -> tuple[list[Row], str]:

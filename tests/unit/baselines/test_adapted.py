@@ -24,6 +24,7 @@ from harness.contracts.errors import BenchError
 from harness.training.options import TrainOptions
 
 REFERENCE = {
+    "reference.file": "",
     "reference.epochs": "1",
     "reference.batch": "16",
     "reference.validation": "32",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from harness.artefacts.accuracy import Measured
+from harness.commands import train as way_in
 from harness.contracts.errors import BenchError
 from harness.show import curves
-from harness.training import seeds
+from harness.training import curve, seeds
+from harness.training.options import TrainOptions
 
 LOG = "epoch,loss,accuracy,val_accuracy,val_local,val_skewness\n1,2.0,0.2,0.25,0.1,0.7\n2,1.5,0.4,0.45,0.2,0.8\n"
 
@@ -57,3 +62,43 @@ def test_one_seed_has_no_spread(tmp_path: Path) -> None:
 def test_missing_summary_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"summary\.toml"):
         seeds.read_summary(tmp_path)
+
+
+def test_a_key_with_values_is_read_or_refused() -> None:
+    assert curve.parse("rate.per_byte=1e-3, 2e-3") == ("rate.per_byte", ["1e-3", "2e-3"])
+    assert curve.folder_of(Path("x"), "rate.per_byte", "1e-3") == Path("x/per_byte-1e-3")
+    for wrong in ("rate.per_byte", "=1", "a=", "a=1,1"):
+        with pytest.raises(BenchError, match="--each"):
+            curve.parse(wrong)
+
+
+def test_a_curve_has_a_row_a_point_as_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[tuple[str, str]] = []
+
+    class Scheme:
+        title = "any"
+
+        def train(self, options: TrainOptions, report: object) -> Path:
+            assert options.out is not None
+            trained.append((options.overrides["channels"], options.out.name))
+            options.out.mkdir(parents=True)
+            text = "[validation_int8]\ncombined = 0.5\n[training]\nflop = 2e9\ncpu_s = 3.5\n"
+            (options.out / "summary.toml").write_text(text)
+            return options.out
+
+    found = Measured(right=850, n=1000, local_right=None, remote_right=860, exited=0, payload_bytes_mean=300.25)
+    artefact = SimpleNamespace(
+        weights="ab" * 32, description=SimpleNamespace(scheme="deepcod", dataset="cifar10", profile="compact")
+    )
+    monkeypatch.setattr("harness.host.registry.scheme", lambda name: Scheme())
+    monkeypatch.setattr("harness.artefacts.artefacts.load", lambda folder: artefact)
+    monkeypatch.setattr("harness.artefacts.images.load", lambda name: SimpleNamespace(fitting=lambda d: None))
+    monkeypatch.setattr("testbeds.firmware.toolchain.build.build", lambda folder, target: Path("x"))
+    monkeypatch.setattr("harness.artefacts.accuracy.cached", lambda *_: found)
+    assert way_in.main(["deepcod", "--each", "channels=4,8", "--out", str(tmp_path / "c")]) == 0
+    assert trained == [("4", "channels-4"), ("8", "channels-8")]
+    first, second = csv.DictReader((tmp_path / "c" / "curve.csv").read_text().splitlines())
+    assert (first["value"], second["value"], second["folder"]) == ("4", "8", "channels-8")
+    assert (first["accuracy"], first["local_accuracy"], first["payload_bytes_mean"]) == ("0.85", "", "300.25")
+    assert (float(first["train_flop"]), float(first["train_cpu_s"])) == (2e9, 3.5)
+    assert way_in.main(["deepcod", "--each", "channels=4", "--seeds", "0,1"]) == 2
