@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "rooms.svg"
 PACKAGES = ("harness", "testbeds", "baselines")
 ORDER = (
-    "contracts", "host", "runs", "broker", "link", "power", "artefacts", "device", "edge", "lab", "measure", "doctor",
-    "analysis", "training", "show", "sweep", "report", "faults", "hil", "mlperf", "bench", "paper", "commands",
+    "contracts", "host", "runs", "cluster", "broker", "link", "power", "artefacts", "device", "edge", "lab", "measure",
+    "doctor", "analysis", "training", "show", "sweep", "report", "faults", "hil", "mlperf", "bench", "paper",
+    "commands",
 )  # fmt: skip
 
 WIDTH, FLOOR, ROOM, GAP, MARGIN = 960, 74, 44, 14, 16

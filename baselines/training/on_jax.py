@@ -154,6 +154,6 @@ def normalised(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any,
 
 
 def scaled(x: Any, gamma: Any, beta: Any, mean: Any, variance: Any, epsilon: float) -> Any:
-    # The mean goes first: x * scale - mean * scale would lose the digits that the two have in common, and gradients, too.
+    # The mean goes first: x * scale - mean * scale would lose the digits that the two have in common.
     scale = gamma * jax.lax.rsqrt(variance + epsilon)
     return ((x.astype("float32") - mean) * scale + beta).astype(x.dtype)

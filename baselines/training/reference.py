@@ -12,6 +12,7 @@ from baselines.networks.store import NetworkSpec, load_network, save_network
 from baselines.recipes.files import place
 from baselines.recipes.hashing import recipe_hash
 from baselines.recipes.recipe import ReferenceRecipe
+from baselines.training.alone import alone
 from baselines.training.interface import Report
 from harness.contracts import reading
 from harness.contracts.errors import BenchError
@@ -57,8 +58,10 @@ def obtain(recipe: ReferenceRecipe, data: DataSet, report: Report, *, resume: bo
     folder = cached(recipe, data)
     path, figures_path = folder / "reference.npz", folder / "figures.json"
     if not path.exists():
-        figures = _train(recipe, spec, data, folder, report, resume=resume)
-        figures_path.write_text(json.dumps(figures), encoding="utf-8")
+        with alone(folder):  # another process that needs it too waits, and finds it
+            if not path.exists():
+                figures = _train(recipe, spec, data, folder, report, resume=resume)
+                figures_path.write_text(json.dumps(figures), encoding="utf-8")
     _, model = load_network(path, expect=spec)
     return Reference(
         path,

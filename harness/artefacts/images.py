@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.description import DeviceDescription
 from harness.contracts.errors import BenchError
+
+
+class Pictures(Protocol):
+    """Gives pictures and labels by their number in the data set."""
+
+    def picture(self, index: int) -> npt.NDArray[np.uint8]:
+        """Return picture `index`, uint8 [height, width, 3]. Raises BenchError when there is none."""
+
+    def label(self, index: int) -> int:
+        """Return the class of picture `index`. Raises BenchError when there is none."""
+
+
+@dataclass(frozen=True)
+class Few:
+    """Holds some pictures of a data set under the numbers that they have there."""
+
+    pictures: Mapping[int, npt.NDArray[np.uint8]]
+    labels: Mapping[int, int]
+
+    def picture(self, index: int) -> npt.NDArray[np.uint8]:
+        """Do what `Pictures.picture` says."""
+        if index not in self.pictures:
+            raise BenchError(f"image {index} is not among the pictures at hand")
+        return self.pictures[index]
+
+    def label(self, index: int) -> int:
+        """Do what `Pictures.label` says."""
+        self.picture(index)
+        return self.labels[index]
 
 
 @dataclass(frozen=True)
@@ -57,6 +87,16 @@ class Images:
             raise BenchError(f"image {index} is not in {self.name}", cure=f"choose one from 0 to {len(self) - 1}")
         one: npt.NDArray[np.uint8] = self.pictures[index]
         return one
+
+    def label(self, index: int) -> int:
+        """Return the class of picture `index`. Raises as `picture`."""
+        self.picture(index)
+        return int(self.labels[index])
+
+    def few(self, indices: Iterable[int]) -> Few:
+        """Return some of the pictures, for where the whole set would be too much. Raises as `picture`."""
+        chosen = sorted(set(indices))
+        return Few({i: self.picture(i) for i in chosen}, {i: self.label(i) for i in chosen})
 
 
 def load(dataset: str, data_dir: Path | None = None) -> Images:

@@ -15,6 +15,7 @@ from rich.console import Console
 from harness.analysis.cells import Accuracy, Cell
 from harness.artefacts import artefacts
 from harness.artefacts.images import Images
+from harness.cluster import client as clusters
 from harness.commands import sweep_options as command_line
 from harness.commands import trained_sweep as trained
 from harness.contracts.errors import BenchError
@@ -32,10 +33,10 @@ from harness.runs import published as papers
 from harness.runs.certificates import Kept
 from harness.runs.manifest import MANIFEST
 from harness.runs.store import Store
-from harness.sweep import facts, measure, pictures, prepare, repeat, resume
+from harness.sweep import afar, facts, measure, pictures, prepare, repeat, resume
 from harness.sweep import several_testbeds as several
 from harness.sweep.plan import further_images, make
-from harness.sweep.runner import Bench
+from harness.sweep.runner import Bench, here
 
 
 def main(argv: list[str]) -> int:
@@ -70,6 +71,7 @@ def _request(options: argparse.Namespace, axis: Axis) -> prepare.Request:
         base=axis.base(options),
         energy=options.energy,
         lab=labfile.load(),
+        afar=options.cluster is not None,
     )
 
 
@@ -111,8 +113,13 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
     chosen_times = _times(options, ground)
     examined = _examined(options, ground) if options.doctor else None
     with cli.going_on(lambda: _how_to_go_on(folder, argv)), ExitStack() as held:
-        # The edge imports TensorFlow and warms up while images are read and firmware is compiled.
-        up = held.enter_context(lab.opened(list(ground.artefacts.values()), ground.request.lab))
+        far = held.enter_context(clusters.connected(options.cluster)) if options.cluster else None
+        # The edge imports TensorFlow and warms up while images are read and firmware is compiled. The workers of a
+        # cluster have their own; here one is needed for times that are not known yet.
+        served = list(ground.artefacts.values())
+        if far and chosen_times is not None and not chosen_times.times.missing(served):
+            served = []
+        up = held.enter_context(lab.opened(served, ground.request.lab))
         with doing(said, "getting ready: pictures") as ready:
             data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
             ready.step(f"getting ready: firmware of {len(ground.artefacts)} schemes is built (once, then cached)")
@@ -142,7 +149,8 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
         workers = min(options.jobs, most) if ground.free else 1
         more = {
             "procedure": asdict(procedure),
-            "jobs": workers,
+            "jobs": far.workers if far else workers,
+            "cluster": far.facts() if far else None,
             "broker": up.broker.title,
             "pinned": pinned.facts(chosen_times, times, ground.artefacts) if chosen_times and times else None,
             "energy": {"idle_subtracted": False} if options.energy else None,
@@ -153,11 +161,16 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
         store = Store(folder) if options.resume else Store.create(folder)
         report = examined or examine.cheap(ground.request.lab, options.testbed, ground.make, up)
         manifest["doctor"] = examine.attached(store, report)
-        meter = ground.meter if options.energy else None
-        logs = Logs(store.folder)
-        bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note, logs)
+        if far:
+            packed = afar.parcel(ground.artefacts, firmware, data, jobs, ground.request.testbed, energy=options.energy)
+            pool = afar.there(far, packed)
+        else:
+            meter = ground.meter if options.energy else None
+            logs = Logs(store.folder)
+            bench = Bench(up, ground.make, ground.artefacts, firmware, data, meter, Kept(store).note, logs)
+            pool = here(bench, workers)
         shown = measure.Shown(said, axis, ground.titles)
-        measure.take(store, manifest, jobs, bench, workers=workers, shown=shown, procedure=procedure)
+        measure.take(store, manifest, jobs, pool, shown=shown, procedure=procedure)
     with cli.going_on(lambda: _how_to_go_on(folder, argv)):
         return _finish(options, ground, store, data, said, procedure)
 

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from harness.cluster import address
 from harness.commands import trained_sweep as trained
 from harness.commands.trained_sweep_options import described
 from harness.contracts import quantities
@@ -79,6 +80,7 @@ def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     p.add_argument(
         "--jobs", type=cli.whole(1, 64, "--jobs"), default=min(cores, 16), metavar="N", help="boards a scheme, at once"
     )
+    address.add_option(p, "take the samples of an emulated board")
     p.add_argument("--doctor", action="store_true", help="examine the testbed first, and measure nothing if that fails")
     p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
     cli.add_lab(p)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from baselines.networks.quiet import start_tensorflow
 from harness.artefacts import images
+from harness.cluster import client as clusters
 from harness.commands import trained_sweep_options as options_of
 from harness.host import cli
 from harness.host.progress import doing
@@ -27,7 +29,7 @@ from harness.runs import trained_rows as rows
 from harness.runs.paths import TRAINED_ROWS
 from harness.runs.trained_rows import Row
 from harness.training.options import parse_overrides
-from harness.training.sweep import axes, committed, latency, pareto, points
+from harness.training.sweep import afar, axes, committed, latency, pareto, points
 from harness.training.sweep import plan as plans
 from harness.training.sweep.axes import Setting
 from harness.training.sweep.points import Base
@@ -127,23 +129,46 @@ def _folders(options: argparse.Namespace) -> list[Path]:
 def _take(
     name: str, settings: Sequence[Setting], base: Base, options: argparse.Namespace, said: Console, data: DataSet
 ) -> list[Row]:
-    """Return every point's row, written after each, so that a stop loses one point at most."""
-    found: list[Row] = []
-    with PointsReport(said, len(settings)) as report:
-        trials: Trials | None = None
-        for setting in settings:
-            report.point(f"{name} {setting.value}")
-            if trials is None:
-                start_tensorflow(os.cpu_count() or 2)
-                from baselines.schemes.agilenn.trial import Trials as Made  # noqa: PLC0415
+    """Return every point's row, written after each, so that a stop loses the points at work at most."""
+    found: dict[int, Row] = {}
 
-                trials = Made(data, report)
-            row, trained = points.take(base, setting, name, trials, data.checksum, _folders(options))
-            found.append(row)
-            finish.write_rows(name, options, found)
-            how = f"{row['wall_s']:.0f} s" if trained else "was there"
-            report.finished(f"{name} {setting.value}: {100 * row['accuracy']:.1f} %, {how}", trained=trained)
-    return found
+    def note(i: int, row: Row, how: str, *, trained: bool) -> None:
+        found[i] = row
+        finish.write_rows(name, options, [found[k] for k in sorted(found)])
+        report.finished(f"{name} {settings[i].value}: {100 * row['accuracy']:.1f} %, {how}", trained=trained)
+
+    with PointsReport(said, len(settings)) as report:
+        left = []
+        for i, setting in enumerate(settings):
+            if (row := points.kept(base, setting, name, data.checksum, _folders(options))) is not None:
+                note(i, row, "was there", trained=False)
+            else:
+                left.append(i)
+        wanted = [settings[i] for i in left]
+        with ExitStack() as held:
+            if options.cluster and wanted:
+                far = held.enter_context(clusters.connected(options.cluster))
+                taken = afar.there(far, base, wanted, name, data.checksum)
+            else:
+                taken = _trained_here(name, wanted, base, data, report)
+            for k, row in taken:
+                note(left[k], row, f"{row['wall_s']:.0f} s", trained=True)
+    return [found[i] for i in sorted(found)]
+
+
+def _trained_here(
+    name: str, settings: Sequence[Setting], base: Base, data: DataSet, report: PointsReport
+) -> Iterator[tuple[int, Row]]:
+    """Train points one after another in this process; yield (index, row)."""
+    trials: Trials | None = None
+    for i, setting in enumerate(settings):
+        report.point(f"{name} {setting.value}")
+        if trials is None:
+            start_tensorflow(os.cpu_count() or 2)
+            from baselines.schemes.agilenn.trial import Trials as Made  # noqa: PLC0415
+
+            trials = Made(data, report)
+        yield i, points.train(base, setting, name, base.recipe(setting), trials, data.checksum)
 
 
 def _data(base: Base, settings: Sequence[Setting]) -> DataSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.cluster import address
 from harness.host import cli
 from harness.training.sweep import axes
 
@@ -36,6 +37,7 @@ def parser(name: str) -> cli.Parser:
         p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of every point")
         p.add_argument("--seed", type=cli.whole(0, 2**31 - 1, "--seed"), default=0, metavar="N")
         p.add_argument("--fresh", action="store_true", help="train points again whose rows are in the repository")
+        address.add_option(p, "train points")
         p.add_argument(
             "--dry-run", action="store_true", help="show the points and their recipes' hashes, train nothing"
         )

@@ -184,6 +184,15 @@ class ProbeFacts(Open):
     calibration: dict[str, Any] | None = None
 
 
+class ClusterFacts(Strict):
+    """Describes the workers that took the samples, where that was not this machine's own boards."""
+
+    kind: Literal["local", "scheduler"]
+    workers: int
+    hosts: list[str]
+    dask: str
+
+
 class AccuracyFacts(Strict):
     """Holds the accuracy over the whole test set, and what its pictures come to as payloads.
 
@@ -242,6 +251,7 @@ class Manifest(Strict):
     pinned: PinnedFacts | None
     energy: EnergyFacts | None
     jobs: int
+    cluster: ClusterFacts | None = None
     broker: str
     accuracy: dict[str, AccuracyFacts] = Field(default_factory=dict)
     checksum: str | None = None  # of all the rest; None in manifests of earlier benches

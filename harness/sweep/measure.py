@@ -28,7 +28,7 @@ from harness.runs.store import PARQUET, Store, now_text
 from harness.sweep import prepare, resume
 from harness.sweep.prepare import Ground
 from harness.sweep.repeat import Enough, Procedure
-from harness.sweep.runner import Bench, Job, Watcher, run
+from harness.sweep.runner import Job, Pool, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -122,13 +122,12 @@ def take(
     store: Store,
     manifest: dict[str, Any],
     jobs: Sequence[Job],
-    bench: Bench,
+    pool: Pool,
     *,
-    workers: int,
     shown: Shown,
     procedure: Procedure | None = None,
 ) -> None:
-    """Take all samples that the journal lacks. Whatever ends this, samples and manifest are written.
+    """Have `pool` take all samples that the journal lacks. Whatever ends this, samples and manifest are written.
 
     Raises:
         BenchError: broker, edge or board gone for good, another run's folder, or a damaged one: nothing is overwritten.
@@ -142,7 +141,7 @@ def take(
     with closing(Journal(store.folder)) as kept:
         try:
             bar = shown.progress(len(jobs), done=len(jobs) - len(left))
-            with bar, closing(run(bench, left, workers, Keeper(kept, enough, bar))) as samples:
+            with bar, closing(pool(left, Keeper(kept, enough, bar))) as samples:
                 for _, row in samples:
                     bar.advance(taken=row is not None)
             status = "finished"

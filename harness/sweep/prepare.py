@@ -24,6 +24,7 @@ from harness.measure.pinned import Pinned
 from harness.power.sampling import EnergyMeter
 from harness.runs.provenance import file_sha256
 from harness.runs.sample import Planned, Point
+from harness.sweep import afar
 from harness.sweep.plan import Plan
 from harness.sweep.runner import Job
 
@@ -44,6 +45,7 @@ class Request:
     base: Setting = field(default_factory=Setting)
     energy: bool = False
     lab: LabSetup = EMPTY
+    afar: bool = False  # on the workers of a cluster
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def ground(request: Request) -> Ground:
         schemes |= dict.fromkeys(own, scheme)
     kind, make = registry.testbed_class(request.testbed), request.lab.factory(request.testbed)
     with make() as testbed:
+        if request.afar:
+            afar.check(request.lab, testbed)
         if testbed.link.modelled:
             request = replace(request, lab=request.lab.emulated())
         testbed.check()

@@ -10,29 +10,17 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from harness.artefacts.artefacts import Artefact
-from harness.artefacts.images import Images
-from harness.contracts.errors import BenchFailed, SampleFailed
-from harness.contracts.link import Certificate
-from harness.contracts.testbed import Testbed
-from harness.device.boardlog import Logs
-from harness.device.bringup import Board, BoardGone
-from harness.device.device import Cancelled
-from harness.lab.lab import Boards, Lab
-from harness.measure import again
-from harness.measure.inference import measure
-from harness.measure.inference_energy import measure_with_energy
-from harness.power.sampling import EnergyMeter
-from harness.runs.sample import Planned, failed
+from harness.device.bringup import BoardGone
+from harness.runs.sample import Planned
 from harness.sweep.job import Job
+from harness.sweep.stand import Bench, Stand
 from harness.sweep.work import Work
 
-__all__ = ["MOST_LOST", "Bench", "Done", "Job", "Watcher", "run"]
+__all__ = ["MOST_LOST", "Bench", "Done", "Job", "Pool", "Rows", "Watcher", "here", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -47,20 +35,6 @@ class Done:
     planned: Planned | None
     row: dict[str, Any] | None
     error: BaseException | None = None
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Holds what the workers share."""
-
-    lab: Lab
-    make: Callable[[], Testbed]
-    artefacts: Mapping[str, Artefact]
-    firmware: Mapping[str, Path]
-    images: Images
-    meter: Callable[[], EnergyMeter] | None = None  # energy of every sample, where asked for
-    certified: Callable[[str, Certificate], None] | None = None  # told what the link was at a point, where measured
-    logs: Logs | None = None  # of the boards; none where there is no run to keep them
 
 
 class Watcher:
@@ -82,9 +56,16 @@ class Watcher:
         """Take a finished sample. Its worker begins no other before this returns, and then it is on disk."""
 
 
-def run(
-    bench: Bench, jobs: Sequence[Job], workers: int, watcher: Watcher
-) -> Generator[tuple[Planned, dict[str, Any] | None], None, None]:
+Rows = Generator[tuple[Planned, dict[str, Any] | None], None, None]
+Pool = Callable[[Sequence[Job], Watcher], Rows]  # takes samples: `here`, or on workers elsewhere (`sweep.afar`)
+
+
+def here(bench: Bench, workers: int) -> Pool:
+    """Return what takes samples on this machine, with `workers` boards of a kind at once."""
+    return lambda jobs, watcher: run(bench, jobs, workers, watcher)
+
+
+def run(bench: Bench, jobs: Sequence[Job], workers: int, watcher: Watcher) -> Rows:
     """Take all samples; yield each as it finishes, in no particular order, with None for one that was not wanted.
 
     Args:
@@ -134,23 +115,13 @@ class _Crew:
 
     def serve(self, worker: int) -> None:
         """Take jobs until there are none. What ends it before is handed to the main thread, which raises it."""
-        bench = self._bench
-        boards = Boards(
-            bench.lab,
-            bench.make,
-            bench.artefacts,
-            bench.firmware,
-            numbers=self._numbers,
-            cancelled=self._cancelled,
-            logs=bench.logs,
-        )
-        meter: EnergyMeter | None = None
+        stand: Stand | None = None
         try:
-            boards.meter = meter = bench.meter() if bench.meter else None
+            stand = Stand(self._bench, self._numbers, self._cancelled)
             while (job := self.work.next(worker)) is not None:
                 if self._watcher.wants(job.planned):
                     self._watcher.started(job.planned)
-                    self._one(worker, boards, meter, job)
+                    self._one(worker, stand, job)
                 else:
                     self.done.put(Done(job.planned, None))
         except BaseException as e:
@@ -158,30 +129,28 @@ class _Crew:
         else:
             self.done.put(Done(None, None))
         finally:
-            if meter is not None:
-                meter.close()
-            boards.close()
+            if stand is not None:
+                stand.close()
 
-    def _one(self, worker: int, boards: Boards, meter: EnergyMeter | None, job: Job) -> None:
+    def _one(self, worker: int, stand: Stand, job: Job) -> None:
         """Take one sample; a board that is of no more use is set aside, and the job goes back."""
-        board = boards.get(job.kind)
         try:
-            row = _take(self._bench, board, meter, job, lambda why: self._watcher.lost(job.planned, why))
+            row = stand.take(job, lambda why: self._watcher.lost(job.planned, why))
         except BoardGone as e:
             if not self.work.any_ready:  # what ails the first board ails them all
                 raise e.__cause__ or e from None
-            self._set_aside(worker, boards, job, e, taken=False)
+            self._set_aside(worker, stand, job, e, taken=False)
             return
         self.work.any_ready = True
         self._watcher.finished(job.planned, row)
-        if board.lost_samples >= MOST_LOST:
-            self._set_aside(worker, boards, job, BoardGone(str(row["error"])), taken=True)
+        if stand.board(job.kind).lost_samples >= MOST_LOST:
+            self._set_aside(worker, stand, job, BoardGone(str(row["error"])), taken=True)
         self.done.put(Done(job.planned, row))
 
-    def _set_aside(self, worker: int, boards: Boards, job: Job, why: BoardGone, *, taken: bool) -> None:
-        name = boards.get(job.kind).name
+    def _set_aside(self, worker: int, stand: Stand, job: Job, why: BoardGone, *, taken: bool) -> None:
+        name = stand.board(job.kind).name
         log.warning("board %s is set aside, as it fails again and again: %s", name, why.what)
-        boards.drop(job.kind)
+        stand.drop(job.kind)
         self.work.set_aside(worker, job, name, why, taken=taken)
 
 
@@ -198,33 +167,3 @@ def _next(bench: Bench, done: queue.SimpleQueue[Done]) -> Done:
         if one.row is not None and one.row["status"] != "ok":
             bench.lab.check()
         return one
-
-
-def _take(
-    bench: Bench, board: Board, meter: EnergyMeter | None, job: Job, lost: Callable[[str], None]
-) -> dict[str, Any]:
-    """Take a sample; the row of one that failed too. Raises BoardGone when the board can't be made ready."""
-    planned = job.planned
-    label = int(bench.images.labels[planned.image])
-    picture, services = bench.images.picture(planned.image), bench.lab.services
-
-    def once() -> dict[str, Any]:
-        if meter is None:
-            return measure(board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services)
-        return measure_with_energy(
-            meter, board, planned, picture, label, link=job.link, pinned_ms=job.pinned_ms, services=services
-        )
-
-    try:
-        row = again.taken(board, f"{planned.point.scheme}, image {planned.image}", once, lost)
-    except SampleFailed as e:
-        if isinstance(e.__cause__, Cancelled):
-            raise
-        log.warning("%s, image %d failed: %s", planned.point.scheme, planned.image, e)
-        board.lost()  # comes back through reset before its next sample
-        board.lost_samples = board.lost_samples + 1 if isinstance(e, BenchFailed) else 0
-        return failed(planned, label, str(e))
-    board.lost_samples = 0
-    if bench.certified and job.link is not None and (certificate := board.testbed.link.certificate):
-        bench.certified(planned.point.point_id, certificate)
-    return row

@@ -27,7 +27,9 @@ TOOLCHAIN = {
 EXPORTS = {
     "baselines.data", "baselines.data.registry", "baselines.data.resize", "baselines.export.artefact",
     "baselines.export.context_tables", "baselines.export.serving", "baselines.networks.quiet",
-    "baselines.recipes.hashing", "baselines.recipes.loading", "baselines.recipes.recipe", "baselines.training.speed",
+    "baselines.recipes.hashing", "baselines.recipes.loading", "baselines.recipes.recipe",
+    "baselines.training.interface",
+    "baselines.training.speed",
 }  # fmt: skip
 # The one scheme whose settings can be swept has its sweep here, and faults reach into the boards that they break.
 EXCEPTIONS = {

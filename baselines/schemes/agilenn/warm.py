@@ -25,6 +25,7 @@ from baselines.schemes.agilenn.jobs import WarmJob
 from baselines.schemes.agilenn.networks import reorder
 from baselines.schemes.agilenn.preselect import channel_order
 from baselines.training import backend
+from baselines.training.alone import alone
 from baselines.training.augment import to_unit
 from baselines.training.interface import Report
 from baselines.training.loop import Run, in_batches, train
@@ -90,7 +91,8 @@ def warm_extractor(
         log_name="warm.csv",
         checkpoint_name="warm.npz",
     )
-    train(WarmJob(extractor, body, reference.model, samples, recipe), run, report, resume=True)
+    with alone(folder):  # a point of the same sweep that is trained by another process waits, and finds it
+        train(WarmJob(extractor, body, reference.model, samples, recipe), run, report, resume=True)
     return extractor
 
 

@@ -95,6 +95,12 @@ def point_hash(base: Base, recipe: AgileNNRecipe, checksum: str) -> str:
     return recipe_hash(recipe, data=checksum, attention=str(base.budget.attention_samples), kind="trial")
 
 
+def kept(base: Base, setting: Setting, axis: str, checksum: str, folders: Iterable[Path]) -> Row | None:
+    """Return the row of a point that was trained before, as one of this axis; None where it has to be trained."""
+    found = rows.find(point_hash(base, base.recipe(setting), checksum), folders)
+    return None if found is None else found | _named(base, setting, axis)
+
+
 def take(
     base: Base, setting: Setting, axis: str, trials: Trials, checksum: str, folders: Iterable[Path]
 ) -> tuple[Row, bool]:
@@ -103,21 +109,32 @@ def take(
     Raises:
         BenchError: the training failed.
     """
-    recipe = base.recipe(setting)
-    own = point_hash(base, recipe, checksum)
-    named: Row = {"dataset": base.dataset, "profile": base.profile, "axis": axis, "value": setting.value}
-    found = rows.find(own, folders)
+    found = kept(base, setting, axis, checksum, folders)
     if found is not None:
-        return found | named, False
+        return found, False
+    return train(base, setting, axis, base.recipe(setting), trials, checksum), True
+
+
+def train(base: Base, setting: Setting, axis: str, recipe: AgileNNRecipe, trials: Trials, checksum: str) -> Row:
+    """Train a point by its recipe; return its row, which is kept whatever becomes of this run.
+
+    Raises:
+        BenchError: the training failed.
+    """
     trial = trials.run(recipe, attention_samples=base.budget.attention_samples)
-    row: Row = dict.fromkeys(rows.COLUMNS) | named | settings_of(recipe) | _figures(trial.figures)
+    row: Row = dict.fromkeys(rows.COLUMNS) | _named(base, setting, axis)
+    row |= settings_of(recipe) | _figures(trial.figures)
     if trial.symbols is not None:
         # The map's channels are more than those that are sent: the rate is relative to all of them.
         values = trial.symbols.shape[1] // (recipe.network.channels - recipe.network.k) * recipe.network.channels
         row |= payload_figures(trial.symbols, recipe.codebook.centroids, values)
-    row |= {"recipe_hash": own, "source": "measured"}
+    row |= {"recipe_hash": point_hash(base, recipe, checksum), "source": "measured"}
     rows.keep(row)
-    return row, True
+    return row
+
+
+def _named(base: Base, setting: Setting, axis: str) -> Row:
+    return {"dataset": base.dataset, "profile": base.profile, "axis": axis, "value": setting.value}
 
 
 def _figures(figures: Mapping[str, float]) -> dict[str, Any]:

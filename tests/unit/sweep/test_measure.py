@@ -18,7 +18,7 @@ from harness.runs.store import Store
 from harness.sweep import measure
 from harness.sweep.measure import Shown
 from harness.sweep.repeat import Procedure
-from harness.sweep.runner import Job
+from harness.sweep.runner import Job, here
 
 from ...support import runs
 from ...support.benches import make_jobs
@@ -30,7 +30,7 @@ def _take(folder: Path, bench: Any, jobs: list[Job], until: Procedure | None = N
     store = Store(folder) if folder.exists() else Store.create(folder)
     told = runs.manifest(status="running", order=[job.planned.key for job in jobs], **more)
     shown = Shown(cli.console(stderr=True), axes.axis("bandwidth"), TITLES)
-    measure.take(store, told, jobs, bench, workers=1, shown=shown, procedure=until)
+    measure.take(store, told, jobs, here(bench, 1), shown=shown, procedure=until)
     return store
 
 
