@@ -64,7 +64,7 @@ def width_pt(text: str) -> float:
 
 def escaped(text: str) -> str:
     """Return `text` so that LaTeX prints it as it is."""
-    words = " ".join(text.split()).replace("->", "→")
+    words = " ".join(text.split()).replace("->", "→").replace("+-", "±")
     return "".join(_ESCAPED.get(character, character) for character in words)
 
 
