@@ -71,7 +71,8 @@ def main(argv: list[str]) -> int:
             said.print(f"sweep {number} of {len(todo)}: {step.title} is there already", soft_wrap=True)
             continue
         said.print(f"sweep {number} of {len(todo)}: {step.title}", style="bold", soft_wrap=True)
-        take(step)
+        with cli.going_on(cli.same_command("harness.paper", argv)):  # beside what the sweep itself says
+            take(step)
     _show(out, [step.folder for step in todo], slim=args.slim, profile=args.profile)
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,42 @@ def test_signals_keep_finished_samples_and_leave_nothing(
     assert len(rows) == len(_journal(run))
     assert {row["status"] for row in rows} == {"ok"}
     assert json.loads((run / "manifest.json").read_text())["status"] == "stopped"
+
+
+def _printed_command(err: str) -> list[str]:
+    """The words after `python -m` of the line that says how to go on, as a reader would type them."""
+    (line,) = [line for line in err.splitlines() if line.startswith("to go on: ")]
+    words = shlex.split(line.removeprefix("to go on: "))
+    assert words[:2] == ["python", "-m"]
+    return words[2:]
+
+
+def test_ctrl_c_before_and_after_the_first_sample_prints_what_goes_on_to_the_end(
+    tmp_path: Path, start: Callable[..., Any], until: Callable[..., None]
+) -> None:
+    run = tmp_path / "run"
+    first = start(*SWEEP, "--images", "3", "--out", str(run))
+    until(lambda: any("harness.edge" in command for command in first.family().values()))
+    os.killpg(first.process.pid, signal.SIGINT)
+    code, _, err = first.wait(60)
+    assert code == 130, err
+    assert _printed_command(err) == [*SWEEP, "--images", "3", "--out", str(run)]  # there is nothing to resume
+    assert not run.exists()
+    first.nothing_left()
+
+    second = start(*_printed_command(err))
+    until(lambda: len(_journal(run)) >= 2 or second.process.poll() is not None)
+    os.killpg(second.process.pid, signal.SIGINT)
+    code, _, err = second.wait(60)
+    assert code == 130, err
+    assert _printed_command(err) == ["harness.sweep", "--resume", str(run)]
+    assert 2 <= len(_journal(run)) < 4 * 4
+
+    third = start(*_printed_command(err))
+    code, _, err = third.wait()
+    assert code == 0, err
+    assert {row["status"] for row in _rows(run)} == {"ok"}
+    assert len(_rows(run)) == 4 * 4
 
 
 def test_a_killed_sweep_is_gone_on_with_and_ends_as_if_nothing_had_happened(

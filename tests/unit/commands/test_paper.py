@@ -121,3 +121,15 @@ def test_only_the_data_sets_that_were_measured_are_drawn_and_what_lacks_is_one_l
     assert way_in(way.main, ["--datasets", "cifar10", "--out", str(out)]) == 0
     assert not list((out / "figures").glob("*cifar100*"))  # of which the committed rows know much
     assert capsys.readouterr().out.count("not drawn") <= 1
+
+
+def test_who_stops_it_is_told_to_give_the_same_command_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: steps.Step) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(way, "take", stopped)
+    out = str(tmp_path / "out")
+    assert way_in(way.main, ["--datasets", "cifar10", "--out", out]) == 130
+    assert f"to go on: python -m harness.paper --datasets cifar10 --out {out}\n" in capsys.readouterr().err
