@@ -9,8 +9,8 @@ from harness.analysis.whole_set import TOLERANCE
 from harness.runs.measurements import Statistic
 
 _WHOLE = (
-    "mean over the whole test set, early exits included (payloads counted on the host; times by a law in bytes from the "
-    "timed pictures, off by at most {miss} on any)"
+    "mean over the whole test set, early exits included (payloads counted on the host; times by a law in bytes from "
+    "the timed pictures, off by at most {miss} on any)"
 )
 
 

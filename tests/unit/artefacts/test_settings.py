@@ -13,6 +13,7 @@ from harness.contracts.description import SERVER
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import registry
+from harness.measure import pinned
 from harness.measure.axes import AXES
 
 
@@ -31,6 +32,12 @@ def test_jpeg_is_measured_at_several_qualities_with_the_one_server(
     assert len({a.weights for a in found.values()}) == len(found)
     assert len({(a.folder / SERVER).read_bytes() for a in others.values()}) == 1
     assert settings.setting_text(others["full_offload_jpeg_q50"]) == "quality 50"
+    # One server, one service time: this host's own would put the settings on another curve than their scheme.
+    chosen = pinned.choose(tmp_path / "own.json", list(found.values()))
+    assert chosen.path == pinned.SHIPPED
+    assert len({chosen.times.remote_ms(a) for a in found.values()}) == 1
+    cuts = [artefacts.find("partition", "cifar10", "compact"), own]
+    assert pinned.read(pinned.SHIPPED).shared(cuts) == pinned.read(pinned.SHIPPED)
 
 
 def test_folders_below_curve_are_settings_of_their_scheme(tmp_path: Path, remote_artefact: Artefact) -> None:
