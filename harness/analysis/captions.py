@@ -9,8 +9,8 @@ from harness.analysis.whole_set import TOLERANCE
 from harness.runs.measurements import Statistic
 
 _WHOLE = (
-    "mean over all pictures of the test set, early exits included (payloads counted by the firmware's own code on the "
-    "host; times by a law in bytes from the timed pictures, of which it misses none by more than {miss})"
+    "mean over the whole test set, early exits included (payloads counted on the host; times by a law in bytes from "
+    "the timed pictures, off by at most {miss} on any)"
 )
 
 

@@ -113,7 +113,8 @@ def read_run(folder: Path) -> RunData:
             )  # fmt: skip
         if (cell.exact or cell.whole) and (p95 := cell.percentile(95)) is not None:
             source = cell.source("total_ms")
-            found.append(Datum(dataset, cell.scheme, title, "total_ms_p95", "ms", axis, cell.value, p95, source))
+            plain = (dataset, cell.scheme, title, "total_ms_p95", "ms", axis, cell.value, p95, source)
+            found.append(Datum(*plain, testbed=testbed))
     if not found:
         raise BenchError(f"{folder} has no measured sample", cure="finish it with --resume")
     found += _of_schemes(dataset, testbed, schemes, accuracies)

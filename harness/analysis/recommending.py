@@ -97,10 +97,16 @@ def _runs_over_rates(runs: Sequence[RunData], wanted: Wanted) -> list[RunData]:
     return [r for r in runs if r.axis in kinds and (r.dataset, r.testbed) == (wanted.dataset, wanted.testbed)]
 
 
-def on_front(found: Sequence[Option]) -> set[int]:
-    """Return the identities of the options on the front of all curves, of latency and accuracy."""
+def on_front(found: Sequence[Option], more: Sequence[Choice] = ()) -> set[int]:
+    """Return the identities of the options on the front of all curves, of latency and accuracy.
+
+    Args:
+        more: further points of the schemes' curves, which are no options themselves.
+    """
     choices = {Choice(f"{i}", o.title, o.latency_ms, o.accuracy, o.source, o.curve): o for i, o in enumerate(found)}
-    return {id(choices[c]) for c in pareto(list(choices))}
+    there = {o.scheme for o in found}
+    further = [c for c in more if c.scheme not in there and c.curve in {o.curve for o in found}]
+    return {id(choices[c]) for c in pareto([*choices, *further]) if c in choices}
 
 
 def judge(found: Sequence[Option], wanted: Wanted) -> list[Verdict]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from harness.analysis.curves import choices_at
 from harness.analysis.digits import told_apart
 from harness.analysis.material import gather
 from harness.analysis.recommending import MOST_LATE, Wanted, judge, left_out, on_front, options, tied
 from harness.contracts import quantities
 from harness.contracts.errors import BenchError
 from harness.host import cli, registry
-from harness.runs.paths import REFERENCE, RUNS
+from harness.runs.paths import REFERENCE, RUNS, TRAINED_ROWS
 
 NONE_FITS = 1
 
@@ -65,9 +66,10 @@ def main(argv: list[str]) -> int:
     wanted = Wanted(
         args.testbed, args.dataset, args.rate, args.min_accuracy, args.deadline, args.energy, args.most_late / 100
     )
-    runs = gather(args.runs or stored()).runs
+    material = gather(args.runs or stored(), rows=TRAINED_ROWS)
+    runs = material.runs
     found = options(runs, wanted)
-    verdicts, front = judge(found, wanted), on_front(found)
+    verdicts, front = judge(found, wanted), on_front(found, choices_at(material, args.dataset, args.rate))
     once = [reason for reason in verdicts[0].reasons if all(reason in v.reasons for v in verdicts)]
     once = once if len(verdicts) > 1 else []
     table = Table(title="From the best to the worst", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

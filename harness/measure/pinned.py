@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError
 
 from harness.artefacts.artefacts import Artefact
 from harness.contracts import reading
+from harness.contracts.description import file_sha256, server_file
 from harness.contracts.errors import BenchError
 from harness.contracts.problems import first_problem
 from harness.contracts.toml import Strict
@@ -61,6 +62,15 @@ class Pinned(Strict):
             )
         return entry.remote_ms
 
+    def shared(self, artefacts: Sequence[Artefact]) -> Pinned:
+        """Return the times with those of artefacts that differ only in what the device does, such as JPEG's quality.
+
+        Their server is the very file of one whose time is known, and does the same part of it: so is their time.
+        """
+        known = {_served(a): self.remote[a.weights] for a in artefacts if a.offloads and a.weights in self.remote}
+        more = {a.weights: known[_served(a)] for a in self.missing(artefacts) if _served(a) in known}
+        return Pinned(remote=self.remote | more)
+
     def missing(self, artefacts: Sequence[Artefact]) -> list[Artefact]:
         """Return the artefacts whose remote time is not known."""
         return [a for a in artefacts if a.offloads and a.weights not in self.remote]
@@ -94,11 +104,17 @@ def choose(own: Path, artefacts: Sequence[Artefact], *, given: Path | None = Non
         return Chosen(given, times)
     if calibrate:
         return Chosen(own, Pinned())
-    shipped = read(SHIPPED)
+    shipped = read(SHIPPED).shared(artefacts)
     if not shipped.missing(artefacts):
         return Chosen(SHIPPED, shipped)
     used = {a.weights: shipped.remote[a.weights] for a in artefacts if a.weights in shipped.remote}
     return Chosen(own, Pinned(remote=(read(own).remote if own.exists() else {}) | used))
+
+
+def _served(artefact: Artefact) -> tuple[str, str, int]:
+    """Return what the server's time depends on: the scheme, the network's file, and where it is cut."""
+    description = artefact.description
+    return description.scheme, file_sha256(server_file(artefact.folder, description)), description.split
 
 
 def charged(folder: Path, artefacts: Sequence[Artefact]) -> Chosen:

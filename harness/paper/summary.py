@@ -22,8 +22,9 @@ from harness.show.figures.of_runs import FRONT_RATES
 
 _FRONT_NOTE = (
     "\\* on the front at that rate: no other scheme's curve is as quick and more accurate. Settings of a scheme stand "
-    "here where they are on the front."
+    "here where they are on the front, and no more than 2 points below the least accurate scheme."
 )
+_BELOW = 2.0  # points of accuracy
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,12 @@ def fronts(material: Material, dataset: str) -> tuple[list[str], list[list[str]]
     on = {rate: {c.scheme for c in pareto(list(found.values()))} for rate, found in at_rate.items()}
     lines = []
     every = dict.fromkeys(s for found in at_rate.values() for s in found)
-    settings = {s for found in at_rate.values() for s, c in found.items() if c.curve and c.curve != s}
-    for scheme in (s for s in every if s not in settings or any(s in own for own in on.values())):
-        some = next(found[scheme] for found in at_rate.values() if scheme in found)
+    first = {s: next(found[s] for found in at_rate.values() if s in found) for s in every}
+    mains = [c.accuracy for s, c in first.items() if c.curve in ("", s)]
+    for scheme, some in first.items():
+        starred = any(scheme in own for own in on.values())
+        if some.curve not in ("", scheme) and not (starred and some.accuracy >= min(mains) - _BELOW):
+            continue
         cells = []
         for rate in FRONT_RATES:
             c = at_rate[rate].get(scheme)

@@ -28,7 +28,7 @@ def draw_front(axes: Any, choices: Sequence[Choice], *, lowest: float | None = N
                 linewidth=2.6,
                 solid_joinstyle="miter",
                 linestyle="-" if look(own[0].source).filled else "--",
-                label="front of all curves",
+                label="Pareto front of curves",
                 zorder=1,
             )
         for index, curve in enumerate(every):

@@ -61,7 +61,7 @@ def test_mean_and_percentiles_are_those_of_all_payloads() -> None:
     assert found.late_share(4.0) == pytest.approx(0.1)
     assert found.whole and found.whole.outside == pytest.approx(0.2)  # 250 and 600 B were not timed
     assert complaints(found) == []
-    assert rule([found]).endswith("it misses none by more than 0.00 %)")
+    assert rule([found]).endswith("off by at most 0.00 % on any)")
 
 
 def test_early_exits_have_the_test_sets_share() -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from harness.artefacts import artefacts, settings
 from harness.artefacts.artefacts import Artefact
-from harness.contracts.description import SERVER
+from harness.contracts.description import DESCRIPTION, SERVER
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import registry
+from harness.measure import pinned
 from harness.measure.axes import AXES
 
 
@@ -31,22 +32,41 @@ def test_jpeg_is_measured_at_several_qualities_with_the_one_server(
     assert len({a.weights for a in found.values()}) == len(found)
     assert len({(a.folder / SERVER).read_bytes() for a in others.values()}) == 1
     assert settings.setting_text(others["full_offload_jpeg_q50"]) == "quality 50"
+    # One server, one service time: this host's own would put the settings on another curve than their scheme.
+    chosen = pinned.choose(tmp_path / "own.json", list(found.values()))
+    assert chosen.path == pinned.SHIPPED
+    assert len({chosen.times.remote_ms(a) for a in found.values()}) == 1
+    cuts = [artefacts.find("partition", "cifar10", "compact"), own]
+    assert pinned.read(pinned.SHIPPED).shared(cuts) == pinned.read(pinned.SHIPPED)
 
 
-def test_folders_below_curve_are_settings_of_their_scheme(tmp_path: Path, remote_artefact: Artefact) -> None:
-    whole = tmp_path / "whole"
-    shutil.copytree(remote_artefact.folder, whole)
-    shutil.copytree(remote_artefact.folder, whole / settings.CURVE / "rate_2e-3")
-    (whole / settings.CURVE / "notes").mkdir()  # no artefact
+def trained_by_value(tmp_path: Path, artefact: Artefact) -> Path:
+    """A scheme's folder with trainings at two values of a key beside it, one of them the scheme's own; and seeds."""
+    name = artefact.description.scheme
+    for folder in (name, f"{name}-per_byte/per_byte-1e-3", f"{name}-per_byte/per_byte-2e-3", f"{name}-seeds/seed-1"):
+        shutil.copytree(artefact.folder, tmp_path / folder)
+    (tmp_path / f"{name}-per_byte" / "curve.csv").write_text("value\n")
+    description = tmp_path / f"{name}-per_byte" / "per_byte-2e-3" / DESCRIPTION
+    description.write_text(description.read_text().replace("alpha = 0.0", "alpha = 0.0 # another"))
+    return tmp_path / name
+
+
+def test_trainings_at_other_values_of_a_key_are_settings_of_their_scheme(
+    tmp_path: Path, remote_artefact: Artefact
+) -> None:
     scheme = registry.scheme("agilenn")
-    found = settings.settings(scheme, artefacts.load(whole))
-    assert list(found) == ["agilenn", "agilenn_rate_2e-3"]
-    assert settings.setting_text(found["agilenn_rate_2e-3"]) == "rate 2e-3"
+    own = remote_artefact.description.scheme
+    scheme.name = own  # the artefact's own, which is no installed scheme
+    found = settings.settings(scheme, artefacts.load(trained_by_value(tmp_path, remote_artefact)))
+    assert list(found) == [own, f"{own}_per_byte-2e-3"]
+    assert settings.setting_text(found[f"{own}_per_byte-2e-3"]) == "per byte 2e-3"
+    assert settings.setting_text(found[own]) == ""
 
 
 def test_a_damaged_setting_is_one_clear_line(tmp_path: Path, remote_artefact: Artefact) -> None:
-    shutil.copytree(remote_artefact.folder, tmp_path / "whole")
-    shutil.copytree(remote_artefact.folder, tmp_path / "whole" / settings.CURVE / "8")
-    (tmp_path / "whole" / settings.CURVE / "8" / SERVER).unlink()
+    whole = trained_by_value(tmp_path, remote_artefact)
+    (whole.parent / f"{whole.name}-per_byte" / "per_byte-2e-3" / SERVER).unlink()
+    scheme = registry.scheme("agilenn")
+    scheme.name = whole.name
     with pytest.raises(BenchError, match="can't be read"):
-        settings.settings(registry.scheme("agilenn"), artefacts.load(tmp_path / "whole"))
+        settings.settings(scheme, artefacts.load(whole))
