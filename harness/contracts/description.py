@@ -30,8 +30,8 @@ class DeviceDescription(Strict):
     channel of the slice `[first_channel, first_channel + channels)`. `alpha` weighs the local logits:
     combined = alpha * local + (1 - alpha) * remote (AgileNN, section 3.2). `exit_threshold` > 1 never exits early.
     `split` is the number of the network's blocks that run on the device, for a scheme that has that choice.
-    `constant_channels` are not sent: the server's network takes `channels` and these together, counted in its own
-    order, and each of them always is the symbol in `constant_symbols`.
+    `constant_channels` are not sent: the server's network takes `channels` and these together, counted in its order;
+    each of them always is the symbol in `constant_symbols`.
     """
 
     scheme: Name

@@ -60,7 +60,7 @@ def start_from(model: Any, blocks: tuple[str, ...], reference: Any, spec: Networ
 
 
 def trained_weights(folder: Path, recipe: PartitionRecipe, shape: tuple[int, int, int], classes: int) -> Weights:
-    """Return folded weights of the chain and its exits in `folder`: the trunk as the server's, exits as the device's.
+    """Return folded weights of the chain and its exits in `folder`: the server's trunk, the device's exits.
 
     Raises:
         BenchError: a file is missing, damaged or of another chain.
