@@ -206,8 +206,13 @@ def _local(count: int, held: ExitStack) -> Client:
     from distributed import Client, LocalCluster, Security  # noqa: PLC0415
 
     _quiet()
+    held.callback(scratch.sweep)  # at last: what a killed worker has left
     folder = held.enter_context(scratch.folder("dask"))
-    settings = {"logging.distributed": "error", "distributed.scheduler.allowed-failures": 10}
+    settings = {
+        "logging.distributed": "error",
+        "distributed.scheduler.allowed-failures": 10,
+        "temporary-directory": str(folder),
+    }
     held.enter_context(dask.config.set(settings))
     # Ctrl-C goes to every process of the terminal. Threads and processes that are started now, and those that start
     # from them later, do not hear it; this one does, as soon as they are there. The tracker is there before, as its
