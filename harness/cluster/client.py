@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from harness.cluster import same_bench, worker
@@ -175,8 +176,9 @@ class Cluster:
     def _leave(self, run: str, own: Future, waiting: dict[str, tuple[int, Future]]) -> None:
         """Cancel what is left, and have the workers close what they opened for it."""
         with contextlib.suppress(Exception):  # the cluster may be gone: then there is nothing to leave
-            self._client.cancel([own, *(future for _, future in waiting.values())])
+            self._client.cancel([future for _, future in waiting.values()])
             self._client.sync(self._client._run, worker.let_go, run, callback_timeout=_LEAVE_S)
+            self._client.cancel([own])
 
 
 @contextmanager
@@ -204,11 +206,18 @@ def _local(count: int, held: ExitStack) -> Client:
     from distributed import Client, LocalCluster, Security  # noqa: PLC0415
 
     _quiet()
+    held.callback(scratch.sweep)  # at last: what a killed worker has left
     folder = held.enter_context(scratch.folder("dask"))
-    settings = {"logging.distributed": "error", "distributed.scheduler.allowed-failures": 10}
+    settings = {
+        "logging.distributed": "error",
+        "distributed.scheduler.allowed-failures": 10,
+        "temporary-directory": str(folder),
+    }
     held.enter_context(dask.config.set(settings))
     # Ctrl-C goes to every process of the terminal. Threads and processes that are started now, and those that start
-    # from them later, do not hear it; this one does, as soon as they are there.
+    # from them later, do not hear it; this one does, as soon as they are there. The tracker is there before, as its
+    # start would unblock the signal again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         cluster = LocalCluster(

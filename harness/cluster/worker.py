@@ -64,18 +64,25 @@ class _Kept:
 
 
 _kept: dict[str, _Kept] = {}
+_ended: set[str] = set()  # runs whose client has ended: a call that was on its way opens nothing again
 _lock = threading.Lock()
 
 
 def kept(shared: Shared, make: Callable[[Any, ExitStack], T]) -> T:
     """Return what `make(shared, held)` opened for this run, made at the first call.
 
-    It is closed when the run lets go of `shared` (its client ends, in whatever way) or by `let_go`.
+    It is closed when this worker drops the last reference to `shared` (its client ended, in whatever way), or by
+    `let_go`.
 
     Args:
         make: opens it; what it enters into `held` is closed at the end.
+
+    Raises:
+        BenchError: the run has ended.
     """
     with _lock:
+        if shared.run in _ended:
+            raise BenchError(f"run {shared.run} has ended")
         if shared.run not in _kept:
             _kept[shared.run] = _Kept()
             weakref.finalize(shared, _later, shared.run)
@@ -92,20 +99,28 @@ def kept(shared: Shared, make: Callable[[Any, ExitStack], T]) -> T:
 
 
 def let_go(run: str) -> None:
-    """Close what a run has open on this worker; nothing where it has nothing."""
+    """Close what a run has open on this worker, for good; return when it is closed."""
     with _lock:
-        own = _kept.pop(run, None)
+        _ended.add(run)
+    _close(run)
+
+
+def _close(run: str) -> None:
+    with _lock:
+        own = _kept.get(run)
     if own is None:
         return
-    with own.lock:
+    with own.lock:  # a second caller waits until it is closed
         try:
             own.held.close()
         except (BenchError, OSError) as e:
             log.warning("what run %s had open on this worker could not be closed: %s", run, e)
         own.value = None
+    with _lock:
+        _kept.pop(run, None)
 
 
 def _later(run: str) -> None:
     """Close it in a thread of its own: this is called by whatever drops the last reference."""
     with contextlib.suppress(RuntimeError):  # the interpreter ends: the processes behind it end with it
-        threading.Thread(target=let_go, args=(run,), daemon=True).start()
+        threading.Thread(target=_close, args=(run,), daemon=True).start()

@@ -6,18 +6,21 @@ import math
 import os
 import shlex
 import sys
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from rich.table import Table
 
+from harness.cluster import address
+from harness.cluster import client as clusters
 from harness.contracts.errors import BenchError
 from harness.host import registry
 from harness.host.cli import Parser, add_common, console, set_up_logging, way_in, whole
 from harness.report import search as outcome
 from harness.training.options import TrainOptions, parse_overrides
 from harness.training.report import RichReport
-from harness.training.search import trials
+from harness.training.search import afar, samplers, trials
 from harness.training.search.budget import Budget, measured
 
 
@@ -38,6 +41,18 @@ def parser() -> Parser:
         help="training pictures of each trial; default: %(default)s",
     )
     p.add_argument("--seed", type=whole(0, 2**31 - 1, "--seed"), default=0)
+    p.add_argument(
+        "--sampler", choices=samplers.NAMES, default="neighbours", help="who chooses candidates; default: %(default)s"
+    )
+    p.add_argument(
+        "--together",
+        type=whole(1, 1000, "--together"),
+        default=1,
+        metavar="N",
+        help="candidates chosen before the first of them is known; what is found depends on it, and not on who trains"
+        " (default: 1)",
+    )
+    address.add_option(p, "train candidates")
     p.add_argument("--out", type=Path, metavar="DIR", help="default: results/search/SCHEME-DATASET-PROFILE")
     p.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of the data sets")
     p.add_argument("--recipe", type=Path, metavar="FILE", help="a recipe file instead of the shipped one")
@@ -67,17 +82,25 @@ def main(argv: list[str]) -> int:
     screen, folder = console(), args.out or Path("results") / "search" / f"{args.scheme}-{args.dataset}-{args.profile}"
     budget = Budget(args.budget_ms)
     done: list[trials.Trial] = []
-    with RichReport(screen) as report:
+    with RichReport(screen) as report, ExitStack() as held:
         space = scheme.search_space(options, report)
         if space is None:
             raise BenchError(f"{args.scheme} has no networks to choose from", cure="try local_only")
-        for trial in trials.run(space, budget, args.trials, args.seed, partial(measured, budget=budget)):
+        sampler = samplers.sampler(args.sampler, space, args.seed)
+        train, together = trials.here(space), args.together
+        if args.cluster and together == 1:
+            report.message("one candidate at a time is trained: --together 8 would give out eight (docs/cluster.md)")
+        if args.cluster:
+            train = afar.there(held.enter_context(clusters.connected(args.cluster)), args.scheme, options, space)
+        cost_of = partial(measured, budget=budget)
+        for trial in trials.run(space, budget, args.trials, cost_of, sampler, train, together):
             done.append(trial)
             candidate, ms, what, *_ = outcome.cells(trial)
             report.message(f"{len(done):3}  {'' if trial.refused else ms + ' ms'}  {what}  {candidate}")
     note = (
         f"Times modelled (+-5 %). Validation in float after {args.epochs} epochs of {args.pictures:,} pictures,"
-        f" seed {args.seed}: {sum(t.refused is None for t in done)} trained,"
+        f" seed {args.seed}, sampler {args.sampler}, {args.together} together:"
+        f" {sum(t.refused is None for t in done)} trained,"
         f" {sum(t.refused is not None for t in done)} over the budget of {args.budget_ms:g} ms,"
         f" {budget.ram_bytes >> 10} KB of RAM or {budget.flash_bytes >> 10} KB of flash."
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +22,11 @@ class SearchSpace(Protocol):
 
     def sample(self, rng: np.random.Generator) -> str:
         """Return any candidate."""
+
+    def drawn(self, choose: Callable[[str, tuple[Any, ...]], Any]) -> str:
+        """Return the candidate that follows from choices: `choose(name, options)` gives one of them. A name always has
+        the same options.
+        """
 
     def mutate(self, candidate: str, rng: np.random.Generator) -> str:
         """Return a neighbour of `candidate`."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from baselines.training.interface import Report
 STEMS = (8, 16, 24, 32)
 WIDTHS = ((16, 24, 32), (24, 32, 48, 64), (48, 64, 96, 128), (64, 96, 128, 160))
 CONV_DEPTHS, INVERTED_DEPTHS, EXPANSIONS = (0, 1, 2), (1, 2, 3), (2, 3, 4, 6)
+KINDS = ("conv", "inverted")
 _CALIBRATION = 32  # pictures: ranges of untrained weights matter to nobody
 
 
@@ -54,6 +57,23 @@ class LocalOnlySpace:
         at = set(rng.permutation(np.arange(1, count))[:halvings].tolist()) if halvings < count else set(range(count))
         stages = [_stage(rng, i, 2 if i in at else 1) for i in range(count)]
         return _text(int(rng.choice(STEMS)), stem_stride, _growing(stages))
+
+    def drawn(self, choose: Callable[[str, tuple[Any, ...]], Any]) -> str:
+        """Do what `SearchSpace.drawn` says."""
+        stem_stride, count = int(choose("stem_stride", (1, 2))), int(choose("stages", (3, 4)))
+        halvings = 3 if stem_stride == 1 else 2  # down to 4x4
+        ways = tuple(",".join(map(str, way)) for way in combinations(range(1, count), halvings)) or ("0,1,2",)
+        at = {int(i) for i in choose(f"halved{halvings} of {count}", ways).split(",")}
+        stages = []
+        for i in range(count):
+            kind, width = str(choose(f"kind{i}", KINDS)), int(choose(f"width{i}", WIDTHS[min(i, len(WIDTHS) - 1)]))
+            stride = 2 if i in at else 1
+            if kind == "conv":
+                stages.append(Stage("conv", width, stride, int(choose(f"conv depth{i}", CONV_DEPTHS))))
+            else:
+                depth = int(choose(f"inverted depth{i}", INVERTED_DEPTHS))
+                stages.append(Stage("inverted", width, stride, depth, int(choose(f"expand{i}", EXPANSIONS))))
+        return _text(int(choose("stem", STEMS)), stem_stride, _growing(stages))
 
     def mutate(self, candidate: str, rng: np.random.Generator) -> str:
         """Make one choice anew; strides stay."""

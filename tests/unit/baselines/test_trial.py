@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from baselines.schemes.agilenn.trial import Trials
 from baselines.training.interface import Silent
 from baselines.training.supervised import Samples
 from harness.contracts.paths import cache_dir
-from harness.training.sweep import points
+from harness.training.sweep import afar, points
 from harness.training.sweep.axes import Setting
 from harness.training.sweep.plan import Budget
 
@@ -77,6 +78,21 @@ def test_points_share_a_warm_start_and_are_trained_once(tmp_path: Path, tiny: Da
     assert not trained
     assert phases.titles == []
     assert again == first | {"axis": "ablation", "value": "best"}
+
+
+def test_a_point_that_a_worker_trains_is_the_one_of_here(
+    tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a thread, as workers do it, with a cache of its own, as on another machine."""
+    setting = Setting("0.8", {"losses.rho": "0.8"})
+    here, _ = points.take(BASE, setting, "rho", Trials(tiny, Silent()), tiny.checksum, [])
+    monkeypatch.setenv("AGILENN_CACHE_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("baselines.data.load_dataset", lambda name: tiny)
+    shared = afar.Trainings("run", BASE, "rho", tiny.checksum)
+    with ThreadPoolExecutor(1) as worker:
+        there = worker.submit(afar.trained, (setting, BASE.recipe(setting)), shared).result()
+    wall = ("wall_s", "train_s")
+    assert {k: v for k, v in there.items() if k not in wall} == {k: v for k, v in here.items() if k not in wall}
 
 
 def test_control_sends_what_is_not_quantised(tiny: DataSet) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ def test_what_a_run_opens_is_opened_once_and_closed_when_it_lets_go() -> None:
     worker.let_go("first")
     worker.let_go("first")
     assert told[2:] == ["close first"]
+    with pytest.raises(BenchError, match="has ended"):  # a call that was on its way opens nothing again
+        worker.kept(first, make)
     del second  # its client is gone, and with it the last that the worker had of it
     gc.collect()
     for _ in range(200):
@@ -59,6 +62,25 @@ def test_what_a_run_opens_is_opened_once_and_closed_when_it_lets_go() -> None:
             break
         time.sleep(0.01)
     assert told[3:] == ["close second"]
+
+
+def test_who_lets_go_waits_until_it_is_closed() -> None:
+    """The worker's process may be ended as soon as `let_go` returns."""
+    began, go_on, told = threading.Event(), threading.Event(), list[str]()
+
+    def close() -> None:
+        began.set()
+        go_on.wait(10)
+        told.append("closed")
+
+    shared = Common("slow")
+    worker.kept(shared, lambda _, held: held.callback(close))
+    del shared
+    gc.collect()
+    assert began.wait(10)  # by the thread that the dropped reference started
+    threading.Timer(0.05, go_on.set).start()
+    worker.let_go("slow")
+    assert told == ["closed"]
 
 
 def test_what_can_not_be_opened_is_tried_again_and_leaves_nothing_open() -> None:

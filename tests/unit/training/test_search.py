@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from harness.commands import search as way_in
 from harness.contracts.errors import BenchError
 from harness.report import search as outcome
-from harness.training.search import trials
+from harness.training.search import samplers, trials
 from harness.training.search.budget import Budget, Cost, measured
 from testbeds.firmware.generator.compose import Composer
 
@@ -29,6 +31,9 @@ class Space:
 
     def sample(self, rng: np.random.Generator) -> str:
         return str(int(rng.integers(1, 60)))
+
+    def drawn(self, choose: Callable[[str, tuple[Any, ...]], Any]) -> str:
+        return str(10 * choose("tens", (0, 1, 2, 3, 4, 5)) + choose("ones", tuple(range(1, 10))))
 
     def mutate(self, candidate: str, rng: np.random.Generator) -> str:
         return str(max(1, int(candidate) + int(rng.integers(-3, 4))))
@@ -48,6 +53,14 @@ def cost_of(graph: bytes) -> Cost:
     return Cost(int(graph) * 1000, 1000, 1000, float(graph))
 
 
+def searched(
+    space: Space, count: int, seed: int, *, budget_ms: float = 30.0, sampler: str = "neighbours", together: int = 1,
+    train: trials.Trainer | None = None,
+) -> Iterator[trials.Trial]:  # fmt: skip
+    chosen = samplers.sampler(sampler, space, seed)
+    return trials.run(space, Budget(budget_ms), count, cost_of, chosen, train or trials.here(space), together)
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGILENN_CACHE_DIR", str(tmp_path / "cache"))
@@ -55,7 +68,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_over_the_budget_is_never_trained() -> None:
     space = Space()
-    done = list(trials.run(space, Budget(30.0), 8, 0, cost_of))
+    done = list(searched(space, 8, 0))
     assert done[0].candidate == "10"
     assert [t.candidate for t in done if t.refused is None] == space.trained
     assert len(space.trained) == 8
@@ -66,20 +79,44 @@ def test_what_is_over_the_budget_is_never_trained() -> None:
 
 
 def test_the_same_command_goes_on_where_it_was_stopped() -> None:
-    whole, stopped = list(trials.run(Space(), Budget(30.0), 8, 3, cost_of)), Space()
-    for trial in trials.run(stopped, Budget(30.0), 8, 3, cost_of):
+    whole, stopped = list(searched(Space(), 8, 3)), Space()
+    for trial in searched(stopped, 8, 3):
         assert trial in whole
     assert stopped.trained == []  # every result was there
     other = Space()
     other.key = "another training"
-    again = [t.candidate for t in trials.run(other, Budget(30.0), 8, 3, cost_of)]
+    again = [t.candidate for t in searched(other, 8, 3)]
     assert again == [t.candidate for t in whole]
     assert len(other.trained) == 8
 
 
+@pytest.mark.parametrize(("sampler", "together"), [("neighbours", 1), ("neighbours", 4), ("tpe", 3)])
+def test_who_trains_changes_nothing(
+    sampler: str, together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates that are chosen together may be trained in any order; equal seeds choose equal candidates."""
+    if sampler == "tpe":
+        pytest.importorskip("optuna", reason="Optuna is not installed: pip install 'agilenn-bench[cluster]'")
+    sizes: list[int] = []
+
+    def backwards(candidates: Sequence[str]) -> Iterator[tuple[float, float]]:
+        sizes.append(len(candidates))
+        found = {c: trials.timed(Space(), c) for c in reversed(candidates)}
+        yield from (found[c] for c in candidates)
+
+    told = []
+    for name, train in (("first", None), ("again", None), ("backwards", backwards)):
+        monkeypatch.setenv("AGILENN_CACHE_DIR", str(tmp_path / name))
+        done = searched(Space(), 12, 5, sampler=sampler, together=together, train=train)
+        told.append([(t.candidate, t.accuracy, t.refused) for t in done])
+    assert told[0] == told[1] == told[2]
+    assert sum(refused is None for _, _, refused in told[0]) == 12
+    assert max(sizes) == together
+
+
 def test_a_budget_that_nothing_fits_is_an_error() -> None:
     with pytest.raises(BenchError, match="only 0 of"):
-        list(trials.run(Space(), Budget(0.5), 2, 0, cost_of))
+        list(searched(Space(), 2, 0, budget_ms=0.5))
 
 
 def test_the_pareto_set_has_what_no_other_beats() -> None:
@@ -132,7 +169,7 @@ def test_cost_is_that_of_the_generated_code(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_is_written(tmp_path: Path) -> None:
-    done = list(trials.run(Space(), Budget(30.0), 6, 1, cost_of))
+    done = list(searched(Space(), 6, 1))
     written = outcome.write(tmp_path / "out", done, note="Times modelled.", budget_ms=30.0)
     assert [path.name for path in written] == ["trials.csv", "pareto.md", "pareto.png", "pareto.pdf", "pareto.svg"]
     with (tmp_path / "out" / "trials.csv").open(encoding="utf-8") as f:
