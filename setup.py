@@ -12,7 +12,10 @@ RESULTS = [
     p for p in find_namespace_packages(".", include=["results*"]) if p.replace(".", "/").startswith(tuple(SHIPPED))
 ]
 
+PICTURES = ["*.png", "*.html"]  # of committed runs: for whoever reads the tree, and a third of the wheel
+
 setup(
     packages=[*FOUND, "harness.results", *(f"harness.{p}" for p in RESULTS)],
     package_dir={"harness.results": "results"},
+    exclude_package_data={f"harness.{p}": PICTURES for p in RESULTS},
 )

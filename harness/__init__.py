@@ -23,9 +23,14 @@ def load(run: str | _PathLike[str]) -> DataFrame:
     What was not measured is missing (NA), never 0. The run's manifest is in `.attrs["manifest"]`.
 
     Raises:
-        BenchError: there is no run, or it is damaged.
+        BenchError: there is no run, or it is damaged; or pandas is not installed.
     """
-    import pandas as pd  # noqa: PLC0415 - whoever only measures needs no table
+    from harness.contracts.errors import BenchError  # noqa: PLC0415
+
+    try:
+        import pandas as pd  # noqa: PLC0415 - whoever only measures needs no table
+    except ImportError as e:
+        raise BenchError("pandas is not installed", cure="pip install 'agilenn-bench[tables]'") from e
 
     from harness.runs.store import Store  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from harness.contracts.errors import BenchError
 
 DIGITS = tuple("0123456789")
 TINY_SIZE = 64
+_SCIPY = "pip install 'agilenn-bench[svhn]'"
 
 
 def read_svhn(train: Path) -> Arrays:
@@ -21,7 +22,7 @@ def read_svhn(train: Path) -> Arrays:
     X is uint8 [32, 32, 3, n], y [n, 1] holds 1 to 10, where 10 is the digit 0.
 
     Raises:
-        BenchError: a file is missing, damaged or not of this format.
+        BenchError: a file is missing, damaged or not of this format; or scipy is not installed.
     """
     x_train, y_train = _read_mat(train)
     x_test, y_test = _read_mat(train.with_name("test_32x32.mat"))
@@ -29,7 +30,10 @@ def read_svhn(train: Path) -> Arrays:
 
 
 def _read_mat(path: Path) -> tuple[UInt8, UInt8]:
-    from scipy.io import loadmat  # noqa: PLC0415 - only this source needs it
+    try:
+        from scipy.io import loadmat  # noqa: PLC0415 - only this source needs it
+    except ImportError as e:
+        raise BenchError("SVHN's files are read by scipy, which is not installed", cure=_SCIPY) from e
 
     try:
         found: dict[str, Any] = loadmat(str(path), variable_names=["X", "y"])

@@ -35,8 +35,8 @@ def tables_for(
     """
     if description.codec != "context" or graph is None:
         return None
-    from baselines.export.evaluation import device_half  # noqa: PLC0415 - imports TensorFlow
-    from baselines.export.quantise import output_shape  # noqa: PLC0415
+    from baselines.export.borders import output_shape  # noqa: PLC0415
+    from baselines.export.evaluation import device_half  # noqa: PLC0415 - runs an interpreter
 
     _, height, width, _ = output_shape(graph, description.features_output)
     if why := why_not(description.n_symbols, width, description.channels):  # before the pictures are run

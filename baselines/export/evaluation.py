@@ -31,7 +31,8 @@ def device_half(
         whole = sent.reshape(len(pictures), -1)
     if graph is None:
         return whole, None
-    from baselines.export.quantise import output_quantisation, run_int8  # noqa: PLC0415 - imports TensorFlow
+    from baselines.export.borders import output_quantisation  # noqa: PLC0415
+    from baselines.export.quantise import run_int8  # noqa: PLC0415 - runs an interpreter
 
     outputs = run_int8(graph, pictures)
     symbols, local = whole, None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baselines.networks.lite_interpreter import interpreter
 from baselines.networks.quiet import backend_name, silenced
 from harness.contracts.errors import BenchError
 
@@ -61,29 +62,12 @@ def to_int8(model: Any, calibration: npt.NDArray[np.uint8]) -> bytes:
     return flat
 
 
-def interpreter(flat: bytes) -> Any:
-    """Return a TFLite interpreter for the model, whose tensors are not allocated yet."""
-    import tensorflow as tf  # noqa: PLC0415
-
-    with silenced(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a notice that the interpreter moves to another package
-        return tf.lite.Interpreter(model_content=flat, num_threads=2)
-
-
-def output_index(flat: bytes, rank: int) -> int:
-    """Return the position of the output tensor with `rank` dimensions (4 = feature map, 2 = logits)."""
-    details = interpreter(flat).get_output_details()
-    return next(i for i, detail in enumerate(details) if len(detail["shape"]) == rank)
-
-
-def output_quantisation(flat: bytes, index: int) -> tuple[float, int]:
-    """Return scale and zero point of an output: value = scale * (int8 - zero_point)."""
-    scale, zero_point = interpreter(flat).get_output_details()[index]["quantization"]
-    return float(scale), int(zero_point)
-
-
 def run_int8(flat: bytes, pictures: npt.NDArray[np.uint8], batch: int = 100) -> list[npt.NDArray[np.int8]]:
-    """Return the outputs of the model, int8 [n, ...] each, for uint8 pictures [n, h, w, 3]."""
+    """Return the outputs of the model, int8 [n, ...] each, for uint8 pictures [n, h, w, 3].
+
+    Raises:
+        BenchError: no interpreter is installed.
+    """
     parts: list[list[npt.NDArray[np.int8]]] = []
     runner, size = interpreter(flat), 0
     for start in range(0, len(pictures), batch):
@@ -97,8 +81,3 @@ def run_int8(flat: bytes, pictures: npt.NDArray[np.uint8], batch: int = 100) -> 
         runner.invoke()
         parts.append([runner.get_tensor(detail["index"]) for detail in runner.get_output_details()])
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
-
-
-def output_shape(flat: bytes, index: int) -> tuple[int, ...]:
-    """Return the shape of an output, batch first."""
-    return tuple(int(size) for size in interpreter(flat).get_output_details()[index]["shape"])

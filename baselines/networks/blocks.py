@@ -1,4 +1,4 @@
-"""Builds the blocks that networks are made of, each with its batch normalisation or with it folded away.
+"""Builds the operations of `structure` as Keras layers, with their batch normalisation or with it folded away.
 
 A block named `n` holds the layers `n_conv` (or `n_depth`) and, unless folded, `n_bn`; `folding.fold` relies on that.
 Importing this module imports Keras.
@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
 from baselines.networks.normalisation import Normalisation
 from baselines.networks.pointwise import Pointwise
 from baselines.networks.processor import multiplies_bfloat16
-
-Tensor = Any  # a Keras tensor
+from baselines.networks.structure import Structure, Tensor
 
 BN_MOMENTUM = 0.97  # a compact training has few hundred steps an epoch: Keras' 0.99 would lag behind
 
@@ -45,7 +43,7 @@ def precision(name: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Blocks:
+class Blocks(Structure):
     """Builds blocks; `folded` stands for convolutions with a bias instead of batch normalisation (for export and
     serving).
 
@@ -96,34 +94,25 @@ class Blocks:
         x = Pointwise(filters, use_bias=self.folded, kernel_initializer="he_normal", name=f"{name}_conv")(x)
         return self._finish(x, name, act)
 
-    def residual(self, x: Tensor, *, name: str) -> Tensor:
-        """Return x + conv(conv(x)); ReLU is left to the convolutions inside (pre-added form)."""
-        y = self.conv(x, x.shape[-1], name=f"{name}_a")
-        y = self.conv(y, x.shape[-1], name=f"{name}_b")
-        return keras.layers.Add(name=f"{name}_add")([x, y])
+    def plain(self, x: Tensor, filters: int, *, name: str, kernel: int, zeros: bool = False) -> Tensor:
+        more = {"kernel_initializer": "zeros"} if zeros else {}
+        return keras.layers.Conv2D(filters, kernel, padding="same", dtype="float32", name=f"{name}_conv", **more)(x)
 
-    def inverted_residual(self, x: Tensor, filters: int, *, expand: int, stride: int, name: str) -> Tensor:
-        """Build MobileNetV2's block (Sandler et al. 2018, section 3.3)."""
-        width = x.shape[-1]
-        y = self.conv(x, width * expand, kernel=1, act="relu6", name=f"{name}_expand") if expand > 1 else x
-        y = self.depthwise(y, stride=stride, name=f"{name}_mid")
-        y = self.conv(y, filters, kernel=1, act=None, name=f"{name}_project")
-        return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 and width == filters else y
+    def add(self, x: Tensor, y: Tensor, *, name: str, exact: bool = False) -> Tensor:
+        return keras.layers.Add(name=name, **({"dtype": "float32"} if exact else {}))([x, y])
 
-    def mobile(self, x: Tensor, filters: int, *, expand: int, name: str, kernel: int = 3, stride: int = 1) -> Tensor:
-        """Build `inverted_residual` for the server: kernels of any size, and 1x1 convolutions as matrix products."""
-        width = x.shape[-1]
-        y = self.pointwise(x, width * expand, name=f"{name}_expand") if expand > 1 else x
-        y = self.depthwise(y, kernel=kernel, stride=stride, name=f"{name}_mid")
-        y = self.pointwise(y, filters, act=None, name=f"{name}_project")
-        return keras.layers.Add(name=f"{name}_add")([x, y]) if stride == 1 and width == filters else y
+    def relu6(self, x: Tensor, *, name: str) -> Tensor:
+        return keras.layers.ReLU(6.0, name=name)(x)
 
+    def spread(self, x: Tensor, factor: int, *, name: str) -> Tensor:
+        height, width, channels = int(x.shape[1]), int(x.shape[2]), int(x.shape[3]) // factor**2
+        x = keras.layers.Reshape((height, width, factor, factor, channels), name=f"{name}_split")(x)
+        x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_order")(x)
+        return keras.layers.Reshape((factor * height, factor * width, channels), name=f"{name}_shape")(x)
 
-def classifier(x: Tensor, classes: int, *, name: str = "head", norm: bool = False) -> Tensor:
-    """Build the mean over height and width and a dense layer: [n, h, w, c] -> float32 logits [n, classes].
-
-    `norm` adds a normalisation of the logits.
-    """
-    x = keras.layers.GlobalAveragePooling2D(name=f"{name}_pool", dtype="float32")(x)
-    x = keras.layers.Dense(classes, name=f"{name}_dense", dtype="float32")(x)
-    return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"{name}_bn", dtype="float32")(x) if norm else x
+    def classifier(self, x: Tensor, classes: int, *, name: str = "head", norm: bool = False) -> Tensor:
+        x = keras.layers.GlobalAveragePooling2D(name=f"{name}_pool", dtype="float32")(x)
+        x = keras.layers.Dense(classes, name=f"{name}_dense", dtype="float32")(x)
+        if norm and self.logit_norm and not self.folded:
+            x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"{name}_bn", dtype="float32")(x)
+        return x

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
 from baselines.networks.block_text import Block, parse
-from baselines.networks.blocks import Blocks, Tensor, classifier
+from baselines.networks.building import model
+from baselines.networks.structure import Structure, Tensor
 
 
-def _block(x: Tensor, block: Block, name: str, blocks: Blocks) -> Tensor:
+def _block(x: Tensor, block: Block, name: str, blocks: Structure) -> Tensor:
     if block.kind in ("conv", "wide"):
         act = "relu6" if block.kind == "conv" else "relu"
         return blocks.conv(x, block.filters, stride=block.stride, act=act, name=name)
@@ -26,11 +25,11 @@ def _block(x: Tensor, block: Block, name: str, blocks: Blocks) -> Tensor:
         y = blocks.conv(x, width * block.expand, stride=block.stride, act="relu6", name=f"{name}_expand")
         y = blocks.conv(y, block.filters, kernel=1, act=None, name=f"{name}_project")
         if block.stride == 1 and width == block.filters:
-            y = keras.layers.Add(name=f"{name}_add")([x, y])
-    return keras.layers.ReLU(6.0, name=f"{name}_out")(y)
+            y = blocks.add(x, y, name=f"{name}_add")
+    return blocks.relu6(y, name=f"{name}_out")
 
 
-def chain(x: Tensor, texts: tuple[str, ...], blocks: Blocks, first: int = 0) -> list[Tensor]:
+def chain(x: Tensor, texts: tuple[str, ...], blocks: Structure, first: int = 0) -> list[Tensor]:
     """Return the output of every block.
 
     The layers of block i begin with `b<i>_`; i counts from the start of the whole chain, and `first` is the first block
@@ -43,40 +42,28 @@ def chain(x: Tensor, texts: tuple[str, ...], blocks: Blocks, first: int = 0) -> 
     return outputs
 
 
-def exit_head(x: Tensor, classes: int, widths: tuple[int, ...], split: int, blocks: Blocks) -> Tensor:
+def exit_head(x: Tensor, classes: int, widths: tuple[int, ...], split: int, blocks: Structure) -> Tensor:
     """Turn features into logits by convolutions of stride 2, pooling and a dense layer; layers begin with
     `exit<split>`.
     """
     for i, width in enumerate(widths):
         x = blocks.conv(x, width, stride=2, act="relu6", name=f"exit{split}_{i}")
-    return classifier(x, classes, name=f"exit{split}")
+    return blocks.classifier(x, classes, name=f"exit{split}")
 
 
-def chain_model(
-    input_shape: tuple[int, int, int],
-    classes: int,
-    widths: tuple[int, ...],
-    *,
-    blocks: tuple[str, ...],
-    folded: bool,
-    logit_norm: bool = False,
-) -> Any:
-    """Build the whole chain without exits: picture in 0..1 -> logits.
-
-    `widths` and `logit_norm` are there for other networks only.
-    """
-    del widths, logit_norm
-    picture = keras.Input(input_shape)
-    return keras.Model(picture, classifier(chain(picture, blocks, Blocks(folded))[-1], classes), name="chain")
+def whole(x: Tensor, classes: int, texts: tuple[str, ...], blocks: Structure) -> Tensor:
+    """Turn a picture in 0..1 into the logits of the whole chain, without exits."""
+    return blocks.classifier(chain(x, texts, blocks)[-1], classes)
 
 
-def tail_model(
-    input_shape: tuple[int, int, int], classes: int, *, blocks: tuple[str, ...], split: int, folded: bool
-) -> Any:
-    """Build what the server runs: the features after `split` blocks -> logits."""
-    features = keras.Input(input_shape)
-    outputs = chain(features, blocks[split:], Blocks(folded), split)
-    return keras.Model(features, classifier(outputs[-1], classes), name="tail")
+def tail(x: Tensor, classes: int, texts: tuple[str, ...], split: int, blocks: Structure) -> Tensor:
+    """Turn the features after `split` blocks into logits: what the server runs."""
+    return blocks.classifier(chain(x, texts[split:], blocks, split)[-1], classes)
+
+
+def chain_model(input_shape: tuple[int, int, int], classes: int, *, blocks: tuple[str, ...], folded: bool) -> Any:
+    """Build the whole chain without exits: picture in 0..1 -> logits."""
+    return model(lambda x, make: whole(x, classes, blocks, make), input_shape, "chain", folded=folded)
 
 
 def head_model(
@@ -89,10 +76,12 @@ def head_model(
     folded: bool,
 ) -> Any:
     """Build what the device runs: picture in 0..1 -> [features after `split` blocks, the exit's logits]."""
-    make = Blocks(folded)
-    picture = keras.Input(input_shape)
-    features = chain(picture, blocks[:split], make)[-1]
-    return keras.Model(picture, [features, exit_head(features, classes, exit_widths, split, make)], name="device")
+
+    def head(picture: Tensor, make: Structure) -> list[Tensor]:
+        features = chain(picture, blocks[:split], make)[-1]
+        return [features, exit_head(features, classes, exit_widths, split, make)]
+
+    return model(head, input_shape, "device", folded=folded)
 
 
 def training_model(
@@ -106,8 +95,10 @@ def training_model(
     """Build what is trained, unfolded: picture in 0..1 -> [logits of the exit at each split, logits of the whole
     chain].
     """
-    make = Blocks()
-    picture = keras.Input(input_shape)
-    outputs = chain(picture, blocks, make)
-    exits = [exit_head(outputs[split - 1], classes, exit_widths, split, make) for split in splits]
-    return keras.Model(picture, [*exits, classifier(outputs[-1], classes)], name="partition")
+
+    def trained(picture: Tensor, make: Structure) -> list[Tensor]:
+        outputs = chain(picture, blocks, make)
+        exits = [exit_head(outputs[split - 1], classes, exit_widths, split, make) for split in splits]
+        return [*exits, make.classifier(outputs[-1], classes)]
+
+    return model(trained, input_shape, "partition", folded=False)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
-from baselines.networks.blocks import Blocks, Tensor, classifier
+from baselines.networks.building import model
 from baselines.networks.stages import Stage
+from baselines.networks.structure import Structure, Tensor
 
 
 def extractor(
-    x: Tensor, channels: int, stride: int, blocks: Blocks, first: str = "conv", first_channels: int = 0
+    x: Tensor, channels: int, stride: int, blocks: Structure, first: str = "conv", first_channels: int = 0
 ) -> Tensor:
     """Turn a picture [n, h, w, 3] in 0..1 into features [n, h/stride, w/stride, channels] in ReLU6's range.
 
@@ -33,11 +32,11 @@ def extractor(
     return blocks.conv(x, channels, kernel=1, act="relu6", name="extract_mix")
 
 
-def local_branch(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:
+def local_branch(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) -> Tensor:
     """Turn the k local channels [n, h, w, k] into logits; `widths` are convolutions of stride 2 before the pooling."""
     for i, width in enumerate(widths):
         x = blocks.conv(x, width, stride=2, act="relu6", name=f"local{i}")
-    return classifier(x, classes, name="local", norm=blocks.logit_norm and not blocks.folded)
+    return blocks.classifier(x, classes, name="local", norm=True)
 
 
 def split_model(
@@ -58,13 +57,12 @@ def split_model(
 
     With k = 0 there is no local branch: picture -> [all features].
     """
-    blocks = Blocks(folded, logit_norm)
-    picture = keras.Input(input_shape)
-    features = extractor(picture, channels, stride, blocks, first, first_channels)
-    if k == 0:
-        return keras.Model(picture, [features], name="device")
-    logits = local_branch(features[:, :, :, :k], classes, local_widths, blocks)
-    return keras.Model(picture, [features, logits], name="device")
+
+    def half(picture: Tensor, blocks: Structure) -> list[Tensor]:
+        features = extractor(picture, channels, stride, blocks, first, first_channels)
+        return [features, local_branch(features[:, :, :, :k], classes, local_widths, blocks)] if k else [features]
+
+    return model(half, input_shape, "device", folded=folded, logit_norm=logit_norm)
 
 
 def small_model(
@@ -77,25 +75,28 @@ def small_model(
     folded: bool,
 ) -> Any:
     """Build the local-only network, picture -> logits, by the notation of `stages`."""
-    blocks = Blocks(folded)
-    picture = keras.Input(input_shape)
-    x = blocks.conv(picture, stem, stride=stem_stride, act="relu6", name="stem")
-    for i, stage in enumerate(stages):
-        x = _plain(x, stage, f"stage{i}", blocks) if stage.kind == "conv" else _inverted(x, stage, f"stage{i}", blocks)
-    return keras.Model(picture, classifier(x, classes), name="small")
+
+    def small(picture: Tensor, blocks: Structure) -> Tensor:
+        x = blocks.conv(picture, stem, stride=stem_stride, act="relu6", name="stem")
+        for i, stage in enumerate(stages):
+            of_kind = _plain if stage.kind == "conv" else _inverted
+            x = of_kind(x, stage, f"stage{i}", blocks)
+        return blocks.classifier(x, classes)
+
+    return model(small, input_shape, "small", folded=folded)
 
 
-def _plain(x: Tensor, stage: Stage, name: str, blocks: Blocks) -> Tensor:
+def _plain(x: Tensor, stage: Stage, name: str, blocks: Structure) -> Tensor:
     x = blocks.conv(x, stage.width, stride=stage.stride, act="relu6", name=name)
     for j in range(stage.depth):
         part = name if j == 0 else f"{name}_{j}"
         y = blocks.conv(x, stage.width, act="relu6", name=f"{part}_a")
         y = blocks.conv(y, stage.width, act=None, name=f"{part}_b")
-        x = keras.layers.ReLU(6.0, name=f"{part}_out")(keras.layers.Add(name=f"{part}_add")([x, y]))
+        x = blocks.relu6(blocks.add(x, y, name=f"{part}_add"), name=f"{part}_out")
     return x
 
 
-def _inverted(x: Tensor, stage: Stage, name: str, blocks: Blocks) -> Tensor:
+def _inverted(x: Tensor, stage: Stage, name: str, blocks: Structure) -> Tensor:
     for j in range(stage.depth):
         stride = stage.stride if j == 0 else 1
         x = blocks.inverted_residual(x, stage.width, expand=stage.expand, stride=stride, name=f"{name}_{j}")

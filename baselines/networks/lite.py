@@ -12,11 +12,7 @@ extractor's features lie in ReLU6's range, and the body has to take them.
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
-
-from baselines.networks.blocks import Blocks, Tensor, classifier
+from baselines.networks.structure import Structure, Tensor
 
 STEM_CHANNELS = 24
 EXPANSION = 6
@@ -25,7 +21,7 @@ STAGES = ((5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1))  # kernel, stri
 WIDTHS = (40, 80, 112, 192, 320, 1280)  # channels of those stages and of the last 1x1 convolution
 
 
-def stem(x: Tensor, blocks: Blocks) -> Tensor:
+def stem(x: Tensor, blocks: Structure) -> Tensor:
     """Turn a picture [n, h, w, 3] in 0..1 into features [n, h/2, w/2, 24] in ReLU6's range, as `stem_relu`."""
     x = blocks.conv(x, STEM_WIDTHS[0], act="relu6", name="stem_first")
     x = blocks.mobile(x, STEM_WIDTHS[1], expand=1, name="stem_one")
@@ -34,7 +30,7 @@ def stem(x: Tensor, blocks: Blocks) -> Tensor:
     return blocks.depthwise(x, kernel=1, name="stem")
 
 
-def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:
+def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) -> Tensor:
     """Turn a feature map into logits.
 
     Raises:
@@ -47,21 +43,9 @@ def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Te
             step = stride if i == 0 else 1
             x = blocks.mobile(x, width, expand=EXPANSION, kernel=kernel, stride=step, name=f"stage{stage}_{i}")
     x = blocks.pointwise(x, widths[-1], act="relu6", name="leave")
-    return classifier(x, classes, norm=blocks.logit_norm and not blocks.folded)
+    return blocks.classifier(x, classes, norm=True)
 
 
-def body_model(
-    input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
-) -> Any:
-    """Build `body` as a model of its own: feature map [n, *input_shape] -> logits [n, classes]."""
-    features = keras.Input(input_shape)
-    return keras.Model(features, body(features, classes, widths, Blocks(folded, logit_norm)), name="body")
-
-
-def picture_model(
-    input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
-) -> Any:
-    """Build stem and body: picture [n, *input_shape] in 0..1 -> logits [n, classes]."""
-    blocks = Blocks(folded, logit_norm)
-    picture = keras.Input(input_shape)
-    return keras.Model(picture, body(stem(picture, blocks), classes, widths, blocks), name="picture")
+def picture(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) -> Tensor:
+    """Turn a picture [n, h, w, 3] in 0..1 into logits: stem and body."""
+    return body(stem(x, blocks), classes, widths, blocks)

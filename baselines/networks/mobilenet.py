@@ -6,11 +6,7 @@ published inverted residuals (Sandler et al. 2018, table 2) with stride 1 instea
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
-
-from baselines.networks.blocks import Blocks, Tensor, classifier
+from baselines.networks.structure import Structure, Tensor
 
 STEM_CHANNELS = 24
 STEM_STRIDE = 3  # 96x96 pictures give the 32x32 map of the published extractor
@@ -18,7 +14,7 @@ GROUPS = ((1, 1, 1), (6, 2, 1), (6, 3, 2), (6, 4, 2), (6, 3, 1), (6, 3, 2), (6, 
 WIDTHS = (16, 24, 32, 64, 96, 160, 320, 1280)  # channels of the groups and of the last 1x1 convolution
 
 
-def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Tensor:
+def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) -> Tensor:
     """Turn a feature map into logits.
 
     Raises:
@@ -34,22 +30,9 @@ def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Blocks) -> Te
                 x, width, expand=expand, stride=stride if i == 0 else 1, name=f"group{group}_{i}"
             )
     x = blocks.conv(x, widths[-1], kernel=1, act="relu6", name="leave")
-    return classifier(x, classes, norm=blocks.logit_norm and not blocks.folded)
+    return blocks.classifier(x, classes, norm=True)
 
 
-def body_model(
-    input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
-) -> Any:
-    """Build `body` as a model of its own: feature map [n, *input_shape] -> logits [n, classes]."""
-    features = keras.Input(input_shape)
-    return keras.Model(features, body(features, classes, widths, Blocks(folded, logit_norm)), name="body")
-
-
-def picture_model(
-    input_shape: tuple[int, int, int], classes: int, widths: tuple[int, ...], *, folded: bool, logit_norm: bool = False
-) -> Any:
-    """Build a stem of stride 3 and the body: picture [n, *input_shape] in 0..1 -> logits [n, classes]."""
-    blocks = Blocks(folded, logit_norm)
-    picture = keras.Input(input_shape)
-    x = blocks.conv(picture, STEM_CHANNELS, stride=STEM_STRIDE, act="relu6", name="stem")
-    return keras.Model(picture, body(x, classes, widths, blocks), name="picture")
+def picture(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) -> Tensor:
+    """Turn a picture [n, h, w, 3] in 0..1 into logits: a stem of stride 3 and the body."""
+    return body(blocks.conv(x, STEM_CHANNELS, stride=STEM_STRIDE, act="relu6", name="stem"), classes, widths, blocks)

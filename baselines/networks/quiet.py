@@ -83,7 +83,10 @@ def start_tensorflow(threads: int) -> None:
             cure="unset KERAS_BACKEND",
         )
     if not has_tensorflow():
-        raise BenchError("TensorFlow is not installed", cure="install it; KERAS_BACKEND=jax trains without it")
+        raise BenchError(
+            "TensorFlow is not installed",
+            cure="pip install 'agilenn-bench[train]'; KERAS_BACKEND=jax trains without it",
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     threads = min(threads, len(os.sched_getaffinity(0)))  # two threads on one core spin while they wait for each other
     with silenced():

@@ -11,30 +11,32 @@ from typing import Any
 import numpy as np
 
 from baselines.networks import block_text, chain, decoder, lite, mobilenet, residual
+from baselines.networks.building import model
 from baselines.networks.folding import Weights, assign
+from baselines.networks.structure import Structure, Tensor
 from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.files import replacing
 
 FORMAT = 1
 _CURE = "restore the weights, or train them: python -m harness.train"
-_BUILDERS: dict[str, Callable[..., Any]] = {
-    "residual_body": residual.body_model,
-    "residual_picture": residual.picture_model,
-    "mobilenet_body": mobilenet.body_model,
-    "mobilenet_picture": mobilenet.picture_model,
-    "lite0_body": lite.body_model,
-    "lite0_picture": lite.picture_model,
-    "chain": chain.chain_model,
-    "deepcod": decoder.decoded_model,
+_NETWORKS: dict[str, Callable[[Tensor, int, tuple[int, ...], Structure], Tensor]] = {
+    "residual_body": residual.body,
+    "residual_picture": residual.picture,
+    "mobilenet_body": mobilenet.body,
+    "mobilenet_picture": mobilenet.picture,
+    "lite0_body": lite.body,
+    "lite0_picture": lite.picture,
+    "deepcod": decoder.decoded,
 }
+_CHAIN = "chain"  # whose size is in its blocks
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """Names a network and its size: enough to build it again.
+    """Names a network and its size: enough to build it again, or to compute it.
 
-    `input_shape` is [h, w, c], with values as the builder says.
+    `input_shape` is [h, w, c], with values as the network's function says.
 
     `blocks` is there for chains alone (networks/chain.py).
     """
@@ -53,9 +55,18 @@ class NetworkSpec:
 
     def build(self, *, folded: bool, logit_norm: bool = False) -> Any:
         """Build the Keras model, with its weights at their initial values."""
-        more: dict[str, Any] = {"blocks": self.blocks} if self.blocks else {}
-        more |= {"logit_norm": True} if logit_norm else {}
-        return _BUILDERS[self.network](self.input_shape, self.classes, self.widths, folded=folded, **more)
+        name = self.network.rpartition("_")[2]
+        return model(self.forward, self.input_shape, name, folded=folded, logit_norm=logit_norm)
+
+    def forward(self, x: Tensor, blocks: Structure) -> Tensor:
+        """Turn an input into logits by the operations of `blocks`: the network itself.
+
+        Raises:
+            ValueError: there is no network of these widths, or the weights in `blocks` are of another one.
+        """
+        if self.network == _CHAIN:
+            return chain.whole(x, self.classes, self.blocks, blocks)
+        return _NETWORKS[self.network](x, self.classes, self.widths, blocks)
 
 
 def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
@@ -73,7 +84,7 @@ def save_network(path: Path, spec: NetworkSpec, weights: Weights) -> None:
 
 def read_spec(path: Path) -> NetworkSpec:
     """Return what network a file holds. Raises what `load_network` raises."""
-    return _read(path)[0]
+    return read_network(path)[0]
 
 
 def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[NetworkSpec, Any]:
@@ -82,7 +93,7 @@ def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[Netw
     Raises:
         BenchError: the file is missing, damaged, of an unknown network, or of another one than `expect`.
     """
-    spec, weights = _read(path)
+    spec, weights = read_network(path)
     if expect is not None and spec != expect:
         raise BenchError(f"{path} holds {spec.said}, wanted is {expect.said}", cure=_CURE)
     try:
@@ -94,12 +105,17 @@ def load_network(path: Path, *, expect: NetworkSpec | None = None) -> tuple[Netw
     return spec, model
 
 
-def _read(path: Path) -> tuple[NetworkSpec, Weights]:
+def read_network(path: Path) -> tuple[NetworkSpec, Weights]:
+    """Read a network file as its spec and folded weights, float32, whose shapes are not looked at.
+
+    Raises:
+        BenchError: the file is missing, damaged or of an unknown network.
+    """
     try:
         arrays = reading.npz_of(path, _CURE)
         meta = reading.parsed_json(arrays.pop("meta").tobytes())
         weights: Weights = {name: array.astype(np.float32) for name, array in arrays.items()}
-        if meta.pop("format") != FORMAT or meta["network"] not in _BUILDERS:
+        if meta.pop("format") != FORMAT or meta["network"] not in (*_NETWORKS, _CHAIN):
             raise ValueError("a format or network that this version does not know")
         widths, blocks = tuple(map(int, meta["widths"])), _blocks(meta)
         spec = NetworkSpec(str(meta["network"]), _shape(meta["input_shape"]), int(meta["classes"]), widths, blocks)
@@ -110,7 +126,7 @@ def _read(path: Path) -> tuple[NetworkSpec, Weights]:
 
 def _blocks(meta: dict[str, Any]) -> tuple[str, ...]:
     blocks = tuple(str(block) for block in meta.get("blocks", ()))
-    if (meta["network"] == "chain") != bool(blocks) or len(blocks) > block_text.MOST_BLOCKS:
+    if (meta["network"] == _CHAIN) != bool(blocks) or len(blocks) > block_text.MOST_BLOCKS:
         raise ValueError("no blocks, or too many, or of another network")
     for block in blocks:
         block_text.parse(block)

@@ -1,8 +1,8 @@
 """Measures accuracy over a whole test set by the same C code that the device runs, cached by what it depends on.
 
 Device half: the host build of the firmware, picture by picture. Remote half: the server model, in batches. Combination:
-the firmware's own. The sweep calls it through the command `python -m harness.accuracy`, so that TensorFlow stays in a
-process of its own.
+the firmware's own. The sweep calls it through the command `python -m harness.accuracy`, so that its memory and
+threads stay in a process of their own.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import queue
 import secrets
 import time
@@ -86,7 +85,6 @@ def main(argv: list[str]) -> int:
     add_common(p)
     args = p.parse_args(argv)
     set_up_logging(args.verbose)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     show(measure(_folders(args.weights or weights_dir() / "cifar10-compact"), args.calls, args.images))
     return 0
 
@@ -107,7 +105,6 @@ def measure(folders: Sequence[Path], calls: int, count: int) -> list[Serving]:
     Raises:
         BenchError: weights, data set or broker are not to be had, or an answer is not the model's.
     """
-    from baselines.networks.quiet import start_tensorflow  # noqa: PLC0415 - found late, like every baseline
     from testbeds.firmware.host.hostlib import codec_library  # noqa: PLC0415 - compiles
 
     asked = {folder: _payloads(folder, load_description(folder), count) for folder in folders}
@@ -117,7 +114,6 @@ def measure(folders: Sequence[Path], calls: int, count: int) -> list[Serving]:
         edge.calibrated()
         behind = {folder: _behind(own, root, data, calls) for folder, data in asked.items()}
         edge.check()
-    start_tensorflow(1)
     for folder in folders:
         served = load(folder, registry.scheme(load_description(folder).scheme))
         if served is None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass
-from importlib import import_module, util
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from baselines.networks.lite_interpreter import ABSENT, module
 from baselines.networks.quiet import silenced
-
-# Either package has the reference kernels; the first found is used.
-_INTERPRETERS = ("ai_edge_litert.interpreter", "tensorflow.lite.python.interpreter")
-ABSENT = "neither ai-edge-litert nor tensorflow is installed: pip install ai-edge-litert"
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,12 @@ def compare(
         fed: inputs [n, ...] as the file takes them.
         ours: int8 bytes of each output for each of them.
     """
-    name = next((n for n in _INTERPRETERS if util.find_spec(n.partition(".")[0]) is not None), None)
-    if name is None:
+    found = module()
+    if found is None:
         return None, ABSENT
-    package = name.partition(".")[0].replace("_", "-")
+    package = found.__name__.partition(".")[0].replace("_", "-")
     try:
-        interpreter, kernels = _interpreter(name, file)
+        interpreter, kernels = _interpreter(found, file)
     except (RuntimeError, ValueError) as e:
         return None, f"the interpreter refuses the model: {str(e).splitlines()[0][:200]}"
     entry = interpreter.get_input_details()[0]
@@ -73,22 +69,20 @@ def compare(
     return Agreement(len(fed), total, different, largest, same_top, f"{package}, {kernels} kernels"), None
 
 
-def _interpreter(name: str, file: Path) -> tuple[Any, str]:
+def _interpreter(found: ModuleType, file: Path) -> tuple[Any, str]:
     """Return an interpreter and which kernels it has: the reference's, or its usual ones where those lack an
     operator.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings(), silenced():
         warnings.simplefilter("ignore")  # TensorFlow's interpreter announces its successor
-        module = import_module(name)
-        kinds = module.OpResolverType
+        kinds = found.OpResolverType
 
         def opened(kind: Any) -> Any:
-            found = module.Interpreter(
+            one = found.Interpreter(
                 model_path=str(file), experimental_op_resolver_type=kind, experimental_preserve_all_tensors=True
             )
-            found.allocate_tensors()
-            return found
+            one.allocate_tensors()
+            return one
 
         try:
             return opened(kinds.BUILTIN_REF), "reference"

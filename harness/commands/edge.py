@@ -35,9 +35,6 @@ PASSWORD_VARIABLE = "AGILENN_MQTT_PASSWORD"
 _STDIN = 0
 _WAITING = 64  # payloads that may wait; more are answered "busy"
 
-# One thread: the service time of one small network is not helped by more, and the boards need the other cores.
-_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
 
 def parser() -> cli.Parser:
     """Return the command line."""
@@ -58,8 +55,6 @@ def main(argv: list[str]) -> int:
     """Serve until told to end."""
     options = parser().parse_args(argv)
     cli.set_up_logging(options.verbose)
-    os.environ.update({key: value for key, value in _ONE_THREAD.items() if key not in os.environ})
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     address = _address(options)
     mqtt.check_open(address)
     key = _key(options)
@@ -70,7 +65,7 @@ def main(argv: list[str]) -> int:
     else:
         calibrate.set()
     server, served = _prepare(options.artefacts)
-    # The bench compiles firmware while TensorFlow loads: it says when the machine is quiet enough to take the time.
+    # The bench compiles firmware meanwhile: it says when the machine is quiet enough to take the time.
     calibrate.wait()
     ready = [] if ended.is_set() else [_calibrated(server, one) for one in served]
     name = None if options.with_parent else options.name or socket.gethostname()
@@ -202,7 +197,7 @@ def _watch_parent(ended: threading.Event, calibrate: threading.Event) -> None:
             calibrate.set()
     ended.set()
     calibrate.set()
-    # TensorFlow may be loading in the main thread and would not look for a while.
+    # The main thread may be loading networks and would not look for a while.
     late = threading.Timer(3.0, os._exit, (1,))
     late.daemon = True
     late.start()

@@ -22,7 +22,7 @@ from harness.paper.steps import Step, estimate, steps, take
 from harness.report.page import build
 from harness.runs.journal import NAME as JOURNAL
 from harness.runs.paths import TRAINED_ROWS
-from harness.runs.store import SAMPLES, Store
+from harness.runs.store import Store
 from harness.show import table_files
 
 
@@ -41,7 +41,7 @@ def parser() -> cli.Parser:
     )
     p.add_argument("--out", type=Path, default=Path("results/paper"), metavar="DIR", help="default: %(default)s")
     p.add_argument("--dry-run", action="store_true", help="show the steps and their minutes; measure nothing")
-    p.add_argument("--slim", action="store_true", help="keep samples as Parquet only, to be committed or handed on")
+    p.add_argument("--slim", action="store_true", help="leave the journals out, to commit or hand on the rest")
     cli.add_data_dir(p)
     cli.add_common(p)
     return p
@@ -108,8 +108,7 @@ def _show(out: Path, folders: list[Path], *, slim: bool, profile: str) -> None:
         store = Store.reopen(folder)
         store.write_text("report.html", build(store))
         if slim:
-            for name in (JOURNAL, SAMPLES):
-                (folder / name).unlink(missing_ok=True)
+            (folder / JOURNAL).unlink(missing_ok=True)
     found = {dataset: summary.tables_of(material, dataset, profile=profile) for dataset in datasets}
     store = Store(out)
     for table in (table for its_tables in found.values() for table in its_tables if table.name):

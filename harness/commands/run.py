@@ -72,7 +72,7 @@ def _measure(options: argparse.Namespace) -> int:
         picture = data.picture(options.image)
         ready.step("getting ready: firmware is built (once, then cached)")
         image = prepare.firmware(ground)[options.scheme]
-        ready.step("getting ready: the edge server loads TensorFlow and warms up")
+        ready.step("getting ready: the edge server loads its networks and warms up")
         calibrated = up.calibrated()
         charge = None
         if times is not None:

@@ -114,7 +114,7 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
     examined = _examined(options, ground) if options.doctor else None
     with cli.going_on(lambda: _how_to_go_on(folder, argv)), ExitStack() as held:
         far = held.enter_context(clusters.connected(options.cluster)) if options.cluster else None
-        # The edge imports TensorFlow and warms up while images are read and firmware is compiled. The workers of a
+        # The edge loads its networks and warms up while images are read and firmware is compiled. The workers of a
         # cluster have their own; here one is needed for times that are not known yet.
         served = list(ground.artefacts.values())
         if far and chosen_times is not None and not chosen_times.times.missing(served):
@@ -124,7 +124,7 @@ def _measured(options: argparse.Namespace, axis: Axis, argv: list[str], folder: 
             data = prepare.loaded_images(ground.request, [a.description for a in ground.artefacts.values()])
             ready.step(f"getting ready: firmware of {len(ground.artefacts)} schemes is built (once, then cached)")
             firmware = prepare.firmware(ground)
-            ready.step("getting ready: the edge server loads TensorFlow and warms up")
+            ready.step("getting ready: the edge server loads its networks and warms up")
             calibrated = up.calibrated()
             ready.step("getting ready: pictures of each kind, exiting early and sent, are looked for")
             chosen, warmups = _pictures(options, ground, data)

@@ -67,7 +67,6 @@ def main(argv: list[str]) -> int:
 
 
 def _alpha(options: argparse.Namespace) -> Outcome:
-    start_tensorflow(os.cpu_count() or 2)
     found = committed.alpha(committed.Weights(options.dataset, options.profile))
     theirs = papers.beside("fig18", options.dataset)
     published = {(f"{v.x:g}", v.metric): v.value for v in theirs}
@@ -79,7 +78,6 @@ def _alpha(options: argparse.Namespace) -> Outcome:
 
 def _exit(options: argparse.Namespace) -> Outcome:
     fitted = latency.fit(options.run or latency.newest(Path("results"), options.dataset))
-    start_tensorflow(os.cpu_count() or 2)
     weights = committed.Weights(options.dataset, options.profile)
     found, chosen = committed.exits(weights, fitted)
     other = "" if fitted.of_weights == weights.artefact.weights else ", which had other weights"
@@ -196,7 +194,6 @@ def _trained(name: str, options: argparse.Namespace, said: Console) -> Outcome:
     data = _data(base, settings)
     found = []
     if name == "compression":
-        start_tensorflow(os.cpu_count() or 2)
         weights = committed.Weights(options.dataset, options.profile)
         with doing(said, "coarser codebooks of the committed weights"):
             found = committed.compression(weights)

@@ -27,7 +27,7 @@ from harness.host.processes import inherited_path
 log = logging.getLogger(__name__)
 
 _MOST_SAID = 64_000  # characters of the end of what it said that are looked through
-_READY_S = 900.0  # TensorFlow's import and the first traces took over 3 minutes on a machine with six times its load
+_READY_S = 900.0  # its imports alone took over 3 minutes on a machine with six times its load
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def running(artefacts: Sequence[Path], address: BrokerAddress, root: str, key: s
     """Run an edge server for the duration of the block. It warms up meanwhile: ask `calibrated` before using it."""
     options = ["--with-parent", "--broker", str(address), "--user", address.user, "--root", root]
     options += ["--ca", str(address.ca)] if address.ca else []
-    # TensorFlow writes generated sources to the temporary folder and is not always given the time to remove them.
+    # It has a temporary folder of its own, as it is not always given the time to tidy up.
     with tempfile.TemporaryFile() as said, scratch.folder("edge") as own_folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "harness.edge", *options, *map(str, artefacts)],

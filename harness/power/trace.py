@@ -4,8 +4,10 @@ sample clock.
 
 from __future__ import annotations
 
+import csv
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +16,7 @@ import numpy as np
 from harness.contracts import reading
 from harness.contracts.errors import BenchError
 from harness.contracts.probe import UNITS, Source, Trace
+from harness.runs import parquet
 
 FORMAT = "agilenn-bench power trace 1"
 _MAX_HEADER = 64 * 1024
@@ -31,6 +34,7 @@ def write_trace(trace: Trace, path: Path) -> None:
     header = _header(trace)
     try:
         if path.suffix == ".parquet":
+            _need_parquet(path)
             import pyarrow as pa  # noqa: PLC0415 - slow to import
             import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -102,7 +106,13 @@ def _trace(columns: dict[str, np.ndarray[Any, Any]], header: dict[str, Any]) -> 
     )
 
 
+def _need_parquet(path: Path) -> None:
+    if not parquet.available():
+        raise BenchError(f"{path} needs pyarrow, which is not installed", cure=f"give .csv, or {parquet.ABSENT}")
+
+
 def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    _need_parquet(path)
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -121,28 +131,32 @@ def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str
 
 
 def _write_csv(columns: dict[str, Any], header: dict[str, Any], path: Path) -> None:
-    import pandas as pd  # noqa: PLC0415 - slow to import
-
     with path.open("w", encoding="utf-8", newline="\n") as f:
         f.write("# " + json.dumps(header) + "\n")
-        frame = pd.DataFrame(columns)
-        frame["lost"] = frame["lost"].astype(int)
-        frame.to_csv(f, index=False, lineterminator="\n", na_rep="nan")
+        writer = csv.writer(f, lineterminator="\n")
+        writer.writerow(columns)
+        # tolist() gives Python's numbers, whose shortest text reads back as the same number.
+        values = [np.asarray(column, int if name == "lost" else None).tolist() for name, column in columns.items()]
+        writer.writerows(zip(*values, strict=True))
 
 
 def _read_csv(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
-    import pandas as pd  # noqa: PLC0415
-
     with path.open(encoding="utf-8") as f:
         first = f.readline(_MAX_HEADER)
         if not first.startswith("# {") or not first.endswith("\n"):
             raise ValueError("its first line is no header")
         header = reading.parsed_json(first[2:])
-        frame = pd.read_csv(f, dtype=np.float64)
-    known = [*_COLUMNS, "lost"]
-    if unknown := [str(name) for name in frame.columns if name not in known]:
-        raise ValueError(f"unknown column {unknown[0][:40]!r}")
+        names = f.readline(_MAX_HEADER).strip().split(",")
+        if unknown := [name for name in names if name not in (*_COLUMNS, "lost")]:
+            raise ValueError(f"unknown column {unknown[0][:40]!r}")
+        if len(set(names)) < len(names):
+            raise ValueError("it has a column twice")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a trace without samples, which is judged elsewhere
+            table = np.loadtxt(f, np.float64, delimiter=",", comments=None, ndmin=2)
+    table = table.reshape(-1, len(names)) if table.size else np.empty((0, len(names)))
+    columns = {name: table[:, i] for i, name in enumerate(names)}
     for name in ("markers", "lost"):
-        if name in frame and not bool(frame[name].between(0, 255).all()):
+        if name in columns and not bool(((columns[name] >= 0) & (columns[name] <= 255)).all()):
             raise ValueError(f"column {name} is out of range")
-    return {str(name): frame[name].to_numpy() for name in frame.columns}, header
+    return columns, header

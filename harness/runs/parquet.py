@@ -7,6 +7,7 @@ pyarrow.parquet.read_schema("samples.parquet").field("total_ms").metadata    # {
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 2 << 30
 _CURE = "restore it, or make it anew from the journal (python -m harness.sweep … --resume DIR)"
+ABSENT = "pip install 'agilenn-bench[tables]', which has pyarrow"
+
+
+def available() -> bool:
+    """Say whether pyarrow is installed. A small installation has none, and samples.csv holds the same."""
+    return importlib.util.find_spec("pyarrow") is not None
 
 
 def schema() -> pyarrow.Schema:
@@ -54,8 +61,10 @@ def read(path: Path) -> list[dict[str, Any]]:
     """Return the rows of samples.parquet, checked.
 
     Raises:
-        BenchError: missing, cut short, damaged, or not a file of samples.
+        BenchError: missing, cut short, damaged, or not a file of samples; or pyarrow is not installed.
     """
+    if not available():
+        raise BenchError(f"{path} can't be read without pyarrow", cure=ABSENT)
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 

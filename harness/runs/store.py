@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts.errors import BenchError
-from harness.runs import journal, manifest, parquet
+from harness.runs import journal, manifest, parquet, samples_csv
 from harness.runs.manifest import MANIFEST, Manifest
 from harness.runs.sample import COLUMNS, checked
 
@@ -103,7 +103,8 @@ class Store:
         return self.facts().model_dump(mode="json", exclude={"checksum"})
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return all samples, in planned order: from the journal, or where there is none from samples.parquet.
+        """Return all samples, in planned order: from the journal, or where there is none from samples.parquet, or from
+        samples.csv where Parquet can't be read.
 
         Raises:
             BenchError: unreadable, damaged, or samples of a newer bench.
@@ -113,8 +114,8 @@ class Store:
     def rows_by_key(self) -> dict[str, dict[str, Any]]:
         """Return the samples of `rows`, by the key of each. Raises as `rows`."""
         path = self.folder / journal.NAME
-        if not path.exists() and (self.folder / PARQUET).exists():
-            return {key_of(row): row for row in parquet.read(self.folder / PARQUET)}
+        if not path.exists() and (kept := self._kept()) is not None:
+            return {key_of(row): row for row in kept}
         rows = {}
         for key, row in journal.read(self.folder).items():
             try:
@@ -127,10 +128,17 @@ class Store:
         return rows
 
     def write_samples(self) -> list[Path]:
-        """Write samples.csv and samples.parquet from the journal."""
+        """Write samples.csv and, where pyarrow is installed, samples.parquet from the journal."""
         rows = self.rows()
-        text = csv_text(COLUMNS, rows)
-        return [self._replace(SAMPLES, text.encode()), self._replace(PARQUET, parquet.encoded(rows))]
+        written = [self._replace(SAMPLES, csv_text(COLUMNS, rows).encode())]
+        return [*written, self._replace(PARQUET, parquet.encoded(rows))] if parquet.available() else written
+
+    def _kept(self) -> list[dict[str, Any]] | None:
+        """Return the samples of a run that was handed on without its journal; None where there are none."""
+        typed, table = self.folder / PARQUET, self.folder / SAMPLES
+        if typed.exists() and (parquet.available() or not table.exists()):
+            return parquet.read(typed)
+        return samples_csv.read(table) if table.exists() else None
 
     def write_text(self, name: str, text: str) -> Path:
         """Write any other file, replaced as a whole."""

@@ -26,7 +26,8 @@ TOOLCHAIN = {
 }  # fmt: skip
 EXPORTS = {
     "baselines.data", "baselines.data.registry", "baselines.data.resize", "baselines.export.artefact",
-    "baselines.export.context_tables", "baselines.export.serving", "baselines.networks.quiet",
+    "baselines.export.context_tables", "baselines.export.serving", "baselines.networks.lite_interpreter",
+    "baselines.networks.quiet",
     "baselines.recipes.hashing", "baselines.recipes.loading", "baselines.recipes.recipe",
     "baselines.training.interface",
     "baselines.training.speed",

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from baselines.export.borders import output_index, output_quantisation
 from baselines.export.evaluation import device_half
 from baselines.export.narrow import with_channels
-from baselines.export.quantise import output_index, output_quantisation, to_int8
+from baselines.export.quantise import to_int8
 from baselines.networks.folding import Weights
 from baselines.networks.store import NetworkSpec, save_network
 from baselines.recipes.recipe import AgileNNRecipe

@@ -44,7 +44,7 @@ class AgileNNR(AgileNN):
 
 def feature_shape(artefact: Path) -> tuple[int, int]:
     """Return height and width of the feature map that the device graph gives."""
-    from baselines.export.quantise import output_shape  # noqa: PLC0415 - imports TensorFlow
+    from baselines.export.borders import output_shape  # noqa: PLC0415
 
     d = load_description(artefact)
     _, height, width, _ = output_shape((artefact / "device.tflite").read_bytes(), d.features_output)

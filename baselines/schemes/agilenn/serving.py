@@ -56,7 +56,7 @@ def load_remote(
     Raises:
         BenchError: the file is damaged or of another network, or does not fit the description.
     """
-    from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
+    from baselines.export.serving import load_server  # noqa: PLC0415
 
     d = description
     constant = dict(zip(d.constant_channels, d.constant_symbols, strict=True))

@@ -28,7 +28,7 @@ class DeepCOD(Scheme):
 
     def server(self, artefact: Path) -> ServerModel:
         """Return decoder and reference network behind the centres."""
-        from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
+        from baselines.export.serving import load_server  # noqa: PLC0415
 
         d = load_description(artefact)
         shape = (d.input_shape[0] // 4, d.input_shape[1] // 4, d.channels)

@@ -99,7 +99,7 @@ class FullOffload(Scheme):
     def server(self, artefact: Path) -> ServerModel:
         """Return the reference network behind symbols that are the picture's bytes."""
         from baselines.export.serving import load_server  # noqa: PLC0415
-        from baselines.networks.store import read_spec  # noqa: PLC0415 - imports TensorFlow
+        from baselines.networks.store import read_spec  # noqa: PLC0415
         from baselines.schemes.full_offload.reduced import Reduced  # noqa: PLC0415
 
         description = load_description(artefact)

@@ -30,7 +30,7 @@ class Hierarchical(Scheme):
 
     def server(self, artefact: Path) -> ServerModel:
         """Return the reference network behind symbols that are the picture's bytes."""
-        from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
+        from baselines.export.serving import load_server  # noqa: PLC0415
 
         d = load_description(artefact)
         return load_server(artefact / SERVER, d.input_shape, d.classes, (np.arange(256) / 255.0).tolist())

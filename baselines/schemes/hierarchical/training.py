@@ -37,9 +37,9 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
     samples = Samples.by(recipe, data)
     shape = picture_shape(recipe, data)
     with precision(recipe.precision):
-        model = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=False)
+        model = chain_model(shape, data.classes, blocks=recipe.blocks, folded=False)
     if recipe.go_on_from:
-        untrained = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=True)
+        untrained = chain_model(shape, data.classes, blocks=recipe.blocks, folded=True)
         start_device(model, untrained, recipe, data, samples, report)
     distil = recipe.distillation
     guide: dict[str, Any] = {}
@@ -59,7 +59,7 @@ def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: Trai
     figures = train(job, run, report, resume=options.resume)
     if not options.export:
         return hand_over(report, work, cached(recipe.reference, data))
-    folded = chain_model(shape, data.classes, (), blocks=recipe.blocks, folded=True)
+    folded = chain_model(shape, data.classes, blocks=recipe.blocks, folded=True)
     assign(folded, fold(model))
     graph = to_int8(folded, samples.first(CALIBRATION_PICTURES))
     description = DeviceDescription(

@@ -37,7 +37,7 @@ class Partition(Scheme):
 
     def server(self, artefact: Path) -> ServerModel:
         """Return the blocks after the split."""
-        from baselines.schemes.partition.serving import load_tail  # noqa: PLC0415 - imports TensorFlow
+        from baselines.schemes.partition.serving import load_tail  # noqa: PLC0415
 
         d = load_description(artefact)
         return load_tail(artefact / SERVER, d.split, d.classes, d.centroids)

@@ -10,9 +10,10 @@ import numpy as np
 from keras import ops
 
 from baselines.export.artefact import work_folder, write_artefact, write_bytes, write_text
+from baselines.export.borders import output_index, output_quantisation
 from baselines.export.evaluation import device_half, summarise
 from baselines.export.exits import choose_threshold, exits
-from baselines.export.quantise import CALIBRATION_PICTURES, output_index, output_quantisation, to_int8
+from baselines.export.quantise import CALIBRATION_PICTURES, to_int8
 from baselines.networks.blocks import precision
 from baselines.networks.chain import head_model, training_model
 from baselines.networks.folding import Weights, assign, fold
