@@ -9,6 +9,7 @@ with --compare fails when something is worse than in the run named.
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,7 +116,9 @@ def hil(request: pytest.FixtureRequest) -> Iterator[Hil]:
             argv=tuple(map(str, config.invocation_params.args)),
             compare=_base(config),
         )
-        with bench.opened(asked) as opened:
+        with ExitStack() as held:
+            with _heard(config):
+                opened = held.enter_context(bench.opened(asked))
             yield opened
     except BenchError as e:
         pytest.exit(f"testbed {_testbed(config)}: {e}", returncode=4)
@@ -182,6 +185,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except BenchError as e:
         raise pytest.UsageError(str(e)) from e
     metafunc.parametrize("hil_scheme", names, scope="session")
+
+
+def _heard(config: pytest.Config) -> AbstractContextManager[None]:
+    """Let what is said reach the terminal: the accuracy of a whole test set takes minutes, once."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    return nullcontext() if capture is None else capture.global_and_fixture_disabled()
 
 
 def _collect_hil_alone(config: pytest.Config) -> None:
