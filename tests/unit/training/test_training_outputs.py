@@ -86,7 +86,7 @@ def test_a_curve_has_a_row_a_point_as_it_comes(tmp_path: Path, monkeypatch: pyte
             (options.out / "summary.toml").write_text(text)
             return options.out
 
-    found = Measured(right=850, n=1000, local_right=None, remote_right=860, exited=0, payload_bytes_mean=300.25)
+    found = Measured(850, 1000, None, 860, 0, payload_bytes_mean=300.25, payloads=((300, 1000),), answers="")
     artefact = SimpleNamespace(
         weights="ab" * 32, description=SimpleNamespace(scheme="deepcod", dataset="cifar10", profile="compact")
     )
