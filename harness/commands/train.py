@@ -43,7 +43,7 @@ def parser() -> Parser:
     p.add_argument(
         "--each",
         metavar="KEY=A,B,…",
-        help="train once a value of a recipe key, and show the curve (default OUT: SCHEME/curve)",
+        help="train once a value of a recipe key, and show the curve (default OUT: SCHEME-KEY)",
     )
     p.add_argument(
         "--out", type=Path, help="folder for the weights (default: baselines/weights/DATASET-PROFILE/SCHEME)"
@@ -111,7 +111,7 @@ def _curve(args: argparse.Namespace, argv: list[str], options: TrainOptions, scr
         raise BenchError("--each shows exported weights", cure="leave out --no-export, and train on TensorFlow")
     if args.data_dir:
         os.environ["AGILENN_DATA_DIR"] = str(args.data_dir)  # accuracy is measured in a process of its own
-    above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / args.scheme / curve.PLACE
+    above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / f"{args.scheme}-{key.rpartition('.')[2]}"
     rows: list[curve.Row] = []
     with going_on(same_command("harness.train", argv, "--resume")):
         for value in values:

@@ -91,6 +91,8 @@ def test_a_recipe_without_the_loss_is_the_recipe_it_was() -> None:
 
 def test_a_training_of_a_moment_ends_in_an_artefact_with_exits(tmp_path: Path, tiny: DataSet) -> None:
     over = {
+        "go_on_from": "",
+        "reference.file": "",
         "batch": "16",
         "validation": "32",
         "finish_epochs": "1",

@@ -66,7 +66,7 @@ def test_missing_summary_is_one_line(tmp_path: Path) -> None:
 
 def test_a_key_with_values_is_read_or_refused() -> None:
     assert curve.parse("rate.per_byte=1e-3, 2e-3") == ("rate.per_byte", ["1e-3", "2e-3"])
-    assert curve.folder_of(Path("x"), "rate.per_byte", "1e-3") == Path("x/per_byte_1e-3")
+    assert curve.folder_of(Path("x"), "rate.per_byte", "1e-3") == Path("x/per_byte-1e-3")
     for wrong in ("rate.per_byte", "=1", "a=", "a=1,1"):
         with pytest.raises(BenchError, match="--each"):
             curve.parse(wrong)
@@ -86,7 +86,7 @@ def test_a_curve_has_a_row_a_point_as_it_comes(tmp_path: Path, monkeypatch: pyte
             (options.out / "summary.toml").write_text(text)
             return options.out
 
-    found = Measured(right=850, n=1000, local_right=None, remote_right=860, exited=0, payload_bytes_mean=300.25)
+    found = Measured(850, 1000, None, 860, 0, payload_bytes_mean=300.25, payloads=((300, 1000),), answers="")
     artefact = SimpleNamespace(
         weights="ab" * 32, description=SimpleNamespace(scheme="deepcod", dataset="cifar10", profile="compact")
     )
@@ -96,9 +96,9 @@ def test_a_curve_has_a_row_a_point_as_it_comes(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("testbeds.firmware.toolchain.build.build", lambda folder, target: Path("x"))
     monkeypatch.setattr("harness.artefacts.accuracy.cached", lambda *_: found)
     assert way_in.main(["deepcod", "--each", "channels=4,8", "--out", str(tmp_path / "c")]) == 0
-    assert trained == [("4", "channels_4"), ("8", "channels_8")]
+    assert trained == [("4", "channels-4"), ("8", "channels-8")]
     first, second = csv.DictReader((tmp_path / "c" / "curve.csv").read_text().splitlines())
-    assert (first["value"], second["value"], second["folder"]) == ("4", "8", "channels_8")
+    assert (first["value"], second["value"], second["folder"]) == ("4", "8", "channels-8")
     assert (first["accuracy"], first["local_accuracy"], first["payload_bytes_mean"]) == ("0.85", "", "300.25")
     assert (float(first["train_flop"]), float(first["train_cpu_s"])) == (2e9, 3.5)
     assert way_in.main(["deepcod", "--each", "channels=4", "--seeds", "0,1"]) == 2
