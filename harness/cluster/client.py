@@ -31,6 +31,7 @@ PATIENCE_S = 60.0  # without any worker
 _CONNECT_S = 10.0
 _LEAVE_S = 20.0
 _LOOK_S = 0.5
+_CHECK_S = 5.0  # between looks at scheduler and workers, where nothing comes in
 
 
 class Cluster:
@@ -39,7 +40,7 @@ class Cluster:
     def __init__(self, client: Client, asked: Asked) -> None:
         self._client, self._asked = client, asked
         self._bench = same_bench.key()
-        self._seen = time.monotonic()  # when there was a worker
+        self._seen = self._checked = time.monotonic()  # when there was a worker, when that was asked
 
     @property
     def workers(self) -> int:
@@ -160,6 +161,9 @@ class Cluster:
 
     def _check(self) -> None:
         """Check that scheduler and at least one worker are there. Raises BenchError when they are gone for long."""
+        if time.monotonic() - self._checked < _CHECK_S:
+            return
+        self._checked = time.monotonic()
         try:
             there = self._client.status == "running" and bool(self._client.nthreads())
         except Exception as e:
@@ -227,7 +231,7 @@ def _local(count: int, held: ExitStack) -> Client:
             host="127.0.0.1",
             protocol="tls://",
             security=Security.temporary(),
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.ERROR,
             local_directory=str(folder),
             memory_limit=0,

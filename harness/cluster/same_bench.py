@@ -6,15 +6,17 @@ where this machine has a checkout.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 PACKAGES = ("harness", "testbeds", "baselines")
-_COMPUTING = ("numpy", "keras", "tensorflow", "tensorflow-cpu", "unicorn", "ziglang")
+_COMPUTING = ("numpy", "unicorn", "ziglang")
+_TRAINING = ("keras", "tensorflow", "tensorflow-cpu", "jax")  # which who only measures does not need
 _SOURCES = (".py", ".toml", ".c", ".h", ".S", ".ld")
 _WEIGHTS = "weights"  # of baselines/: a run's own go along with it
 _PLUGINS = ("agilenn_bench.schemes", "agilenn_bench.testbeds")
@@ -26,15 +28,24 @@ def facts() -> dict[str, str]:
     that bring schemes or testbeds.
     """
     found = {"sources": sources(Path(__file__).resolve().parents[2]), "python": platform.python_version()}
-    for name in _COMPUTING:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    found |= _versions(_COMPUTING)
     for group in _PLUGINS:
         for one in entry_points(group=group):
             if one.dist is not None and one.dist.name != "agilenn-bench":
                 found[one.dist.name] = one.dist.version
+    return found
+
+
+def training() -> dict[str, str]:
+    """Return the versions of what trains, of those that are installed."""
+    return _versions(_TRAINING)
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
     return found
 
 
@@ -56,8 +67,10 @@ def sources(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def difference(theirs: Mapping[str, str]) -> str:
-    """Say in what another bench differs from this one; "" when in nothing."""
-    ours = facts()
+def difference(theirs: Mapping[str, str], ours: Mapping[str, str] | None = None) -> str:
+    """Say in what another bench's facts differ from `ours`, which are this one's where none are given; "" when in
+    nothing.
+    """
+    ours = facts() if ours is None else ours
     names = [name for name in dict.fromkeys((*ours, *theirs)) if ours.get(name) != theirs.get(name)]
     return ", ".join(f"{name} {theirs.get(name, 'missing')} instead of {ours.get(name, 'none')}" for name in names)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
@@ -52,6 +52,16 @@ def called(bench: str, call: Callable[..., Any], item: Any, *shared: Any) -> Any
         return call(item, *shared)
     except BenchError as e:
         return Mistake(e.what, e.cure, isinstance(e, AsOneself))
+
+
+def check_training(wanted: Mapping[str, str]) -> None:
+    """Check that this worker trains by the versions of its client's machine.
+
+    Raises:
+        AsOneself: it does not, with what differs.
+    """
+    if differs := same_bench.difference(same_bench.training(), wanted):
+        raise AsOneself(f"a worker trains by other versions: {differs}", cure="install the same ones there")
 
 
 @dataclass

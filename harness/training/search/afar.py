@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from harness.cluster import worker
+from harness.cluster import same_bench, worker
 from harness.cluster.client import Cluster
 from harness.cluster.worker import AsOneself
 from harness.contracts.errors import BenchError
@@ -26,6 +26,7 @@ class Searching:
     scheme: str
     options: TrainOptions
     key: str  # of the search space: recipe and data
+    versions: Mapping[str, str] = field(default_factory=same_bench.training)
 
 
 def there(cluster: Cluster, scheme: str, options: TrainOptions, space: SearchSpace) -> Trainer:
@@ -67,6 +68,7 @@ class _Room:
     def __init__(self, shared: Searching, held: ExitStack) -> None:
         from baselines.training.interface import Silent  # noqa: PLC0415 - found late, like every baseline
 
+        worker.check_training(shared.versions)
         space = registry.scheme(shared.scheme).search_space(shared.options, Silent())
         if space is None or space.key != shared.key:
             raise AsOneself(

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.cluster import worker
+from harness.cluster import same_bench, worker
 from harness.cluster.client import Cluster
 from harness.cluster.worker import AsOneself
 from harness.contracts.errors import BenchError
@@ -37,6 +37,7 @@ class Trainings:
     base: Base
     axis: str
     checksum: str
+    versions: Mapping[str, str] = field(default_factory=same_bench.training)
 
 
 def there(
@@ -83,6 +84,7 @@ class _Room:
         from baselines.data import load_dataset  # noqa: PLC0415 - found late, like every baseline
         from baselines.networks.quiet import start_tensorflow  # noqa: PLC0415
 
+        worker.check_training(shared.versions)
         data = load_dataset(shared.base.dataset)
         if data.checksum != shared.checksum:
             raise AsOneself(

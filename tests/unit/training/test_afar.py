@@ -63,6 +63,11 @@ def test_another_copy_of_the_data_set_is_refused(monkeypatch: pytest.MonkeyPatch
         afar._Room(afar.Trainings("run", base(), "rho", "0" * 64), held)
 
 
+def test_a_worker_that_trains_by_other_versions_is_refused() -> None:
+    with ExitStack() as held, pytest.raises(AsOneself, match=r"other versions: .*keras .* instead of 0\.1"):
+        afar._Room(afar.Trainings("run", base(), "rho", "0" * 64, {"keras": "0.1"}), held)
+
+
 def test_files_of_this_machine_are_refused() -> None:
     own = base(reference__file="/here/reference.npz")
     with pytest.raises(BenchError, match=r"reference\.file"):
