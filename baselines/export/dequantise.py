@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from baselines.networks.lite_interpreter import interpreter
 from baselines.networks.folding import Weights
+from baselines.networks.lite_interpreter import interpreter
 from baselines.networks.quiet import silenced
 from harness.contracts.errors import BenchError
 
