@@ -7,21 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
+from harness.commands import FOLDER, commands
 from harness.contracts.errors import BenchError
 from harness.host.cli import console, way_in
-
-_FOLDER = Path(__file__).parent / "commands"
-
-
-def commands() -> list[str]:
-    """Return the names of the commands, in alphabetical order: the files of `harness/commands` that are ways in."""
-    return sorted(
-        p.stem
-        for p in _FOLDER.glob("*.py")
-        if p.stem != "__init__" and not p.stem.startswith("trained_") and not p.stem.endswith("_options")
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,7 +44,7 @@ def _overview() -> None:
     out = console()
     out.print("python -m harness COMMAND [OPTIONS]; each takes --help\n")
     for name in commands():
-        said = ast.get_docstring(ast.parse((_FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        said = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""
         _, _, what = said.splitlines()[0].partition(": ")
         out.print(f"  {name:<10} {what or said.splitlines()[0]}")
 

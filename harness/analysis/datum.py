@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +175,19 @@ def pick(data: Sequence[Datum], metric: str, *, scheme: str | None = None, datas
 def at(data: Sequence[Datum], x: float) -> list[Datum]:
     """Return the values at `x` of the axis (within 0.1 %)."""
     return [d for d in data if abs(d.x - x) <= 1e-3 * abs(x)]
+
+
+def record(run: RunData) -> dict[str, Any]:
+    """Return the figures of a run for JSON: what was not measured is not there, a place on no axis is null."""
+    figures = [asdict(d) | {"x": None if math.isnan(d.x) else d.x} for d in run.data]
+    return {
+        "run": str(run.folder),
+        "status": run.manifest["status"],
+        "began_at": run.manifest["began_at"],
+        "command": run.manifest["command"],
+        "axis": run.axis,
+        "dataset": run.dataset,
+        "testbed": run.testbed,
+        "note": run.note,
+        "figures": figures,
+    }

@@ -33,6 +33,7 @@ def main(argv: list[str]) -> int:
     p.add_argument("--weights", type=Path, metavar="DIR", help="folder of trained schemes; default: the committed")
     p.add_argument("--claims", type=Path, default=CLAIMS, metavar="FILE", help="default: results/published/claims.toml")
     p.add_argument("--out", type=Path, metavar="DIR", help="write claims-D.csv and .md there")
+    cli.add_json(p)
     cli.add_common(p)
     options = p.parse_args(argv)
     cli.set_up_logging(options.verbose)
@@ -44,6 +45,9 @@ def main(argv: list[str]) -> int:
         weights=options.weights,
         claims=options.claims,
     )
+    if options.json:
+        cli.print_json([_record(v) for v in judged])
+        return 0
     out = cli.console()
     shown = Table(
         title=f"The paper's claims, {options.dataset}, {options.profile}", title_justify="left", box=box.SIMPLE_HEAD

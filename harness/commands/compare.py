@@ -7,7 +7,9 @@ matters.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -45,6 +47,7 @@ def parser() -> cli.Parser:
         help="smallest change of a median that matters (default: %(default)s)",
     )
     p.add_argument("--out", type=Path, metavar="DIR", help="write the tables there too (CSV and Markdown)")
+    cli.add_json(p)
     cli.add_common(p)
     return p
 
@@ -60,11 +63,22 @@ def main(argv: list[str]) -> int:
 
 def _published(options: argparse.Namespace, out: Console) -> int:
     material = gather([options.run])
+    if options.json:
+        cli.print_json({dataset: _published_record(material, dataset) for dataset in material.datasets()})
+        return 0
     for dataset in material.datasets():
         written = show_published(material, dataset, out, options.out)
         for path in written:
             out.print(str(path), soft_wrap=True)
     return 0
+
+
+def _published_record(material: Material, dataset: str) -> dict[str, object]:
+    """Return ratios and claims of one data set for JSON; a value on no axis has the place null."""
+    ratios = [
+        vars(p) | {"x": None if math.isnan(p.x) else p.x, "ratio": p.ratio} for p in paper.pairs(material, dataset)
+    ]
+    return {"ratios": ratios, "claims": [vars(c) for c in claims.findings(material, dataset)]}
 
 
 def show_published(material: Material, dataset: str, out: Console, folder: Path | None) -> list[Path]:
@@ -110,11 +124,24 @@ def _runs(options: argparse.Namespace, out: Console) -> int:
     for name in options.metrics:
         if name not in METRICS:
             raise BenchError(f"unknown metric '{name}'", cure=f"choose from {', '.join(METRICS)}")
-    for line in runs.comparable(base, other):
+    for line in () if options.json else runs.comparable(base, other):
         out.print(f"differs: {line}", style="yellow", soft_wrap=True)
     found = runs.compare(base, other, options.metrics, options.least / _SHARE)
     if not found:
         raise BenchError("the two runs share no point with measured samples", cure="compare runs with common points")
+    accuracy = runs.compare_accuracy(base, other)
+    worse = [x for x in found if x.worse] + [a for a in accuracy if a.differs and a.other < a.base]
+    if options.json:
+        cli.print_json(
+            {
+                "base": str(base.folder),
+                "other": str(other.folder),
+                "differs": runs.comparable(base, other),
+                "points": [asdict(x) | {"worse": x.worse} for x in found],
+                "accuracies": [asdict(a) for a in accuracy],
+            }
+        )
+        return WORSE if worse else 0
     header = ["metric", "scheme", "at", base.folder.name, other.folder.name, "difference [95 %]", "n", "verdict"]
     show = AXES[base.axis].show if base.axis in AXES else lambda value: significant(value, 6)
     lines = []
@@ -134,7 +161,6 @@ def _runs(options: argparse.Namespace, out: Console) -> int:
                 _words(x),
             ]
         )
-    accuracy = runs.compare_accuracy(base, other)
     for a in accuracy:
         verdict = ("better" if a.other > a.base else "worse") if a.differs else "same within its interval"
         shares = [f"{a.base:.2f} %", f"{a.other:.2f} %", f"{a.other - a.base:+.2f} points"]
@@ -144,7 +170,6 @@ def _runs(options: argparse.Namespace, out: Console) -> int:
         title = f"{other.folder.name} against {base.folder.name}. {base.note}"
         for path in table_files.text_files(Store(options.out), "comparison", title, header, lines):
             out.print(str(path), soft_wrap=True)
-    worse = [x for x in found if x.worse] + [a for a in accuracy if a.differs and a.other < a.base]
     paired = "picture by picture" if all(x.difference.paired for x in found) else "in part over different pictures"
     out.print(
         f"{len(worse)} of {len(found) + len(accuracy)} comparisons are worse ({paired}; a change counts when its 95 % "

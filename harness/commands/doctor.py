@@ -33,7 +33,7 @@ def parser() -> cli.Parser:
     p.add_argument(
         "--known-load", type=_ohms, metavar="OHMS", help="only this resistor is on the probe's rail: check it"
     )
-    p.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
+    p.add_argument("--json", type=Path, metavar="FILE", help="write the report there too; -: print it alone")
     cli.add_lab(p)
     cli.add_board(p)
     cli.add_common(p)
@@ -58,6 +58,9 @@ def _examine(options: argparse.Namespace) -> int:
     wanted = Wanted(options.flash, options.zero, options.known_load, options.quick)
     with doing(cli.console(stderr=True), f"examining {options.testbed}"):
         report = examine.full(setup, options.testbed, wanted)
+    if options.json == Path("-"):
+        sys.stdout.write(report.text())
+        return 1 if report.failed else 0
     cli.console().print(report.table())
     if options.json:
         try:

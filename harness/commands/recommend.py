@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -36,6 +37,7 @@ def parser() -> cli.Parser:
     )  # fmt: skip
     p.add_argument("--energy", action="store_true", help="choose by energy instead of latency")
     p.add_argument("--runs", type=Path, nargs="+", metavar="DIR", help="runs, or folders of them (default: all stored)")
+    cli.add_json(p)
     cli.add_common(p)
     return p
 
@@ -70,6 +72,10 @@ def main(argv: list[str]) -> int:
     runs = material.runs
     found = options(runs, wanted)
     verdicts, front = judge(found, wanted), on_front(found, choices_at(material, args.dataset, args.rate))
+    if args.json:
+        judged = [asdict(v.option) | {"fits": v.fits, "reasons": list(v.reasons)} for v in verdicts]
+        cli.print_json({"schemes": judged, "left_out": left_out(runs, found, registry.scheme_names(), wanted)})
+        return 0 if verdicts[0].fits else NONE_FITS
     once = [reason for reason in verdicts[0].reasons if all(reason in v.reasons for v in verdicts)]
     once = once if len(verdicts) > 1 else []
     table = Table(title="From the best to the worst", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from harness.analysis.datum import read_run, record
 from harness.contracts.errors import BenchError
 from harness.host import cli
 from harness.report.page import build
@@ -23,6 +24,7 @@ def parser() -> cli.Parser:
     p.add_argument(
         "--port", type=cli.whole(0, 65535, "--port"), default=8000, help="with --serve (default: %(default)s)"
     )
+    p.add_argument("--json", action="store_true", help="print the run's figures as JSON instead (harness.export)")
     cli.add_common(p)
     return p
 
@@ -31,6 +33,9 @@ def main(argv: list[str]) -> int:
     """Write the page, or serve it until Ctrl-C."""
     options = parser().parse_args(argv)
     cli.set_up_logging(options.verbose)
+    if options.json:
+        cli.print_json(record(read_run(options.run)))
+        return 0
     store, out = Store.reopen(options.run), cli.console()
     if options.serve:
         with server(options.run, options.port) as serving:

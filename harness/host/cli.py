@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import logging
 import os
 import shlex
@@ -53,6 +54,16 @@ class Parser(argparse.ArgumentParser):
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options of every way in."""
     parser.add_argument("-v", "--verbose", action="count", default=0, help="say more on stderr (-vv: everything)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json, for programs that read what a command finds."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON (RFC 8259) on stdout. A number that JSON has no word for raises ValueError."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False, default=str) + "\n")
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:

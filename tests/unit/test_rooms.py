@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.__main__ import commands
+from harness.commands import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -40,7 +40,7 @@ class Nibbles(Scheme):
 
     def server(self, artefact: Path) -> ServerModel:
         """Return the server's network behind the values of the sixteen symbols."""
-        from baselines.export.serving import load_server  # noqa: PLC0415 - imports TensorFlow
+        from baselines.export.serving import load_server  # noqa: PLC0415
 
         d = load_description(artefact)
         shape = (d.input_shape[0] // STRIDE, d.input_shape[1] // STRIDE, d.channels)

@@ -10,9 +10,10 @@ import numpy as np
 from keras import ops
 
 from baselines.export.artefact import work_folder, write_artefact
+from baselines.export.borders import output_quantisation
 from baselines.export.context_tables import PICTURES, tables_for
 from baselines.export.evaluation import summarise
-from baselines.export.quantise import CALIBRATION_PICTURES, output_quantisation, to_int8
+from baselines.export.quantise import CALIBRATION_PICTURES, to_int8
 from baselines.networks.blocks import Blocks, precision
 from baselines.networks.folding import assign, fold
 from baselines.networks.residual import body
