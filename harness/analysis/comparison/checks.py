@@ -233,7 +233,7 @@ def _accuracy_lead(material: Material, dataset: str, other: str, least: float) -
     apart, error, paired = accuracy_difference(found["agilenn"], found[other])
     basis = _basis(run, [], "training data", schemes=("agilenn", other))
     kind = "the same pictures" if paired else "not paired"
-    basis = replace(basis, n=f"{found['agilenn'].n:,} test pictures, {kind}, +-{200 * error:.1f} points")
+    basis = replace(basis, n=f"{found['agilenn'].n:,} test pictures, {kind}, ±{200 * error:.1f} points")
     return Told(f"{100 * apart:+.1f} points", reaches(apart, least, error), basis)
 
 
@@ -303,7 +303,7 @@ def _beside(mine: Curve, other: Curve) -> tuple[str, bool | None]:
         holds = True
     elif all(a is not None and b is not None and a >= b for a, b in hardly):
         holds = False
-    return f"{text} as fast at {span} (+-{max(errors):.1f} points)", holds
+    return f"{text} as fast at {span} (±{max(errors):.1f} points)", holds
 
 
 def _error_at(curve: Curve, accuracy: float) -> float:
