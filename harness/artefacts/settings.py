@@ -2,7 +2,7 @@
 
 Three knobs are known. A scheme that can be cut elsewhere has its splits; one that sends JPEG has that code's quality,
 which the device sets and the server need not know; and any scheme may have been trained once a value of a key of its
-recipe (`train --each`: DeepCOD's channels, AgileNN-R's weight of the rate) into SCHEME-KEY/KEY-VALUE beside its own.
+recipe (`train --each`: DeepCOD's channels, AgileNN-R's weight of the rate) into `curve/KEY_VALUE` in its folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.contracts.scheme import Scheme
 
-_SEEDS = "-seeds"  # ends the folder of trainings that differ by chance alone
+CURVE = "curve"
 QUALITIES = (30, 50, 65, 80, 90)
 
 
@@ -39,8 +39,8 @@ def settings(scheme: Scheme, whole: Artefact) -> dict[str, Artefact]:
             if quality != whole.description.jpeg_quality:
                 found[f"{scheme.name}_q{quality}"] = _of_quality(whole, quality, made / f"quality_{quality}")
     own = (whole.description.scheme, whole.description.dataset, whole.description.profile)
-    for folder in sorted(whole.folder.parent.glob(f"{scheme.name}-*/*")):
-        if (folder / DESCRIPTION).is_file() and not folder.parent.name.endswith(_SEEDS):
+    for folder in sorted((whole.folder / CURVE).glob("*")):
+        if (folder / DESCRIPTION).is_file():
             trained = artefacts.load(folder, expected=own)
             if trained.weights not in {a.weights for a in found.values()}:
                 found[f"{scheme.name}_{folder.name}"] = trained
@@ -49,9 +49,8 @@ def settings(scheme: Scheme, whole: Artefact) -> dict[str, Artefact]:
 
 def setting_text(artefact: Artefact) -> str:
     """Return the setting of an artefact as people read it, such as `quality 50`; nothing where there is no knob."""
-    key = artefact.folder.parent.name.removeprefix(f"{artefact.description.scheme}-")
-    if artefact.folder.name.startswith(f"{key}-"):
-        return f"{key.replace('_', ' ')} {artefact.folder.name.removeprefix(f'{key}-')}"
+    if artefact.folder.parent.name == CURVE:
+        return artefact.folder.name.replace("_", " ")
     if artefact.description.split:
         return f"split {artefact.description.split}"
     return f"quality {artefact.description.jpeg_quality}" if artefact.description.codec == "jpeg" else ""

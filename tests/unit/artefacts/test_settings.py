@@ -41,14 +41,14 @@ def test_jpeg_is_measured_at_several_qualities_with_the_one_server(
 
 
 def trained_by_value(tmp_path: Path, artefact: Artefact) -> Path:
-    """A scheme's folder with trainings at two values of a key beside it, one of them the scheme's own; and seeds."""
-    name = artefact.description.scheme
-    for folder in (name, f"{name}-per_byte/per_byte-1e-3", f"{name}-per_byte/per_byte-2e-3", f"{name}-seeds/seed-1"):
-        shutil.copytree(artefact.folder, tmp_path / folder)
-    (tmp_path / f"{name}-per_byte" / "curve.csv").write_text("value\n")
-    description = tmp_path / f"{name}-per_byte" / "per_byte-2e-3" / DESCRIPTION
+    """A scheme's folder with trainings at two values of a key in it, one of them the scheme's own."""
+    whole = tmp_path / artefact.description.scheme
+    for folder in (whole, whole / settings.CURVE / "per_byte_1e-3", whole / settings.CURVE / "per_byte_2e-3"):
+        shutil.copytree(artefact.folder, folder)
+    (whole / settings.CURVE / "curve.csv").write_text("value\n")
+    description = whole / settings.CURVE / "per_byte_2e-3" / DESCRIPTION
     description.write_text(description.read_text().replace("alpha = 0.0", "alpha = 0.0 # another"))
-    return tmp_path / name
+    return whole
 
 
 def test_trainings_at_other_values_of_a_key_are_settings_of_their_scheme(
@@ -58,14 +58,14 @@ def test_trainings_at_other_values_of_a_key_are_settings_of_their_scheme(
     own = remote_artefact.description.scheme
     scheme.name = own  # the artefact's own, which is no installed scheme
     found = settings.settings(scheme, artefacts.load(trained_by_value(tmp_path, remote_artefact)))
-    assert list(found) == [own, f"{own}_per_byte-2e-3"]
-    assert settings.setting_text(found[f"{own}_per_byte-2e-3"]) == "per byte 2e-3"
+    assert list(found) == [own, f"{own}_per_byte_2e-3"]
+    assert settings.setting_text(found[f"{own}_per_byte_2e-3"]) == "per byte 2e-3"
     assert settings.setting_text(found[own]) == ""
 
 
 def test_a_damaged_setting_is_one_clear_line(tmp_path: Path, remote_artefact: Artefact) -> None:
     whole = trained_by_value(tmp_path, remote_artefact)
-    (whole.parent / f"{whole.name}-per_byte" / "per_byte-2e-3" / SERVER).unlink()
+    (whole / settings.CURVE / "per_byte_2e-3" / SERVER).unlink()
     scheme = registry.scheme("agilenn")
     scheme.name = whole.name
     with pytest.raises(BenchError, match="can't be read"):
