@@ -119,7 +119,7 @@ LARGE = ("tensorflow", "keras", "scipy", "pandas", "pyarrow")
 ABSENT = f"from importlib.util import find_spec; print([name for name in {LARGE} if find_spec(name)])"
 CURES = {
     ("train", "local_only"): "pip install 'agilenn-bench[train]'",
-    ("sweep", "rho"): "pip install 'agilenn-bench[train]'",
+    ("sweep", "rho", "--values", "0.33"): "pip install 'agilenn-bench[train]'",
 }
 
 
