@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.analysis.cells import Accuracy, Cell
+from harness.analysis.datum import read_run, record
 from harness.artefacts import artefacts
 from harness.artefacts.images import Images
 from harness.cluster import client as clusters
@@ -50,6 +51,10 @@ def main(argv: list[str]) -> int:
     cli.set_up_logging(options.verbose)
     options.testbed = labfile.testbed_of(options.testbed)
     axis = axes.axis(options.axis)
+    if options.json and ("," in options.testbed or options.dry_run):
+        raise BenchError(
+            "--json tells of one testbed that was measured", cure="leave it out, and use harness.export on what came"
+        )
     if "," in options.testbed:
         return several.sweep(options, axis, argv)
     if options.dry_run:
@@ -258,7 +263,7 @@ def _finish(
         published=published,
         deadline_ms=procedure.deadline_ms,
     )
-    out = cli.console()
+    out = cli.console(quiet=options.json)
     values = {value: axis.show(value) for value in sorted(ground.request.values)}
     note = outcome.time_note(found, ground.testbed, store.facts().pinned)
     outcome.show(out, found, titles=ground.titles, values=values, accuracies=accuracies, note=note)
@@ -276,6 +281,8 @@ def _finish(
         out.print(str(path), soft_wrap=True)
     if not any(cell.rows for cell in found):
         raise BenchError(f"no sample could be measured, see {store.folder / 'samples.csv'}", cure="mend what it says")
+    if options.json:
+        cli.print_json(record(read_run(store.folder)))
     return 0
 
 

@@ -83,6 +83,7 @@ def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     address.add_option(p, "take the samples of an emulated board")
     p.add_argument("--doctor", action="store_true", help="examine the testbed first, and measure nothing if that fails")
     p.add_argument("--dry-run", action="store_true", help="check everything, show the plan, measure nothing")
+    cli.add_json(p)
     cli.add_lab(p)
     cli.add_board(p)
     cli.add_data_dir(p)

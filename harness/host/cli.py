@@ -106,11 +106,11 @@ def set_up_logging(verbose: int) -> None:
         logging.getLogger(package).setLevel(level)
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a rich console; it writes plain text when the stream is no terminal."""
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Return a rich console; it writes plain text when the stream is no terminal, and nothing where it is `quiet`."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else int(os.environ.get("COLUMNS", "140"))
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+    return Console(stderr=stderr, quiet=quiet, width=width, highlight=False, soft_wrap=False)
 
 
 def way_in(body: Callable[[list[str]], int], argv: Sequence[str] | None = None) -> int:
