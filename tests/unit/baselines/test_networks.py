@@ -142,13 +142,12 @@ def test_missing_file_is_one_line(tmp_path: Path) -> None:
 
 def test_reordered_channels_leave_the_reference_networks_answer() -> None:
     from baselines.networks.device import split_model  # noqa: PLC0415
-    from baselines.networks.residual import body_model  # noqa: PLC0415
     from baselines.schemes.agilenn.networks import reorder  # noqa: PLC0415
 
     keras.utils.set_random_seed(0)
     device = split_model((16, 16, 3), 5, channels=6, stride=2, k=2, local_widths=(), folded=False)
     device(X, training=True)
-    body = body_model((8, 8, 6), 5, (8,), folded=True)
+    body = NetworkSpec("residual_body", (8, 8, 6), 5, (8,)).build(folded=True)
     features, _ = device(X, training=False)
     before = np.asarray(body(features))
     order = np.array([4, 1, 0, 2, 3, 5])
