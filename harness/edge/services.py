@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _MOST_BYTES = 512  # of an account
 _MOST_ANSWER = 1 << 20
+_LATE_S = 3.0  # that the answer to a question is waited for whose device is gone
 _MOST_HEARD = 16  # messages of a kind that are kept of one question; two are too many already
 _CURE = "see who else writes to this broker: docs/lab.md tells how to keep others out"
 
@@ -48,6 +49,7 @@ class Heard:
     accounts: list[Account] = field(default_factory=list)
     answers: list[bytes] = field(default_factory=list)
     problem: str = ""  # the first account that is none
+    closed: bool = False  # the device has its result: nothing of it is under way
 
 
 class Services:
@@ -68,9 +70,21 @@ class Services:
     def expect(self, prefix: str, sequence: int) -> None:
         """Begin anew for a device that is about to ask: what came before belongs to an earlier question, and so do
         accounts of another sequence number.
+
+        A sample that is taken again asks by the same number. The answer to the lost question may still be on its way
+        and would look like a second one to this, so it is waited for, as long as an edge may take.
         """
         with self._news:
+            before = self._open.get(prefix)
+            if before is not None and before.sequence == sequence and not before.closed:
+                self._news.wait_for(lambda: self._whole(before), _LATE_S)
             self._open[prefix] = Heard(sequence)
+
+    def close(self, prefix: str) -> None:
+        """Note that the device has its result without an answer: nothing more will come."""
+        with self._news:
+            if prefix in self._open:
+                self._open[prefix].closed = True
 
     def account_ms(self, prefix: str, most_ms: float, timeout_s: float = 3.0) -> float | None:
         """Return the wall time of the service of the open question, ms; None when the edge gave no account in time.
@@ -84,6 +98,7 @@ class Services:
         with self._news:
             heard = self._open[prefix]
             self._news.wait_for(lambda: self._whole(heard), timeout_s)
+            heard.closed = True
             return self._judged(prefix, heard, most_ms)
 
     def hear(self, topic: str, data: bytes) -> None:

@@ -81,7 +81,11 @@ def measure(
         raise _ended(result.status, str(told.extra.get("failure") or ""), link, testbed)
     if result.cycles_wait == CYCLES_OVER:
         raise SampleFailed("the device waited longer than its cycle counter counts", cure="raise the rate")
-    wall_ms = services.account_ms(prefix, took_ms) if result.payload_bytes else None
+    wall_ms = None
+    if result.payload_bytes:
+        wall_ms = services.account_ms(prefix, took_ms)
+    else:
+        services.close(prefix)
     remote_ms = _remote_ms(result, told, pinned_ms, wall_ms)
     values = _values(result, told, remote_ms, wall_ms, pinned=pinned_ms is not None)
     details = {"retries": board.device.retries - retries, "codec": _codec(result), "symbols": result.symbols}

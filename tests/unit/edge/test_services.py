@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,31 @@ def test_the_late_answer_to_an_earlier_question_does_not_void_this_one() -> None
     """A board that is killed leaves a question whose answer comes while the next one is open."""
     late = payload.reply(payload.Status.OK, 6, 0xCAFE, np.zeros(4, np.float32))
     assert _judged(_asked(("down", late), ("down", ANSWER), ("service", _account()))) == 1.5
+
+
+def test_the_answer_to_a_lost_question_is_waited_for_before_it_is_asked_again() -> None:
+    """A sample that is taken again has the same number: its first answer would be a second one to the next question."""
+    services = _asked()  # and the board is killed
+
+    def answer() -> None:
+        services.hear("p/down", ANSWER)
+        services.hear("p/service", _account(9000))
+
+    late = threading.Timer(0.05, answer)
+    late.start()
+    services.expect("p", 7)
+    late.join()
+    services.hear("p/down", ANSWER)
+    services.hear("p/service", _account())
+    assert _judged(services) == 1.5
+
+
+def test_nothing_is_waited_for_where_the_device_has_its_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = _asked()
+    monkeypatch.setattr(services._news, "wait_for", lambda *_: pytest.fail("waited"))
+    services.close("p")  # it exited early
+    services.expect("p", 7)
+    services.expect("p", 8)
 
 
 def test_an_answer_that_the_edge_does_not_vouch_for_voids_the_sample() -> None:
