@@ -29,8 +29,8 @@ Written by `python docs/artifact.py` from `results/reference`, whose runs were m
 machine. [README.md](README.md) says what to install, [docs/method.md](docs/method.md) what is compared and
 [docs/findings.md](docs/findings.md) what was found. No board is needed, and nothing is trained.
 
-- **Latencies are modelled, so they do not depend on your machine.** The tolerance is for two changes since the runs
-  (README names them) at 2 Mbit/s. The model itself is good for +-5 % (generated network code) and +-15 % (other code).
+- **Latencies are modelled, so they do not depend on your machine.** They are means over the whole test set; the
+  tolerance is the last digit's. The model itself is good for +-5 % (generated network code) and +-15 % (other code).
 - **Accuracies** are over all test pictures of the shipped weights; the tolerance is for other rounding of the server's
   floating-point numbers.
 - **Minutes** are those of the run named, without downloads and without building; `–` where nobody has taken the time.
@@ -64,8 +64,8 @@ def _bandwidth(dataset: str) -> list[list[str]]:
         cell, right = cells[scheme], tables.accuracy_text(accuracies.get(scheme)).partition(" (")[0]
         latency = tables.latency_text(cell.latency).partition(" ")[0]
         title = f"{facts.schemes[scheme].title}, {dataset}"
-        how = "mean with exits" if cell.mixed else "median"
-        rows.append([f"{title}: latency at 2 Mbit/s ({how})", command, f"{latency} ms", "0.5 ms", minutes])
+        how = "mean with exits" if cell.mixed else "mean"
+        rows.append([f"{title}: latency at 2 Mbit/s ({how})", command, f"{latency} ms", "0.1 ms", minutes])
         accuracy = f"`python -m harness.accuracy baselines/weights/{dataset}-compact/{scheme}`"
         rows.append([f"{title}: accuracy", accuracy, right, "0.1 points", "–"])
         if scheme != "local_only":

@@ -71,7 +71,7 @@ def lines(
     """Return header and lines for people, from `rows`."""
     ms = METRICS["total_ms"]
     with_deadline = any(line.get("deadline_ms") is not None for line in told)
-    header = ["scheme", "value", "n", *(f"p{q} ms" for q in PERCENTILES), "slowest ms"]
+    header = ["scheme", "value", "timed", *(f"p{q} ms" for q in PERCENTILES), "slowest ms"]
     header += [f"over {next(t['deadline_ms'] for t in told if t.get('deadline_ms')):g} ms"] if with_deadline else []
     out = []
     for line in told:

@@ -59,9 +59,7 @@ def test_readme_is_the_reference_run_to_the_digit() -> None:
     assert AXES["bandwidth"].statistic == "median"
 
 
-# By hand until the reference is measured anew: its runs were made before the module's writes of 1,024 bytes and the
-# latest kernels, and README says so.
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_reference_run_is_what_its_command_measures(tmp_path: Path, start: Callable[..., Any]) -> None:
     """A few samples of it, on any machine: the service times are shipped, the rest is modelled."""
     words = ("--rates", "2M", "--schemes", ",".join(AGAIN), "--images", "2", "--no-accuracy")
