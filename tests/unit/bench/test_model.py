@@ -80,7 +80,7 @@ def _outputs(file):
 
 
 def test_without_an_interpreter_the_rest_is_told_and_why_bytes_are_not(monkeypatch, file):
-    monkeypatch.setattr(reference.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(reference, "module", lambda: None)
     assert reference.compare(file, None, np.zeros(0), []) == (None, reference.ABSENT)
 
 

@@ -120,8 +120,6 @@ def test_a_rate_reads_back() -> None:
 _BODY = """
 import pathlib, sys, time
 from harness.host import cli
-
-from ...support.commands import heed_signals
 def body(argv):
     folder = pathlib.Path(argv[0])
     try:
