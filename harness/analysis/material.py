@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.analysis.datum import Datum, RunData, read_run
@@ -14,6 +14,8 @@ from harness.analysis.trainings import TrainedRow, history, read_rows
 from harness.contracts.errors import BenchError
 
 log = logging.getLogger(__name__)
+
+FULL = "full"  # folder of rows that were trained for the shipped recipe's whole budget; begins their axis' name
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,16 @@ class Material:
 
 
 def gather(folders: Sequence[Path], *, rows: Path | None = None, weights: Path | None = None) -> Material:
-    """Read run folders (or folders of them), `rows`/*.csv and `weights`/DATASET-PROFILE/SCHEME/history.csv.
+    """Read run folders (or folders of them), `rows`/*.csv and `rows`/full/*.csv, and
+    `weights`/DATASET-PROFILE/SCHEME/history.csv.
 
     Raises:
         BenchError: a folder that was named holds no run, or something in it is damaged.
     """
     runs = [read_run(folder) for folder in run_folders(folders)]
     trained = [row for path in sorted(rows.glob("*.csv")) for row in read_rows(path)] if rows else []
+    in_full = [row for path in sorted(rows.glob(f"{FULL}/*.csv")) for row in read_rows(path)] if rows else []
+    trained += [replace(row, axis=f"{FULL}/{row.axis}") for row in in_full]
     histories = {}
     for path in sorted(weights.glob("*/*/history.csv")) if weights else []:
         dataset = path.parent.parent.name.partition("-")[0]

@@ -16,8 +16,6 @@ from harness.measure.axes import Axis
 from harness.sweep import repeat
 from harness.sweep.plan import MOST_IMAGES
 
-_MOST_SEED = 2**31 - 1
-
 
 def parser(description: str | None) -> cli.Parser:
     """Return the command line, with one sub-command an axis."""
@@ -62,7 +60,7 @@ def _add_options(p: argparse.ArgumentParser, axis: Axis) -> None:
     p.add_argument("--deadline", type=quantities.duration_ms, metavar="T", help="tell how many miss it: 30ms")
     p.add_argument("--dataset", default="cifar10", metavar="D", help="default: %(default)s")
     p.add_argument("--profile", default="compact", metavar="P", help="size of the networks; default: %(default)s")
-    p.add_argument("--seed", type=cli.whole(0, _MOST_SEED, "--seed"), default=0, metavar="N")
+    p.add_argument("--seed", type=cli.whole(0, cli.MOST_SEED, "--seed"), default=0, metavar="N")
     p.add_argument("--out", type=Path, metavar="DIR", help="default: results/runs/<time>-<axis>")
     p.add_argument(
         "--resume",

@@ -19,15 +19,24 @@ from baselines.networks.quiet import backend_name, has_tensorflow
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import registry
-from harness.host.cli import Parser, add_common, console, going_on, names, same_command, set_up_logging, way_in, whole
+from harness.host.cli import (
+    MOST_SEED,
+    Parser,
+    add_common,
+    console,
+    going_on,
+    same_command,
+    seeds,
+    set_up_logging,
+    way_in,
+    whole,
+)
 from harness.runs.store import Store
 from harness.show import curves
 from harness.training import curve
 from harness.training import seeds as spread
 from harness.training.options import TrainOptions, parse_overrides
 from harness.training.report import RichReport
-
-MOST_SEED = 2**31 - 1
 
 
 def parser() -> Parser:
@@ -126,11 +135,6 @@ def _curve(args: argparse.Namespace, argv: list[str], options: TrainOptions, scr
     screen.print(table)
     screen.print(str(above / curve.FILE), soft_wrap=True)
     return 0
-
-
-def seeds(text: str) -> list[int]:
-    """Read `0,1,2` as seeds, each once."""
-    return [whole(0, MOST_SEED, "--seeds")(part) for part in names(text)]
 
 
 def seeded(options: TrainOptions, seed: int, *, out: Path) -> TrainOptions:

@@ -97,7 +97,10 @@ def _base(options: argparse.Namespace, plan: plans.Plan) -> Base:
 
 def _points(name: str, options: argparse.Namespace, plan: plans.Plan) -> list[Setting]:
     if name != "pareto":
-        return axes.settings(axes.AXES[name], plan, options.values)
+        found = axes.settings(axes.AXES[name], plan, options.values)
+        if name != "shaping":
+            return found
+        return axes.seeded(found, options.seeds, reference="reference.seed" not in parse_overrides(options.set))
     every = axes.pareto(plan)
     return [s for s in every if options.values is None or s.value in options.values]
 
@@ -112,9 +115,9 @@ def _dry_run(name: str, options: argparse.Namespace) -> int:
     out.print(f"budget   {plan.budget.model_dump()}", markup=False)
     for setting in _points(name, options, plan):
         own = points.point_hash(base, base.recipe(setting), data.checksum)
-        there = rows.find(own, _folders(options)) is not None
+        there = points.found_before(own, name, _folders(options)) is not None
         out.print(
-            f"{setting.value:<12} {own}  {'there' if there else 'to be trained'}  {setting.overrides}", markup=False
+            f"{setting.told:<12} {own}  {'there' if there else 'to be trained'}  {setting.overrides}", markup=False
         )
     out.print("nothing was trained (--dry-run)")
     return 0
@@ -133,7 +136,7 @@ def _take(
     def note(i: int, row: Row, how: str, *, trained: bool) -> None:
         found[i] = row
         finish.write_rows(name, options, [found[k] for k in sorted(found)])
-        report.finished(f"{name} {settings[i].value}: {100 * row['accuracy']:.1f} %, {how}", trained=trained)
+        report.finished(f"{name} {settings[i].told}: {100 * row['accuracy']:.1f} %, {how}", trained=trained)
 
     with PointsReport(said, len(settings)) as report:
         left = []
@@ -160,7 +163,7 @@ def _trained_here(
     """Train points one after another in this process; yield (index, row)."""
     trials: Trials | None = None
     for i, setting in enumerate(settings):
-        report.point(f"{name} {setting.value}")
+        report.point(f"{name} {setting.told}")
         if trials is None:
             start_tensorflow(os.cpu_count() or 2)
             from baselines.schemes.agilenn.trial import Trials as Made  # noqa: PLC0415

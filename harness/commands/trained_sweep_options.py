@@ -35,7 +35,17 @@ def parser(name: str) -> cli.Parser:
         p.add_argument("--plan", type=Path, metavar="FILE", help="values and budget; default: the shipped plan.toml")
         p.add_argument("--recipe", type=Path, metavar="FILE", help="what points start from; default: the shipped one")
         p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a key of every point")
-        p.add_argument("--seed", type=cli.whole(0, 2**31 - 1, "--seed"), default=0, metavar="N")
+        if name == "shaping":
+            p.add_argument(
+                "--seeds",
+                type=cli.seeds,
+                default=[0],
+                metavar="A,B,…",
+                help="train each point once a seed; default: 0",
+            )
+            p.set_defaults(seed=0)
+        else:
+            p.add_argument("--seed", type=cli.whole(0, cli.MOST_SEED, "--seed"), default=0, metavar="N")
         p.add_argument("--fresh", action="store_true", help="train points again whose rows are in the repository")
         address.add_option(p, "train points")
         p.add_argument(

@@ -24,6 +24,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 TERMINATED = 143  # 128 + SIGTERM
 HUNG_UP = 129  # 128 + SIGHUP
 
+MOST_SEED = 2**31 - 1
+
 _RATE_UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -277,6 +279,11 @@ def names(text: str) -> list[str]:
     if not values:
         raise BenchError("an empty list was given", cure="give names separated by commas")
     return list(dict.fromkeys(values))
+
+
+def seeds(text: str) -> list[int]:
+    """Read `0,1,2` as seeds, each once."""
+    return [whole(0, MOST_SEED, "--seeds")(part) for part in names(text)]
 
 
 def whole(least: int, most: int, what: str) -> Callable[[str], int]:

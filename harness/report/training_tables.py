@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ HEADS: dict[str, tuple[str, float, int]] = {
     "total_270k_ms": ("270 kbit/s ms", 1.0, 1),
     "total_2m_ms": ("2 Mbit/s ms", 1.0, 1),
     "total_6m_ms": ("6 Mbit/s ms", 1.0, 1),
+    "accuracy_sd": ("sd points", 100.0, 2),
+    "seeds": ("seeds", 1.0, 0),
+    "bytes_lzw": ("LZW B", 1.0, 0),
+    "bytes_context": ("context B", 1.0, 0),
+    "train_flop": ("TFLOP", 1e-12, 1),
+    "train_cpu_s": ("CPU s", 1.0, 0),
 }
 
 
@@ -44,6 +51,22 @@ def cell(column: str, value: float | None) -> str:
         return "–"
     _, factor, digits = HEADS[column]
     return f"{factor * value:,.{digits}f}"
+
+
+def over_seeds(rows: Sequence[Row]) -> list[Row]:
+    """Return one row a value: the mean of every number over the seeds, how many there are (`seeds`), and the sample's
+    standard deviation of the accuracy (`accuracy_sd`, None for one seed).
+    """
+    found = []
+    for value in dict.fromkeys(str(row["value"]) for row in rows):
+        own = [row for row in rows if str(row["value"]) == value]
+        mean: Row = {"value": value, "seeds": len(own)}
+        for column in HEADS:
+            numbers = [float(row[column]) for row in own if row.get(column) is not None]
+            mean.setdefault(column, statistics.fmean(numbers) if numbers else None)
+        right = [float(row["accuracy"]) for row in own]
+        found.append(mean | {"accuracy_sd": statistics.stdev(right) if len(right) > 1 else None})
+    return found
 
 
 def table(rows: Sequence[Row], columns: Sequence[str], published: Published, paper: str) -> tuple[list[str], list[Any]]:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.analysis import shaping
 from harness.host import cli
 from harness.report import training_tables as show
 from harness.runs import trained_rows as rows
 from harness.runs.store import Store
 from harness.runs.trained_rows import Row
+from harness.show.figures import of_shaping
 from harness.training.sweep.axes import Published
 from harness.training.sweep.points import Base
 
@@ -47,7 +49,8 @@ def write(name: str, options: argparse.Namespace, found: Outcome, base: Base | N
 
     stem = f"{name}-{options.dataset}"
     store = Store(options.out)
-    header, lines = show.table([*found.rows, *found.beside], found.columns, found.published, found.paper)
+    shown = show.over_seeds(found.rows) if name == shaping.AXIS else found.rows
+    header, lines = show.table([*shown, *found.beside], found.columns, found.published, found.paper)
     written = [
         write_rows(name, options, found.rows),
         store.write_text(f"{stem}.md", show.markdown(found.title, found.note, header, lines)),
@@ -56,7 +59,9 @@ def write(name: str, options: argparse.Namespace, found: Outcome, base: Base | N
         from baselines.recipes.hashing import as_tree  # noqa: PLC0415
 
         written.append(store.write_text(f"{stem}.recipe.toml", tomlout.dumps(as_tree(base.recipe()))))
-    if name in ("exit", "pareto"):
+    if name == shaping.AXIS:
+        written += of_shaping.page(found.rows, store.path(stem), note=found.note)
+    elif name in ("exit", "pareto"):
         written += show.against_latency(
             found.rows,
             marked=found.marked,

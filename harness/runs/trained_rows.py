@@ -17,7 +17,9 @@ from harness.runs.store import csv_text
 
 log = logging.getLogger(__name__)
 
-_TEXTS = ("dataset", "profile", "axis", "value", "method", "ordering", "recipe_hash", "source")
+_TEXTS = (
+    "dataset", "profile", "axis", "value", "method", "ordering", "recipe_hash", "source", "channels", "shaping",
+)  # fmt: skip
 _WHOLE = ("k", "centroids", "seed", "n_validation", "n_test", "n_attention", "epochs", "samples", "cycles", "macs")
 RATES = {"total_270k_ms": 270e3, "total_2m_ms": 2e6, "total_6m_ms": 6e6}  # columns; the paper's Fig 23
 AT_RUN_TIME = " at run time"  # ends the value of a row whose setting was not trained but laid over trained weights
@@ -64,9 +66,14 @@ COLUMNS = (
     "total_2m_ms",
     "total_6m_ms",
     "time_source",
-    "flop",
-    "cpu_s",
+    "train_flop",
+    "train_cpu_s",
+    "channels",
+    "shaping",
+    "bytes_lzw",
+    "bytes_context",
 )
+_CALLED = {"train_flop": "flop", "train_cpu_s": "cpu_s"}  # what rows of earlier versions call these columns
 
 Row = dict[str, Any]
 
@@ -89,7 +96,7 @@ def read(path: Path) -> list[Row]:
 def _typed(cells: dict[str, str]) -> Row:
     row: Row = dict.fromkeys(COLUMNS)
     for name in COLUMNS:
-        text = cells.get(name) or ""
+        text = cells.get(name) or cells.get(_CALLED.get(name, "")) or ""
         if not text:
             continue
         if name in _TEXTS or name == "time_source":
@@ -138,18 +145,23 @@ def keep(row: Row) -> None:
         raise BenchError(f"{path} can't be written ({e.strerror})", cure="set AGILENN_CACHE_DIR") from e
 
 
-def find(recipe_hash: str, folders: Iterable[Path]) -> Row | None:
-    """Return the row of a training that was finished before: from the cache, or from CSV files in `folders`."""
+def find(recipe_hash: str, folders: Iterable[Path], needs: Iterable[str] = ()) -> Row | None:
+    """Return the row of a training that was finished before: from the cache, or from CSV files in `folders`.
+
+    A row that lacks one of the columns `needs`, as an earlier version left it, does not count.
+    """
     path = _cache(recipe_hash)
     if path.exists():
         try:
             found: Row = reading.json_of(path, "trained anew")
-            return dict.fromkeys(COLUMNS) | {name: found[name] for name in found if name in COLUMNS}
+            row = {name: found.get(name, found.get(_CALLED.get(name, ""))) for name in COLUMNS}
+            if all(row[name] is not None for name in needs):
+                return row
         except (BenchError, TypeError):
             log.warning("%s is damaged: trained anew", path)
     for folder in folders:
         for file in sorted(folder.glob("*.csv")):
             for row in read(file):
-                if row["recipe_hash"] == recipe_hash:
+                if row["recipe_hash"] == recipe_hash and all(row[name] is not None for name in needs):
                     return row
     return None

@@ -9,11 +9,13 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from baselines.data import DataSet
+from baselines.export import context_tables
 from baselines.export.artefact import work_folder
 from baselines.export.evaluation import combine
 from baselines.recipes.recipe import AgileNNRecipe
@@ -31,11 +33,14 @@ class Trial:
     `figures` are shares in 0..1, alpha, epochs, samples and seconds, by name.
 
     `symbols` are uint8 [n_test, h * w * channels] of the sent channels over the test set, or None where nothing is
-    quantised.
+    quantised. `training_symbols` are those of the first training pictures, from which a codec's tables are learnt;
+    `map_shape` is height, width and channels of what is sent.
     """
 
     figures: dict[str, float]
     symbols: npt.NDArray[np.uint8] | None
+    training_symbols: npt.NDArray[np.uint8] | None = None
+    map_shape: tuple[int, int, int] = (0, 0, 0)
 
 
 class Trials:
@@ -70,11 +75,10 @@ class Trials:
         figures = self._measured(job, recipe, samples, attention_samples)
         figures |= {"epochs": float(recipe.epochs), "samples": float(len(samples))}
         figures |= {"train_s": trained["wall_s"], "wall_s": round(time.monotonic() - started, 1)}
-        figures |= {name: trained[name] for name in ("flop", "cpu_s") if name in trained}
-        pictures = samples.as_taken(data.x_test)
-        symbols = job.symbols(pictures).reshape(len(pictures), -1) if recipe.codebook.quantise else None
+        figures |= {f"train_{name}": trained[name] for name in ("flop", "cpu_s") if name in trained}
+        sent = _sent(job, samples, samples.as_taken(data.x_test)) if recipe.codebook.quantise else {"symbols": None}
         shutil.rmtree(work, ignore_errors=True)
-        return Trial(figures, symbols)
+        return Trial(figures, **sent)
 
     def _reference(self, recipe: AgileNNRecipe) -> Reference:
         key = recipe.reference.model_dump_json()
@@ -110,3 +114,11 @@ class Trials:
             figures |= job.attention(x_test[some], y_test[some])
             figures["n_attention"] = float(len(y_test[some]))
         return {name: round(value, 5) for name, value in figures.items()}
+
+
+def _sent(job: JointJob, samples: Samples, pictures: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    symbols = job.symbols(pictures)
+    learnt_from = job.symbols(samples.first(context_tables.PICTURES))
+    _, height, width, channels = symbols.shape
+    flat = [one.reshape(len(one), -1) for one in (symbols, learnt_from)]
+    return {"symbols": flat[0], "training_symbols": flat[1], "map_shape": (height, width, channels)}

@@ -36,6 +36,9 @@ class Looked:
     left_out: tuple[str, ...] = ()  # rows that a pick passed over
     n: float | None = None
     cost: Cost = field(default_factory=Cost)
+    at: str = ""  # what the number itself was held equal at, where it is a comparison
+    lacks: str = ""  # why there is none: rows that are missing
+    apart: str = ""  # why there is none: what can't be held equal
 
 
 def of_summary(summary: Mapping[str, Any], key: str) -> Looked:
@@ -90,7 +93,9 @@ def missed(row: Row) -> bool:
 
 def unequal(found: Sequence[Looked], equal: str) -> list[str]:
     """Return why the numbers are not to be compared: constraints that were missed, payloads that are not alike."""
-    rows = list({id(row): row for one in found for row in one.rows}.values())
+    rows = list({id(row): row for one in found if not one.at for row in one.rows}.values())
+    if equal == "bytes" and all(one.at for one in found):
+        return []
     if equal == "skewness":
         return [_told(row) for row in rows if missed(row)]
     sizes = _sizes(rows)
@@ -110,6 +115,8 @@ def basis(found: Sequence[Looked], equal: str) -> Basis:
     rows = list({id(row): row for one in found for row in one.rows}.values())
     if equal == "skewness":
         at = f"skewness as asked for, to {100 * WITHIN:g} points"
+    elif any(one.at for one in found):
+        at = "; ".join(dict.fromkeys(one.at for one in found if one.at))
     elif equal == "bytes":
         sizes = " and ".join(f"{size:,.0f}" for size in _sizes(rows)) or "not recorded"
         at = f"{'nothing, payloads' if unequal(found, equal) else 'payload,'} {sizes} B"
@@ -127,8 +134,18 @@ def _budget(found: Sequence[Looked], rows: Sequence[Row]) -> str:
     trained = [row for row in rows if not str(row["value"]).endswith(AT_RUN_TIME)]
     short = {(row.get("epochs"), row.get("samples")) for row in trained}
     told = [f"{e} epochs of {s:,} pictures" for e, s in sorted(short, key=str) if e and s]
-    told += list(dict.fromkeys(one.cost.told for one in found))
+    told += list(dict.fromkeys(one.cost.told for one in found if not one.at))
+    told += _spent([row for one in found if one.at for row in one.rows])
     return ", ".join(told) or "–"
+
+
+def _spent(rows: Sequence[Row]) -> list[str]:
+    """Tell what the dearest of several trainings took."""
+    known = [row for row in rows if row.get("train_flop")]
+    if not known:
+        return [Cost().told] if rows else []
+    dearest = max(known, key=lambda row: float(row["train_flop"]))
+    return [f"at most {Cost(dearest['train_flop'], dearest.get('train_cpu_s')).told} a point"]
 
 
 def _of_seeds(group: Sequence[Row], column: str) -> Looked:
@@ -140,7 +157,7 @@ def _of_seeds(group: Sequence[Row], column: str) -> Looked:
     else:
         error = share_error(mean, n) if n and 0 <= mean <= 1 else 0.0
     identity = f"{group[0].get('axis', '')} {group[0]['value']} {column}"
-    spent = [Cost(row.get("flop"), row.get("cpu_s")) for row in group]
+    spent = [Cost(row.get("train_flop"), row.get("train_cpu_s")) for row in group]
     return Looked(mean, error, identity, tuple(group), n=n, cost=spent[0])
 
 

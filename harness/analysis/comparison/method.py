@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.analysis.comparison import looked, rules
+from harness.analysis import shaping
+from harness.analysis.comparison import equal_bytes, looked, rules
 from harness.analysis.comparison.basis import Basis
 from harness.analysis.comparison.looked import Looked
+from harness.analysis.material import FULL
 from harness.contracts import reading
 from harness.contracts.paths import weights_dir
 from harness.contracts.toml import Strict, read_toml
@@ -24,7 +26,6 @@ from harness.runs.paths import PUBLISHED, TRAINED_ROWS
 from harness.runs.trained_rows import Row
 
 CLAIMS = PUBLISHED / "claims.toml"
-FULL = "full"
 HEADER = ("claim", "published", "ours", "holds?", "stands on")
 Word = Literal["yes", "no", "undecided", "not compared", "not measured"]
 _SHARES = (
@@ -39,7 +40,11 @@ _SHARES = (
 
 
 class Quantity(Strict):
-    """Says where a number is: a row's column, the best of an axis, or a key of a scheme's summary.toml."""
+    """Says where a number is: a row's column, the best of an axis, or a key of a scheme's summary.toml.
+
+    With `over` it is what the curve `value` gains over the curve `over` at equal bytes (`at` names their column), each
+    of them trained with the `centroids`.
+    """
 
     axis: str = ""
     value: str = ""
@@ -47,6 +52,9 @@ class Quantity(Strict):
     pick: Literal["", "max", "argmax"] = ""
     scheme: str = ""
     key: str = ""
+    over: str = ""
+    at: Literal["", "bytes_lzw", "bytes_context"] = ""
+    centroids: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _one_place(self) -> Quantity:
@@ -54,6 +62,8 @@ class Quantity(Strict):
             raise ValueError("give either axis and column, or scheme and key")
         if self.axis and (self.column not in rows.COLUMNS or bool(self.value) == bool(self.pick)):
             raise ValueError("an axis needs a column of its rows, and either value or pick")
+        if self.over and (not self.value or not self.at or len(self.centroids) < 2 or self.column != "accuracy"):
+            raise ValueError("over needs value (both are curves), column = accuracy, at, and two centroids or more")
         return self
 
     def look_up(
@@ -66,10 +76,15 @@ class Quantity(Strict):
         """
         if self.scheme:
             return looked.of_summary(summaries.get(self.scheme, {}), self.key)
+        if self.over:
+            rows_ = found.get(self.axis, ())
+            return equal_bytes.over_curve(rows_, self.value, self.over, self.at, self.centroids)
         return looked.of_rows(found.get(self.axis, ()), self.value, self.column, self.pick, keeping=keeping)
 
     def show(self, number: float) -> str:
         """Return it as people read it: shares in percent."""
+        if self.over:
+            return f"{100 * number:+.2f} points"
         if self.pick == "argmax":
             return f"{number:g}"
         if self.scheme or self.column in _SHARES:
@@ -83,6 +98,9 @@ class Quantity(Strict):
 
     def called(self, name: str) -> str:
         """Return what people call it: its place on the axis where its name in the rule is only that, else the name."""
+        if self.over:
+            codec = shaping.CODECS[self.at]
+            return f"{self.value} over {self.over} by {codec}:"
         if name.startswith("at_") and self.value:
             return f"at {self.axis} {self.value}:"
         return name.replace("_", " ")
@@ -135,7 +153,9 @@ def judge(claim: Claim, found: Mapping[str, Sequence[Row]], summaries: Mapping[s
     asked = claim.quantities
     ours = ", ".join(f"{asked[n].called(n)} {asked[n].show(one.value or 0.0)}" for n, one in known.items())
     basis = looked.basis(list(known.values()), claim.equal)
-    if missing := [asked[name].place for name in numbers if name not in known]:
+    if apart := [one.apart for one in numbers.values() if one.apart]:
+        return Verdict(claim, f"{ours}{'; ' if ours else ''}{'; '.join(apart)}", "not compared", basis)
+    if missing := [numbers[name].lacks or asked[name].place for name in numbers if name not in known]:
         return Verdict(claim, f"{ours}{'; ' if ours else ''}missing: {', '.join(missing)}", "not measured", basis)
     if reasons := looked.unequal(list(known.values()), claim.equal):
         return Verdict(claim, f"{ours}; {'; '.join(reasons)}", "not compared", basis)

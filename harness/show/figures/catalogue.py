@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.show.figures.figure import Figure
 from harness.show.figures.of_runs import Breakdown, Energy, Front, Latency, Memory
 from harness.show.figures.of_settings import Settings
+from harness.show.figures.of_shaping import Shaping
 from harness.show.figures.of_trainings import Curves, Kinds, SplitGrid, Trained
 
 _ACCURACY = ("accuracy", "accuracy")
@@ -32,4 +33,5 @@ FIGURES: tuple[Figure, ...] = (
     Settings("pareto", "Settings of AgileNN: accuracy against latency", joined=False),
     Settings("exit", "Early exit of AgileNN: accuracy against latency", joined=True),
     Trained("rho", "", "", "Accuracy and skewness against rho", "rho", _SKEWNESS),
+    Shaping(),
 )

@@ -71,7 +71,7 @@ def trained(point: tuple[Setting, AgileNNRecipe], shared: Trainings) -> Row:
     at = worker.kept(shared, _Room)
     with at.lock:
         own = points.point_hash(shared.base, recipe, shared.checksum)
-        found = rows.find(own, ())
+        found = points.found_before(own, shared.axis, ())
         if found is not None:
             return found | {"axis": shared.axis, "value": setting.value}
         return points.train(shared.base, setting, shared.axis, recipe, at.trials, shared.checksum)

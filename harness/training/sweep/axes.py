@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.contracts.errors import BenchError
@@ -22,6 +22,11 @@ class Setting:
     value: str
     overrides: dict[str, str]
     preset: str | None = None
+
+    @property
+    def told(self) -> str:
+        """Return what messages call it: its value, and its seed where it has one of its own."""
+        return f"{self.value}, seed {self.overrides['seed']}" if "seed" in self.overrides else self.value
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class TrainedAxis:
     presets: Mapping[str, str] = field(default_factory=dict)  # variant -> preset of the recipe
     published_names: Mapping[str, str] = field(default_factory=dict)  # variant -> the published rows' title
     also: Mapping[str, str] = field(default_factory=dict)  # keys set at every value
+    needs: tuple[str, ...] = ()  # columns without which a row that was kept does not count
 
     def setting(self, value: float | str) -> Setting:
         """Return the point at a value.
@@ -82,6 +88,18 @@ def show(value: float | str) -> str:
     """Return a value as text: 0.7 -> `0.7`, 4.0 -> `4`, names as they are."""
     return value if isinstance(value, str) else f"{value:g}"
 
+
+_NO_SHAPING = {"losses.skewness_weight": "0.0", "losses.disorder_weight": "0.0"}
+_CENTROIDS = (2, 3, 4, 8)
+# Importance chooses the channels or chance does, and shapes them or does not: `chosen-shaped-8` is AgileNN.
+_SHAPING = {
+    f"{channels}-{kind}-{centroids}": {
+        "preselect.method": method, "codebook.centroids": str(centroids), **(_NO_SHAPING if kind == "plain" else {})
+    }
+    for channels, method in (("random", "random"), ("chosen", "topk_appearance"))
+    for kind in ("plain", "shaped")
+    for centroids in _CENTROIDS
+}  # fmt: skip
 
 _ALL = (
     TrainedAxis(
@@ -166,6 +184,14 @@ _ALL = (
         variants={"agilenn": {}},
         presets={name: name for name in ("control", "all_sent", "random")},
     ),
+    TrainedAxis(
+        name="shaping",
+        title="channels, shaping, centroids",
+        doc="is shaping by importance worth its bytes? random or chosen channels, shaped or not, 2 to 8 centroids",
+        shown=("accuracy", "accuracy_sd", "seeds", "bytes_lzw", "bytes_context", "train_flop", "train_cpu_s"),
+        variants=_SHAPING,
+        needs=("bytes_lzw", "bytes_context"),
+    ),
 )
 
 AXES: dict[str, TrainedAxis] = {axis.name: axis for axis in _ALL}
@@ -182,6 +208,22 @@ def settings(axis: TrainedAxis, plan: Plan, values: list[str] | None) -> list[Se
             raise BenchError(f"the plan has no values for axis {axis.name}", cure="give some by --values")
         return [axis.setting(value) for value in plan.values[axis.name]]
     return [axis.setting(_number(axis, text)) for text in values]
+
+
+def seeded(points: Sequence[Setting], seeds: Sequence[int], *, reference: bool) -> list[Setting]:
+    """Return each point once a seed, all points of a seed together.
+
+    Args:
+        reference: the reference network has the seed too, as another one is another teacher and judge.
+    """
+    return [
+        replace(
+            point,
+            overrides={**point.overrides, "seed": str(seed), **({"reference.seed": str(seed)} if reference else {})},
+        )
+        for seed in seeds
+        for point in points
+    ]
 
 
 def _number(axis: TrainedAxis, text: str) -> float | str:

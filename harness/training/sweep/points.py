@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.context import why_not
 from harness.runs import trained_rows as rows
 from harness.runs.trained_rows import Row
-from harness.training.sweep.axes import Setting
+from harness.training.sweep.axes import AXES, Setting
 from harness.training.sweep.plan import Budget
 
 if TYPE_CHECKING:
     from baselines.recipes.recipe import AgileNNRecipe
-    from baselines.schemes.agilenn.trial import Trials
+    from baselines.schemes.agilenn.trial import Trial, Trials
 
 CODEC = "lzw"  # the paper's, so that payloads stand beside its figures whatever codec the recipe has
 FLOAT_BYTES = 4  # what the paper's compression rates seem to be relative to: float32 features
@@ -64,6 +65,8 @@ def settings_of(recipe: AgileNNRecipe) -> Row:
         "method": recipe.importance.method,
         "ordering": recipe.losses.disorder if recipe.losses.disorder_weight else "none",
         "seed": recipe.seed,
+        "channels": "random" if recipe.preselect.method == "random" else "chosen",
+        "shaping": "yes" if recipe.losses.skewness_weight or recipe.losses.disorder_weight else "no",
     }
 
 
@@ -84,8 +87,25 @@ def payload_figures(symbols: npt.NDArray[np.uint8], n_symbols: int, feature_valu
     return {
         "payload_bytes_mean": round(mean, 2),
         "payload_bytes_p95": float(np.percentile(sizes, 95)),
+        "bytes_lzw": round(mean, 2),
         "compression": round(FLOAT_BYTES * feature_values / mean, 3),
     }
+
+
+def context_bytes(trial: Trial, n_symbols: int) -> float | None:
+    """Return the mean payload by the context codec, header included, with tables learnt from training pictures; None
+    where that codec takes no such features.
+    """
+    from baselines.export.context_tables import learn_tables  # noqa: PLC0415 - found late, like every baseline
+    from testbeds.firmware.host.hostlib import codec_library  # noqa: PLC0415 - builds it at first use
+
+    _, width, channels = trial.map_shape
+    if trial.symbols is None or trial.training_symbols is None or why_not(n_symbols, width, channels):
+        return None
+    library = codec_library()
+    model = library.model(learn_tables(trial.training_symbols, n_symbols, trial.map_shape))
+    sizes = [len(library.encode(one, n_symbols, "context", 0, 0, model=model)) for one in trial.symbols]
+    return round(float(np.mean(sizes)), 2)
 
 
 def point_hash(base: Base, recipe: AgileNNRecipe, checksum: str) -> str:
@@ -97,8 +117,13 @@ def point_hash(base: Base, recipe: AgileNNRecipe, checksum: str) -> str:
 
 def kept(base: Base, setting: Setting, axis: str, checksum: str, folders: Iterable[Path]) -> Row | None:
     """Return the row of a point that was trained before, as one of this axis; None where it has to be trained."""
-    found = rows.find(point_hash(base, base.recipe(setting), checksum), folders)
+    found = found_before(point_hash(base, base.recipe(setting), checksum), axis, folders)
     return None if found is None else found | _named(base, setting, axis)
+
+
+def found_before(own_hash: str, axis: str, folders: Iterable[Path]) -> Row | None:
+    """Return the row of a training that was finished before, if it has all that this axis asks of a row."""
+    return rows.find(own_hash, folders, AXES[axis].needs if axis in AXES else ())
 
 
 def take(
@@ -128,6 +153,7 @@ def train(base: Base, setting: Setting, axis: str, recipe: AgileNNRecipe, trials
         # The map's channels are more than those that are sent: the rate is relative to all of them.
         values = trial.symbols.shape[1] // (recipe.network.channels - recipe.network.k) * recipe.network.channels
         row |= payload_figures(trial.symbols, recipe.codebook.centroids, values)
+        row["bytes_context"] = context_bytes(trial, recipe.codebook.centroids)
     row |= {"recipe_hash": point_hash(base, recipe, checksum), "source": "measured"}
     rows.keep(row)
     return row

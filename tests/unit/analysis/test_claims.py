@@ -19,6 +19,7 @@ from harness.runs import answers
 from harness.runs import trained_rows as rows
 from harness.training.sweep import axes
 
+REPOSITORY = Path(__file__).parents[3]
 CLAIM = method.Claim(
     name="order",
     text="free",
@@ -168,14 +169,24 @@ def test_any_text_is_a_rule_or_refused(rule: str) -> None:
 
 
 def test_shipped_claims_ask_for_what_the_sweeps_give() -> None:
-    known = {*axes.AXES, "alpha", f"{method.FULL}/ablation"}
+    known = {*axes.AXES, "alpha", f"{method.FULL}/ablation", f"{method.FULL}/shaping"}
     for claim in read_toml(method.CLAIMS, method.Claims).claim:
         for quantity in claim.quantities.values():
             assert quantity.scheme or quantity.axis in known
             name = quantity.axis.removeprefix(f"{method.FULL}/")
-            if quantity.value and name in axes.AXES:
+            if quantity.over:
+                for curve in (quantity.value, quantity.over):
+                    assert [axes.AXES[name].setting(f"{curve}-{n}") for n in quantity.centroids]
+            elif quantity.value and name in axes.AXES:
                 axis = axes.AXES[name]
                 axis.setting(float(quantity.value) if axis.key else quantity.value)
+
+
+def test_commands_of_the_shipped_claims_name_files_that_are_there() -> None:
+    commands = [claim.command for claim in read_toml(method.CLAIMS, method.Claims).claim]
+    plans = [Path(command.split("--plan ")[1].split()[0]) for command in commands if "--plan " in command]
+    assert plans
+    assert [plan for plan in plans if not (REPOSITORY / plan).is_file()] == []
 
 
 def test_rows_of_full_trainings_are_an_axis_of_their_own(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from baselines.schemes.agilenn.trial import Trials
 from baselines.training.interface import Silent
 from baselines.training.supervised import Samples
 from harness.contracts.paths import cache_dir
-from harness.training.sweep import afar, points
+from harness.training.sweep import afar, axes, points
 from harness.training.sweep.axes import Setting
 from harness.training.sweep.plan import Budget
 
@@ -78,6 +78,18 @@ def test_points_share_a_warm_start_and_are_trained_once(tmp_path: Path, tiny: Da
     assert not trained
     assert phases.titles == []
     assert again == first | {"axis": "ablation", "value": "best"}
+
+
+def test_a_point_of_the_shaping_sweep_has_its_bytes_by_both_codecs(tiny: DataSet) -> None:
+    point = axes.seeded([axes.AXES["shaping"].setting("random-plain-2")], [3], reference=True)[0]
+    row, trained = points.take(BASE, point, "shaping", Trials(tiny, Silent()), tiny.checksum, [])
+    assert trained
+    assert (row["channels"], row["shaping"], row["centroids"], row["seed"]) == ("random", "no", 2, 3)
+    most = 16 + 16 * 16 * 19 / 8  # the header, then a bit a symbol where a codec does not pay
+    assert 16 < row["bytes_context"] <= most
+    assert row["bytes_lzw"] == row["payload_bytes_mean"] <= most
+    assert row["train_flop"] > 0
+    assert points.take(BASE, point, "shaping", Trials(tiny, Silent()), tiny.checksum, []) == (row, False)
 
 
 def test_a_point_that_a_worker_trains_is_the_one_of_here(
