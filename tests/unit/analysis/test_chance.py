@@ -131,4 +131,4 @@ def test_a_timed_picture_is_one_of_the_outcomes() -> None:
 def test_the_loss_axis_of_the_reference_run_is_not_its_luck() -> None:
     """20 pictures with the same few losses gave 107, 197, 247 and 347 ms."""
     agile = {c.value: c.middle("total_ms") or 0.0 for c in reference().cells if c.scheme == "agilenn"}
-    assert [round(agile[loss]) for loss in (0.0, 0.02, 0.05, 0.1)] == [7, 32, 74, 157]
+    assert [round(agile[loss]) for loss in (0.0, 0.02, 0.05, 0.1)] == [7, 32, 73, 156]
