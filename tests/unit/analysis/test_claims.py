@@ -109,7 +109,10 @@ def test_the_best_place_is_undecided_where_chance_leaves_others() -> None:
 
 
 def test_a_row_says_what_it_stands_on() -> None:
-    both = [row(name, 0.7, epochs=3, samples=12_800, train_flop=2.04e14, train_cpu_s=900.0) for name in ("original", "relaxed")]
+    both = [
+        row(name, 0.7, epochs=3, samples=12_800, train_flop=2.04e14, train_cpu_s=900.0)
+        for name in ("original", "relaxed")
+    ]
     told = method.judge(CLAIM, {"ordering": both}, {}).basis
     assert (told.n, told.seeds) == ("10,000 pictures", "1")
     assert told.budget == "3 epochs of 12,800 pictures, 0.204 PFLOP, 900 CPU s"
