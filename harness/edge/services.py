@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _MOST_BYTES = 512  # of an account
 _MOST_ANSWER = 1 << 20
-_LATE_S = 3.0  # that the answer to a question is waited for whose device is gone
+_LATE_S = 1.0  # that the answer to a question is waited for whose device is gone
 _MOST_HEARD = 16  # messages of a kind that are kept of one question; two are too many already
 _CURE = "see who else writes to this broker: docs/lab.md tells how to keep others out"
 
