@@ -92,3 +92,10 @@ def wait_for(condition: Callable[[], bool], limit_s: float = 240.0) -> None:
 @pytest.fixture
 def until() -> Callable[..., None]:
     return wait_for
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all that starts whole commands as slow: the one-minute loop leaves it out, ci does not."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
