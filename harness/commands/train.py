@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from baselines.networks.quiet import backend_name, has_tensorflow
+from harness.artefacts.settings import CURVE
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import registry
@@ -52,7 +53,7 @@ def parser() -> Parser:
     p.add_argument(
         "--each",
         metavar="KEY=A,B,…",
-        help="train once a value of a recipe key, and show the curve (default OUT: SCHEME-KEY)",
+        help="train once a value of a recipe key, and show the curve (default OUT: SCHEME/curve)",
     )
     p.add_argument(
         "--out", type=Path, help="folder for the weights (default: baselines/weights/DATASET-PROFILE/SCHEME)"
@@ -120,7 +121,7 @@ def _curve(args: argparse.Namespace, argv: list[str], options: TrainOptions, scr
         raise BenchError("--each shows exported weights", cure="leave out --no-export, and train on TensorFlow")
     if args.data_dir:
         os.environ["AGILENN_DATA_DIR"] = str(args.data_dir)  # accuracy is measured in a process of its own
-    above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / f"{args.scheme}-{key.rpartition('.')[2]}"
+    above = args.out or weights_dir() / f"{args.dataset}-{args.profile}" / args.scheme / CURVE
     rows: list[curve.Row] = []
     with going_on(same_command("harness.train", argv, "--resume")):
         for value in values:

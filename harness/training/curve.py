@@ -1,6 +1,6 @@
 """Gathers the points of a scheme's curve: the same recipe trained once for each value of one key.
 
-A point is a folder of weights like any other; in SCHEME-KEY/KEY-VALUE beside the scheme's, runs find it. Its
+A point is a folder of weights like any other; below `curve/` in the scheme's folder, runs find it by themselves. Its
 accuracy and bytes are those of the whole test set, by the device's own C code (harness/artefacts/accuracy.py).
 """
 
@@ -39,8 +39,8 @@ def parse(text: str) -> tuple[str, list[str]]:
 
 
 def folder_of(above: Path, key: str, value: str) -> Path:
-    """Return the folder of a point: `above/per_byte-1e-3`."""
-    return above / re.sub(r"[^A-Za-z0-9._-]", "_", f"{key.rpartition('.')[2]}-{value}")
+    """Return the folder of a point: `above/per_byte_1e-3`, which is also what it is called in a run."""
+    return above / re.sub(r"[^a-z0-9_-]", "_", f"{key.rpartition('.')[2]}_{value}".lower())
 
 
 def point(folder: Path, key: str, value: str) -> Row:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from harness.artefacts import artefacts, settings
 from harness.artefacts.accuracy import Measured
 from harness.commands import train as way_in
 from harness.contracts.errors import BenchError
+from harness.contracts.paths import weights_dir
+from harness.host import registry
 from harness.show import curves
 from harness.training import curve, seeds
 from harness.training.options import TrainOptions
@@ -66,7 +70,7 @@ def test_missing_summary_is_one_line(tmp_path: Path) -> None:
 
 def test_a_key_with_values_is_read_or_refused() -> None:
     assert curve.parse("rate.per_byte=1e-3, 2e-3") == ("rate.per_byte", ["1e-3", "2e-3"])
-    assert curve.folder_of(Path("x"), "rate.per_byte", "1e-3") == Path("x/per_byte-1e-3")
+    assert curve.folder_of(Path("x"), "rate.per_byte", "1e-3") == Path("x/per_byte_1e-3")
     for wrong in ("rate.per_byte", "=1", "a=", "a=1,1"):
         with pytest.raises(BenchError, match="--each"):
             curve.parse(wrong)
@@ -96,9 +100,20 @@ def test_a_curve_has_a_row_a_point_as_it_comes(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("testbeds.firmware.toolchain.build.build", lambda folder, target: Path("x"))
     monkeypatch.setattr("harness.artefacts.accuracy.cached", lambda *_: found)
     assert way_in.main(["deepcod", "--each", "channels=4,8", "--out", str(tmp_path / "c")]) == 0
-    assert trained == [("4", "channels-4"), ("8", "channels-8")]
+    assert trained == [("4", "channels_4"), ("8", "channels_8")]
     first, second = csv.DictReader((tmp_path / "c" / "curve.csv").read_text().splitlines())
-    assert (first["value"], second["value"], second["folder"]) == ("4", "8", "channels-8")
+    assert (first["value"], second["value"], second["folder"]) == ("4", "8", "channels_8")
     assert (first["accuracy"], first["local_accuracy"], first["payload_bytes_mean"]) == ("0.85", "", "300.25")
     assert (float(first["train_flop"]), float(first["train_cpu_s"])) == (2e9, 3.5)
     assert way_in.main(["deepcod", "--each", "channels=4", "--seeds", "0,1"]) == 2
+
+
+def test_runs_find_the_points_of_a_curve_where_train_puts_them(tmp_path: Path) -> None:
+    folder = tmp_path / "deepcod"
+    shutil.copytree(weights_dir() / "cifar10-compact" / "deepcod", folder)
+    trained = curve.folder_of(folder / settings.CURVE, "channels", "4")
+    shutil.copytree(weights_dir() / "cifar10-compact" / "deepcod", trained)
+    text = (trained / "description.toml").read_text()
+    (trained / "description.toml").write_text(f"{text}# another\n")
+    found = settings.settings(registry.scheme("deepcod"), artefacts.load(folder))
+    assert list(found) == ["deepcod", "deepcod_channels_4"]
