@@ -13,6 +13,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from harness.analysis.comparison.runs import MINIMUM_SHARE
 from harness.analysis.datum import read_run
 from harness.analysis.digits import significant
 from harness.analysis.history import LEAST_RUNS, Figure, Step, histories, steps
@@ -32,7 +33,7 @@ def parser() -> cli.Parser:
     p.add_argument("folders", nargs="*", type=Path, metavar="DIR", help=f"runs, or folders of them (default: {RUNS})")
     p.add_argument("--metric", default="total_ms", metavar="M", help="column of samples.csv (default: %(default)s)")
     p.add_argument(
-        "--least", type=cli.whole(0, 100, "--least"), default=2, metavar="PERCENT",
+        "--least", type=cli.whole(0, 100, "--least"), default=round(100 * MINIMUM_SHARE), metavar="PERCENT",
         help="smallest change of a median that matters (default: %(default)s)",
     )  # fmt: skip
     cli.add_json(p)
@@ -70,8 +71,7 @@ def main(argv: list[str]) -> int:
 
 
 def _worse(metric: str, step: Step) -> bool:
-    direction = METRICS[metric].direction
-    return direction != "none" and (step.after > step.before) == (direction == "lower")
+    return METRICS[metric].worse == ("higher" if step.after > step.before else "lower")
 
 
 def _record(figure: Figure, step: Step) -> dict[str, object]:

@@ -34,6 +34,13 @@ class Metric:
         """Return the column that says where each value comes from."""
         return f"{self.name}_source"
 
+    @property
+    def worse(self) -> Literal["higher", "lower"] | None:
+        """Return which change of it is for the worse; None where neither is."""
+        if self.direction == "none":
+            return None
+        return "higher" if self.direction == "lower" else "lower"
+
     def show(self, value: float | None) -> str:
         """Return `value` as people read it; a dash for none."""
         if value is None:

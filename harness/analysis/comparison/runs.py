@@ -34,8 +34,7 @@ class Line:
     @property
     def worse(self) -> bool:
         """Say whether the second run is worse, in the direction that the metric has."""
-        wanted = {"lower": "higher", "higher": "lower"}.get(METRICS[self.metric].direction)
-        return wanted is not None and self.verdict == wanted
+        return self.verdict == METRICS[self.metric].worse
 
 
 @dataclass(frozen=True)
