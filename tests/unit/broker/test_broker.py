@@ -31,18 +31,28 @@ pytestmark = pytest.mark.slow
 KINDS = ["", pytest.param(broker.find_mosquitto() or "-", id="mosquitto")]
 
 
-def _folders() -> set[str]:
-    return {p.name for p in Path(tempfile.gettempdir()).glob("agilenn-broker-*")}
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep what these brokers write apart from that of tests that run at the same time."""
+    own = tmp_path / "tmp"
+    own.mkdir()
+    monkeypatch.setenv("TMPDIR", str(own))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return own
+
+
+def _folders(scratch: Path) -> set[str]:
+    return {p.name for p in scratch.glob("agilenn-broker-*")}
 
 
 @pytest.fixture(params=KINDS)
-def running(request: pytest.FixtureRequest) -> Iterator[Broker]:
+def running(request: pytest.FixtureRequest, scratch: Path) -> Iterator[Broker]:
     if request.param == "-":
         pytest.skip("no mosquitto here")
-    before = _folders()
     with broker.running(program=request.param) as own:
+        assert _folders(scratch)
         yield own
-    assert _folders() <= before
+    assert not _folders(scratch)
 
 
 def _connects(address: BrokerAddress) -> bool:
@@ -166,13 +176,12 @@ def test_a_program_that_is_no_broker_is_one_clear_error(tmp_path: Path) -> None:
         pass
 
 
-def test_it_dies_with_a_parent_that_is_killed() -> None:
+def test_it_dies_with_a_parent_that_is_killed(scratch: Path) -> None:
     """No broker and no folder is left when the bench is killed outright."""
     code = (
         "import sys, time\nfrom harness.broker import managed as broker\n"
         "with broker.running() as b:\n  print(b.pid, flush=True)\n  time.sleep(60)\n"
     )
-    before = _folders()
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     keeper = int(parent.stdout.readline())
@@ -185,7 +194,7 @@ def test_it_dies_with_a_parent_that_is_killed() -> None:
         time.sleep(0.1)
     else:
         pytest.fail("the broker outlived its parent")
-    assert _folders() <= before
+    assert not _folders(scratch)
 
 
 def test_the_configuration_asks_for_no_delay_and_a_password(tmp_path: Path) -> None:
