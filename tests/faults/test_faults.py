@@ -19,6 +19,8 @@ from harness.faults.noise import NoisyPort
 from harness.faults.outcome import Outcome
 from harness.faults.processes import MORE
 
+pytestmark = pytest.mark.slow
+
 HANG_S = 600.0  # far beyond what any of them takes: only against hanging
 
 

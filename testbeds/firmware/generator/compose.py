@@ -168,8 +168,10 @@ class Composer:
         masks = {"BeginMask": 0, "EndMask": 0, "EllipsisMask": 0, "NewAxisMask": 0, "ShrinkAxisMask": 0}
         return self.operator("STRIDED_SLICE", [x, *constants], shape, source.scale, source.zero_point, **masks)
 
-    def activation(self, x: int, kind: str, **options: object) -> int:
+    def activation(self, x: int, kind: str, **options: float) -> int:
         """Add RELU, RELU6, QUANTIZE (a change of scale), LOGISTIC, TANH, HARD_SWISH or LEAKY_RELU (Alpha) alone."""
+        if "Alpha" in options:
+            options["Alpha"] = float(np.float32(options["Alpha"]))  # as a file holds it
         source = self.model.tensors[x]
         scale, zero = {
             "LOGISTIC": (1 / 256, -128),

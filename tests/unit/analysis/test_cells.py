@@ -116,6 +116,7 @@ def test_what_was_not_measured_has_no_mean() -> None:
     assert cell([_by_stage(i, exited=i % 2 == 0, void=True) for i in range(6)], 0.5).middle("energy_network_uj") is None
 
 
+@pytest.mark.slow
 def test_what_partition_draws_on_the_device_is_not_its_waiting() -> None:
     """Of the reference run at 270 kbit/s: 5.6 mJ of network and some encoding, not all 49.6."""
     (found,) = [

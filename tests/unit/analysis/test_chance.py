@@ -117,6 +117,7 @@ def reference() -> RunData:
     return read_run(REFERENCE / "runs" / "cifar10-loss")
 
 
+@pytest.mark.slow
 def test_a_timed_picture_is_one_of_the_outcomes() -> None:
     """The emulated board's own samples verify the arithmetic: each took one of the ways that are counted."""
     (link,) = {c.chance for c in reference().cells}
@@ -128,6 +129,7 @@ def test_a_timed_picture_is_one_of_the_outcomes() -> None:
         assert min(abs(ms - sample["total_ms"]) for ms, _ in outcomes) < 1e-3
 
 
+@pytest.mark.slow
 def test_the_loss_axis_of_the_reference_run_is_not_its_luck() -> None:
     """20 pictures with the same few losses gave 107, 197, 247 and 347 ms."""
     agile = {c.value: c.middle("total_ms") or 0.0 for c in reference().cells if c.scheme == "agilenn"}

@@ -76,6 +76,7 @@ def test_a_base_of_zero_has_no_share() -> None:
     assert found.verdict(0.02) == "higher"
 
 
+@pytest.mark.slow
 def test_the_interval_covers_as_often_as_it_says() -> None:
     """Of 200 pairs of sets from one distribution, about 5 % are called different."""
     called = 0

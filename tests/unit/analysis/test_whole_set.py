@@ -128,6 +128,7 @@ def test_a_miss_is_that_of_the_fit_to_all_others(pairs: list[tuple[int, float]])
 REFERENCES = [f"{dataset}-{name}" for dataset in ("cifar10", "cifar100") for name in ("bandwidth", "loss")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFERENCES)
 def test_on_the_emulated_board_the_law_holds_for_every_scheme_and_rate(name: str) -> None:
     """Payloads of the timed pictures stand for the test set's: then both ways of telling a mean agree."""

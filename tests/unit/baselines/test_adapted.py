@@ -47,6 +47,7 @@ def test_pictures_come_at_every_quality_in_turn_and_as_they_are(tiny: DataSet) -
     assert np.array_equal(samples.x_validation, through_jpeg(usual.x_validation, 45, "444"))
 
 
+@pytest.mark.slow
 def test_the_adapted_network_is_the_artefacts_own(tmp_path: Path, tiny: DataSet) -> None:
     options = TrainOptions("cifar10", out=tmp_path / "out", overrides=REFERENCE | ADAPT, preset="adapted")
     folder = FullOffloadJpeg().train(options, Silent())
@@ -59,6 +60,7 @@ def test_the_adapted_network_is_the_artefacts_own(tmp_path: Path, tiny: DataSet)
     assert {"val_accuracy", "val_accuracy_before", "flop", "cpu_s"} <= training.keys()
 
 
+@pytest.mark.slow
 def test_hierarchical_has_it_too(tmp_path: Path, tiny: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("baselines.schemes.hierarchical.training.CALIBRATION_PICTURES", 16)
     over = REFERENCE | ADAPT | {"batch": "16", "validation": "32", "precision": "float32"}

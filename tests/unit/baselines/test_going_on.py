@@ -68,6 +68,7 @@ def _small_calibration(tiny: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"baselines.schemes.{name}.training.CALIBRATION_PICTURES", 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMES)
 def test_the_first_step_sees_the_exported_networks(
     tmp_path: Path, tiny: DataSet, name: str, monkeypatch: pytest.MonkeyPatch
@@ -108,6 +109,7 @@ def test_other_pictures_or_no_weights_are_refused(tmp_path: Path, tiny: DataSet)
         LocalOnly().train(TrainOptions("cifar10", epochs=1, out=tmp_path / "x", overrides=over), Silent())
 
 
+@pytest.mark.slow
 def test_a_start_makes_another_training_of_a_recipe() -> None:
     plain, other = (
         loading.load_recipe(LocalOnlyRecipe, "local_only", "cifar10", "compact", overrides=more)

@@ -89,6 +89,7 @@ def test_a_recipe_without_the_loss_is_the_recipe_it_was() -> None:
     assert recipe_hash(plain) == "bf7429ff8e93401a"
 
 
+@pytest.mark.slow
 def test_a_training_of_a_moment_ends_in_an_artefact_with_exits(tmp_path: Path, tiny: DataSet) -> None:
     over = {
         "go_on_from": "",

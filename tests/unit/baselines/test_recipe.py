@@ -158,6 +158,7 @@ def test_bad_input_is_one_line_and_exit_code_2(argv: list[str], capsys: pytest.C
     assert message.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_help_and_wrong_recipes_do_not_import_tensorflow() -> None:
     code = (
         "import sys; from harness.commands import train; train.main(['agilenn', '--profile', 'huge']);"

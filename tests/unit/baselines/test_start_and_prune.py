@@ -116,6 +116,7 @@ def test_what_is_left_out_changes_no_answer(exported: Exported, tiny: DataSet, t
         assert np.array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_fewer_cycles_and_fewer_bytes(exported: Exported, tiny: DataSet) -> None:
     from testbeds.firmware.generator.model import parse_model  # noqa: PLC0415
     from testbeds.firmware.host.hostlib import codec_library  # noqa: PLC0415
@@ -132,6 +133,7 @@ def test_fewer_cycles_and_fewer_bytes(exported: Exported, tiny: DataSet) -> None
     assert sizes[1] < sizes[0]
 
 
+@pytest.mark.slow
 def test_exported_weights_are_read_back_and_trained_on(
     exported: Exported, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ def test_exported_weights_are_read_back_and_trained_on(
     assert np.mean(float_symbols[..., kept].reshape(len(symbols), -1) == symbols) > 0.97
 
 
+@pytest.mark.slow
 def test_agilenn_r_trains_on_from_agilenns_artefact(
     exported: Exported, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def test_a_phase_that_is_done_already_is_none() -> None:
     assert [(phase.title, phase.flop, len(phase.cpu_s)) for phase in watch.phases] == [("new", 100.0, 1)]
 
 
+@pytest.mark.slow
 def test_a_recipe_is_trained_for_a_moment_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGILENN_CACHE_DIR", str(tmp_path / "mine"))
     over = {"reference.widths": "[4]", "reference.batch": "8", "reference.precision": "float32"}

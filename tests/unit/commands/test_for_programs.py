@@ -26,6 +26,7 @@ def _json(capsys: pytest.CaptureFixture[str], main: Any, *words: str, code: int 
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_tables_are_printed_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     told = _json(capsys, report.main, str(RUN), "--json")
     assert told["axis"] == "bandwidth" and told["figures"]
@@ -40,6 +41,7 @@ def test_tables_are_printed_as_json_too(capsys: pytest.CaptureFixture[str]) -> N
     assert _json(capsys, recommend.main, *options)["schemes"][0]["fits"] is True
 
 
+@pytest.mark.slow
 def test_openmetrics_text_keeps_to_the_format(capsys: pytest.CaptureFixture[str]) -> None:
     assert export.main([str(RUN)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -83,6 +85,7 @@ def test_bash_completes_by_the_script(tmp_path: Path) -> None:
     assert completed("agilenn-bench report --s", 2) == "--serve"
 
 
+@pytest.mark.slow
 def test_a_history_of_equal_runs_has_no_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for i in range(3):
         shutil.copytree(RUN, tmp_path / str(i), ignore=shutil.ignore_patterns("plots", "*.html", "tables"))

@@ -129,6 +129,7 @@ def _judge(name: str, folder: Path, data: bytes) -> None:
         assert len(str(e)) < 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_what_nests_too_deeply_is_too_large_or_in_another_encoding_is_one_line(name: str, tmp_path: Path) -> None:
     for data in (*DEEP, *HUGE, *OTHER):

@@ -79,6 +79,7 @@ def test_a_message_larger_than_the_room_is_skipped(codecs: CodecLibrary) -> None
     assert events == [OTHER, OK]
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(
     st.lists(st.sampled_from([b"\r\n", b"+MQTTSUBRECV:", b'0,"', b'",', b"12,", b"OK", b">", b"\0", b"\xff", b"9" * 9]))

@@ -23,6 +23,7 @@ def maps(count: int, seed: int) -> np.ndarray:
     return fresh.reshape(count, -1).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_features_by_every_codec(codecs: CodecLibrary) -> None:
     tables = learn_tables(maps(200, 0), 8, SHAPE)
     model = codecs.model(tables)
@@ -43,6 +44,7 @@ def test_features_by_every_codec(codecs: CodecLibrary) -> None:
     assert worst.counts.cycles_with_fills < 2 * cycles["lzw"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["stored", "lzw", "png", "rice", "jpeg"])
 def test_pictures(codecs: CodecLibrary, codec: str) -> None:
     ramp = np.add.outer(np.arange(32) * 3, np.arange(32) * 2)[:, :, None] + np.array([0, 20, 40])

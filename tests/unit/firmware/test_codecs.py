@@ -92,6 +92,7 @@ def test_a_payload_is_never_larger_than_stored(codecs: CodecLibrary, stream: tup
     assert codecs.decode(data, n, len(symbols)).tolist() == symbols
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(st.binary(max_size=200), alphabets, st.integers(1, 2000), st.integers(0, 4))
 def test_foreign_bodies_give_whole_symbols_or_an_error(
@@ -106,6 +107,7 @@ def test_foreign_bodies_give_whole_symbols_or_an_error(
     assert codec in (0, 1, 2)
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(streams(), st.data())
 def test_a_cut_or_longer_body_is_refused(
@@ -120,6 +122,7 @@ def test_a_cut_or_longer_body_is_refused(
             codecs.decode_body(codec, wrong, n, len(symbols))
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(streams(longest=60), st.data())
 def test_any_changed_byte_of_a_payload_is_noticed(

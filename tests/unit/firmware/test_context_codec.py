@@ -58,6 +58,7 @@ def test_it_writes_what_the_oracle_writes_and_reads_it_back(
     assert np.array_equal(codecs.decode_body(CONTEXT, wanted, t.n_symbols, symbols.size, model), symbols)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(tables(), st.integers(1, 20), st.binary(max_size=120))
 def test_foreign_bodies_are_refused_or_are_what_an_encoder_writes(

@@ -65,6 +65,7 @@ def test_the_record_is_laid_out_as_the_firmware_writes_it(stub_build: Callable[.
     assert crash.address_of(image) in range(0x2000_0000, 0x2001_0000)
 
 
+@pytest.mark.slow
 def test_a_crash_is_told_in_one_line_and_once(bed: Stm32F746Testbed, state: Path) -> None:
     assert bed.crash() is None
     image = bed._image
@@ -84,6 +85,7 @@ def test_a_crash_is_told_in_one_line_and_once(bed: Stm32F746Testbed, state: Path
     assert bed.crash() is None  # the start-up code has cleared it: it has to be read before
 
 
+@pytest.mark.slow
 def test_ram_after_power_up_is_no_crash(bed: Stm32F746Testbed, state: Path) -> None:
     address = crash.address_of(bed._image or Path())
     assert address is not None
@@ -91,6 +93,7 @@ def test_ram_after_power_up_is_no_crash(bed: Stm32F746Testbed, state: Path) -> N
     assert bed.crash() is None
 
 
+@pytest.mark.slow
 def test_a_probe_that_does_not_say_is_one_line(bed: Stm32F746Testbed, state: Path) -> None:
     standins.set_fault(state, "no_probe")
     with pytest.raises(BenchError, match=r"reading RAM by .*failed"):

@@ -111,6 +111,7 @@ def test_a_module_that_stays_busy_is_named(wired: Callable[..., Wired]) -> None:
         board.connect()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boot_ms", [50, 150, 250, 350, 450, 700, 1000, 1500])
 def test_a_module_that_is_booting_is_waited_for(wired: Callable[..., Wired], boot_ms: float) -> None:
     board = wired(ModuleTiming(boot_ms=boot_ms))
@@ -200,6 +201,7 @@ def test_a_long_publish_cut_at_its_first_byte(wired: Callable[..., Wired]) -> No
     answer(board)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [4_000_000, 2_000_000, 921_600])
 def test_a_module_at_a_rate_that_was_set_before(wired: Callable[..., Wired], rate: int) -> None:
     """The lab changed module_baud while the module stayed on, idle or waiting for a payload."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from elftools.elf.elffile import ELFFile
 
 from testbeds.virtual.board import Board
@@ -12,6 +13,7 @@ from testbeds.virtual.board import Board
 PLLCFGR, VTOR = 0x04, 0xD08
 
 
+@pytest.mark.slow
 def test_vector_table_pll_and_entry_point(stub_build: Callable[..., Path]) -> None:
     image = stub_build("stm32f746")
     board = Board(image, with_console=False)

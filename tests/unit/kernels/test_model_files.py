@@ -80,6 +80,7 @@ def mutations(data, count, seed):
         yield bytes(damaged)
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_or_generated_but_never_crash():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     data = write_model(small())

@@ -1,5 +1,6 @@
 """The arena: no two tensors that live together overlap, and nothing is larger than it must be."""
 
+import pytest
 from branches import graphs
 from hypothesis import HealthCheck, given, settings
 
@@ -47,6 +48,7 @@ def check_no_live_bytes_are_overwritten(model):
     return placed
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(graphs(8))
 def test_random_graphs_keep_what_is_alive(model):

@@ -254,6 +254,7 @@ def test_an_edge_elsewhere_needs_a_broker_that_both_reach(local_artefact: Artefa
         pass
 
 
+@pytest.mark.slow
 def test_the_doctor_tries_who_can_answer(
     running: Broker, section: BrokerSection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def _status(report: Report, check: str) -> str:
     return next(f.status for f in report.findings if f.check == check)
 
 
+@pytest.mark.slow
 def test_a_stand_in_is_examined_as_a_board_would_be(setup: LabSetup) -> None:
     report = examine.full(setup, "stand_in", Wanted(quick=True))
     assert not report.failed, report.text()
@@ -97,6 +98,7 @@ def test_a_board_in_use_is_told_and_left_alone(setup: LabSetup) -> None:
     assert "in use by" in next(f.said for f in report.findings if f.check == "board")
 
 
+@pytest.mark.slow
 def test_a_board_that_does_not_answer_fails_one_check_only(setup: LabSetup, remote_artefact: Artefact) -> None:
     def make() -> Attached:
         made = Attached(remote_artefact, pins=False)
@@ -151,6 +153,7 @@ class WaitingDevice(StandInDevice):
         return struct.pack("<BBHHBBIIIIIII", *head, 0, 0, round(wait_ms * CLOCK_HZ / 1e3), 0, CLOCK_HZ)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ppm", "status"), [(0.0, "pass"), (-150.0, "pass"), (500.0, "warn"), (-5000.0, "fail")])
 def test_a_drifting_device_clock_is_found(remote_artefact: Artefact, ppm: float, status: str) -> None:
     clock = Steps()
@@ -192,6 +195,7 @@ def test_what_a_device_tells_of_its_radio(text: str, status: str, values: dict[s
     assert (found.status, dict(found.values)) == (status, values)
 
 
+@pytest.mark.slow
 def test_an_open_broker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with broker.running() as own:
         up = lab.Lab(own, None, None, "agile/0")  # type: ignore[arg-type]

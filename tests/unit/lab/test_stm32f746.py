@@ -70,6 +70,7 @@ def bed(
     return made
 
 
+@pytest.mark.slow
 def test_an_image_is_written_verified_and_not_written_twice(bed: Stm32F746Testbed, state: Path, image: Path) -> None:
     bed.check()
     assert bed.identity == f"stm32f746 {SERIAL}"
@@ -95,6 +96,7 @@ def test_an_image_is_written_verified_and_not_written_twice(bed: Stm32F746Testbe
         assert _said(state)["log"][4] == ["pyocd", "reset", *common]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "told"), [("no_probe", ("open failed", "No connected")), ("verify", ("Verify", "Mism"))]
 )
@@ -119,6 +121,7 @@ def test_a_flash_that_hangs_is_ended_and_told(bed: Stm32F746Testbed, state: Path
     assert bed.tools.runs[-1].duration_s < 20
 
 
+@pytest.mark.slow
 def test_every_call_is_kept_so_that_it_can_be_made_again(bed: Stm32F746Testbed, state: Path, image: Path) -> None:
     bed.flash(image)
     lines = [json.loads(line) for line in bed.tools.record.read_text().splitlines()]

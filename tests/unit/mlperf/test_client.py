@@ -57,6 +57,7 @@ def test_a_few_faults_are_recovered_from(make_bench: MakeBench, kind: dict[str, 
     assert run.elapsed_us == 10 * INFER_US
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10**6),

@@ -53,6 +53,7 @@ def test_bad_requests_are_one_line(capsys: pytest.CaptureFixture[str], argv: lis
     assert what in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_file_is_timed_on_the_emulated_board(
     artefact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_JSON | st.fixed_dictionaries({"key": _JSON, "row": _JSON}), max_size=4))
 def test_any_json_lines_are_rows_or_refused(tmp_path: Path, entries: list[Any]) -> None:

@@ -27,6 +27,7 @@ def test_the_shipped_schemas_are_those_of_the_code() -> None:
     assert there == schema.texts(), "run: python -m harness.runs.schema"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
 def test_committed_runs_keep_to_the_schemas(folder: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")

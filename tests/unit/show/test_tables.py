@@ -71,6 +71,7 @@ def test_the_summary_reads_as_a_table() -> None:
     assert len({len(line) for line in text.splitlines()}) == 1
 
 
+@pytest.mark.slow
 def test_the_plot_is_written_twice_with_the_same_bytes(tmp_path: Path) -> None:
     written = []
     for name in ("a", "b"):

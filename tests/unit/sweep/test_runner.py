@@ -167,6 +167,7 @@ def test_a_sample_lost_to_the_bench_is_taken_again_and_its_row_is_as_ever(
     assert [r | {"attempts": 1} for r in rows] == undisturbed
 
 
+@pytest.mark.slow
 def test_a_board_that_loses_every_sample_is_set_aside_and_others_go_on(
     make_bench: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,6 +190,7 @@ class _Keeping(Watcher):
         self._rows.append(row)
 
 
+@pytest.mark.slow
 def test_another_board_takes_over_what_one_that_was_set_aside_leaves(make_bench: Callable[..., Any]) -> None:
     bad: list[StandInTestbed] = []
 

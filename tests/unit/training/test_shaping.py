@@ -85,6 +85,7 @@ def test_the_table_has_a_line_a_combination_with_the_spread_over_seeds() -> None
     assert training_tables.over_seeds(made({}))[0]["accuracy_sd"] is None
 
 
+@pytest.mark.slow
 def test_the_figure_prefers_rows_that_were_trained_in_full(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "shaping-cifar10.csv").write_text(rows.text(made({})))

@@ -215,6 +215,7 @@ def test_an_early_exit_answers_locally_and_sends_the_rest() -> None:
     assert committed._exit(own, 0.0, 0.0) == (0.0, 0.5, 0.0)
 
 
+@pytest.mark.slow
 def test_plot_against_latency_marks_one_row(tmp_path: Path) -> None:
     totals = {name: 10.0 for name in latency.RATES}
     found = [
@@ -259,6 +260,7 @@ def test_a_wrong_plan_is_one_line(tmp_path: Path) -> None:
         plans.load(path)
 
 
+@pytest.mark.slow
 def test_plot_of_numbers_and_of_names_is_the_same_every_time(tmp_path: Path) -> None:
     for name, values in (("a", ("0.7", "0.8")), ("b", ("original", "relaxed"))):
         data = [{"value": v, "accuracy": 0.5, "skewness": 0.7} for v in values]

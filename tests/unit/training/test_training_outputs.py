@@ -22,6 +22,7 @@ from harness.training.options import TrainOptions
 LOG = "epoch,loss,accuracy,val_accuracy,val_local,val_skewness\n1,2.0,0.2,0.25,0.1,0.7\n2,1.5,0.4,0.45,0.2,0.8\n"
 
 
+@pytest.mark.slow
 def test_curve_is_drawn_beside_the_log_and_is_the_same_every_time(tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text(LOG)
     written = curves.draw(tmp_path, "AgileNN")
