@@ -29,6 +29,12 @@ def rule(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
     return f"{ours} over the pictures" + (f"; {exits}" if exits else "")
 
 
+def sentence(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
+    """Say it as a sentence, for the note of a figure."""
+    told = rule(found, ours=ours)
+    return f"{told[0].upper()}{told[1:]}."
+
+
 def rule_of_exits(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
     """Say what they are where pictures exit early; nothing where none does."""
     kinds = {c.statistic for c in found}

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.analysis import chance, stability, stats, tail
-from harness.analysis.captions import complaints, rule, rule_of_exits, sources
+from harness.analysis.captions import complaints, rule, rule_of_exits, sentence, sources
 from harness.analysis.cells import Accuracy, Cell, cells
 from harness.contracts.testbed import TestbedDescription
 from harness.measure.axes import Axis
@@ -70,7 +70,7 @@ def write(
             axis_title=axis.title,
             values=shown,
             log_scale=axis.log_scale,
-            note=note,
+            note=f"{note} {sentence(found, ours=axis.statistic)}",
             out=store.path(f"plots/latency_vs_{axis.name}"),
             published=published,
         )

@@ -95,7 +95,7 @@ def energy(
                     axes.bar(place, device, wide, color=colour, **named)
                     axes.bar(place, whole - device, wide, bottom=device, color=colour, alpha=0.45)
                 named = {}
-        axes.set_xticks(range(len(values)), labels=list(values.values()))
+        axes.set_xticks(range(len(values)), labels=[along.short(text, axis_title) for text in values.values()])
         axes.grid(visible=False, axis="x")
         axes.set_xlabel(axis_title)
         axes.set_ylabel("energy of an inference (mJ)")

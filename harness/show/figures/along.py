@@ -50,7 +50,7 @@ def page(
         for axes, (label, data) in zip(all_axes[:, 0], panels, strict=True):
             _panel(axes, data, log=log)
             axes.set_ylabel(label)
-            lines.ticks(axes, {x: _short(text) for x, text in ticks.items()}, log=log, y_log=True)
+            lines.ticks(axes, {x: short(text, title) for x, text in ticks.items()}, log=log, y_log=True)
         all_axes[-1, 0].set_xlabel(title)
     return [out.with_name(f"{out.name}.{kind}") for kind in draw.FORMATS]
 
@@ -67,9 +67,11 @@ def _whiskered(ours: Sequence[Datum], note: str) -> tuple[list[Datum], str]:
     return found, f"{note} Whiskers: to the 95th percentile."
 
 
-def _short(text: str) -> str:
-    """Return a tick as it fits beside its neighbours: 270k for 270 kbit/s; the axis' title has the unit."""
+def short(text: str, title: str) -> str:
+    """Return a tick as it fits beside its neighbours: 270k for 270 kbit/s, 10 for 10 ms where the title says (ms)."""
     number, _, unit = text.partition(" ")
+    if title.endswith(f"({unit})"):
+        return number
     return number + unit.removesuffix("bit/s") if unit.endswith("bit/s") else text.replace(" ", "\u2009")
 
 

@@ -80,18 +80,23 @@ def files(out: Path) -> list[Path]:
 
 
 def legend(axes: Any, *, columns: int = 2, handles: list[Any] | None = None) -> None:
-    """Draw a legend over the axes, ours before the paper's."""
+    """Draw a legend over the axes, ours before the paper's, in at most `columns` columns."""
     if handles is None:
         handles, labels = axes.get_legend_handles_labels()
     else:
         labels = [str(h.get_label()) for h in handles]
     by = sorted(range(len(labels)), key=lambda i: (labels[i].endswith("(paper)"), i))
-    axes.figure.legend(
-        [handles[i] for i in by],
-        [labels[i] for i in by],
-        loc="outside upper center",
-        ncols=columns,
-        frameon=False,
-        handlelength=2.4,
-        columnspacing=1.0,
-    )
+    figure = axes.figure
+    for tried in range(columns, 0, -1):  # as many columns as fit beside each other
+        made = figure.legend(
+            [handles[i] for i in by],
+            [labels[i] for i in by],
+            loc="outside upper center",
+            ncols=tried,
+            frameon=False,
+            handlelength=2.4,
+            columnspacing=1.0,
+        )
+        if tried == 1 or made.get_window_extent(figure.canvas.get_renderer()).width <= figure.bbox.width:
+            return
+        made.remove()
