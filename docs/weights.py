@@ -63,12 +63,28 @@ def _card(folder: Path) -> str:
         if found := summary.get(f"{split}_int8"):
             shares = ", ".join(f"{SHOWN[name]} {100 * share:.1f} %" for name, share in found.items())
             lines.append(f"| {split}, {summary[f'{split}_n']:,} pictures | {shares} |")
-    if (wall_s := summary.get("training", {}).get("wall_s")) is not None:
-        lines.append(f"| training | {wall_s / 60:.0f} minutes on {summary['versions']['machine']} |")
+    lines += [_point(folder) for folder in sorted((folder / "curve").glob("*/")) if (folder / "summary.toml").exists()]
+    if told := _training(summary):
+        lines.append(f"| training | {told} |")
     versions = summary.get("versions", {})
     made = ", ".join(f"{name} {versions[name]}" for name in ("tensorflow", "keras", "numpy") if name in versions)
     lines.append(f"| made with | {made} |")
     return "\n".join(lines) + "\n"
+
+
+def _point(folder: Path) -> str:
+    right = _toml(folder / "summary.toml")["test_int8"]["combined"]
+    key, _, value = folder.name.rpartition("_")
+    return f"| point of its curve, {key} {value} | test, as deployed {100 * right:.1f} % |"
+
+
+def _training(summary: dict[str, Any]) -> str:
+    """Return what it cost: processor time and operations, as wall time on a shared machine tells little."""
+    training, machine = summary.get("training", {}), summary.get("versions", {}).get("machine")
+    if (cpu_s := training.get("cpu_s")) is not None:
+        return f"{cpu_s / 60:.0f} minutes of processor time and {training['flop']:.2g} FLOP, on {machine}"
+    wall_s = training.get("wall_s")
+    return "" if wall_s is None else f"{wall_s / 60:.0f} minutes on {machine}"
 
 
 def _sent(d: Any) -> str:

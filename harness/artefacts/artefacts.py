@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from harness.contracts.description import DeviceDescription, load_description, w
 from harness.contracts.errors import BenchError
 from harness.contracts.paths import weights_dir
 from harness.host import registry
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class Artefact:
 def trained(dataset: str, profile: str) -> list[str]:
     """Return the installed schemes that have weights for a data set and profile; all of them where none has."""
     names, folder = registry.scheme_names(), weights_dir() / f"{dataset}-{profile}"
+    if strange := sorted({path.parent.name for path in folder.glob("*/description.toml")} - set(names)):
+        told = ", ".join(strange)
+        log.warning("%s: this installation knows no scheme %s, so it is left out; pip install -e . again", folder, told)
     return [name for name in names if (folder / name).is_dir()] or names
 
 

@@ -23,6 +23,7 @@ RATES = (270e3, 1e6, 2e6, 6e6, 20e6)
 NAMES = {
     "Full offloading, lossless": "full_offload",
     "AgileNN": "agilenn",
+    "AgileNN-R, mean with exits": "agilenn_r",
     "Local only": "local_only",
     "Full offloading, JPEG": "full_offload_jpeg",
     "Hierarchical, mean with exits": "hierarchical",

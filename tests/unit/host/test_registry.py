@@ -33,3 +33,15 @@ def test_schemes_without_weights_are_left_out_unless_none_has_any(
     (tmp_path / "cifar10-compact" / "deepcod").mkdir(parents=True)
     (tmp_path / "cifar10-compact" / "no_scheme").mkdir()
     assert artefacts.trained("cifar10", "compact") == ["deepcod"]
+
+
+def test_weights_of_a_scheme_that_an_older_installation_does_not_know_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After `git pull` the entry points are still the old ones: a new scheme must not be missing without a word."""
+    monkeypatch.setenv("AGILENN_WEIGHTS_DIR", str(tmp_path))
+    for name in ("deepcod", "of_tomorrow"):
+        (tmp_path / "cifar10-compact" / name).mkdir(parents=True)
+        (tmp_path / "cifar10-compact" / name / "description.toml").touch()
+    assert artefacts.trained("cifar10", "compact") == ["deepcod"]
+    assert "knows no scheme of_tomorrow" in caplog.text
