@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.artefacts import artefacts
 from harness.artefacts.artefacts import Artefact
@@ -20,6 +21,10 @@ from harness.lab.lab import Lab
 from harness.sweep.runner import Bench
 
 from ..support.benches import StubBroker
+
+# A machine that is busy with something else must not fail a test: no example has a deadline on the wall clock.
+settings.register_profile("bench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bench")
 
 LOCAL = """
 scheme = "{scheme}"
