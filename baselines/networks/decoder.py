@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from baselines.networks import residual, residual64
 from baselines.networks.building import model
-from baselines.networks.residual import picture
 from baselines.networks.structure import Structure, Tensor
 
 PATCH = 4  # the encoder's kernel and stride
+IN_FRONT = {"residual_picture": "deepcod", "residual64_picture": "deepcod64"}  # both networks by the reference network
 
 
 def decoder(x: Tensor, widths: tuple[int, int], blocks: Structure) -> Tensor:
@@ -49,6 +51,21 @@ def decoded(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure)
     Raises:
         ValueError: there are fewer than three.
     """
+    return _in_front(residual.picture, x, classes, widths, blocks)
+
+
+def decoded64(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) -> Tensor:
+    """Turn centres into logits as `decoded` does, by the reference network for pictures of 64x64."""
+    return _in_front(residual64.picture, x, classes, widths, blocks)
+
+
+def _in_front(
+    reference: Callable[[Tensor, int, tuple[int, ...], Structure], Tensor],
+    x: Tensor,
+    classes: int,
+    widths: tuple[int, ...],
+    blocks: Structure,
+) -> Tensor:
     if len(widths) < 3:
         raise ValueError("two widths of the decoder and those of the reference network are wanted")
-    return picture(decoder(x, (widths[0], widths[1]), blocks), classes, widths[2:], blocks)
+    return reference(decoder(x, (widths[0], widths[1]), blocks), classes, widths[2:], blocks)

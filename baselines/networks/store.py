@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.networks import block_text, chain, decoder, lite, mobilenet, residual
+from baselines.networks import block_text, chain, decoder, lite, mobilenet, residual, residual64
 from baselines.networks.building import model
 from baselines.networks.folding import Weights, assign
 from baselines.networks.structure import Structure, Tensor
@@ -23,11 +23,14 @@ _CURE = "restore the weights, or train them: python -m harness.train"
 _NETWORKS: dict[str, Callable[[Tensor, int, tuple[int, ...], Structure], Tensor]] = {
     "residual_body": residual.body,
     "residual_picture": residual.picture,
+    "residual64_body": residual64.body,
+    "residual64_picture": residual64.picture,
     "mobilenet_body": mobilenet.body,
     "mobilenet_picture": mobilenet.picture,
     "lite0_body": lite.body,
     "lite0_picture": lite.picture,
     "deepcod": decoder.decoded,
+    "deepcod64": decoder.decoded64,
 }
 _CHAIN = "chain"  # whose size is in its blocks
 

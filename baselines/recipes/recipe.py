@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from baselines.networks.stages import parse_stage
 from harness.contracts.toml import Strict
 
-NetworkKind = Literal["residual", "mobilenet", "lite0"]  # modules of networks/
+NetworkKind = Literal["residual", "residual64", "mobilenet", "lite0"]  # modules of networks/
 Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
 
 

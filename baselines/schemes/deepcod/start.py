@@ -8,6 +8,7 @@ import numpy as np
 
 from baselines.data import DataSet
 from baselines.export.dequantise import folded_weights
+from baselines.networks.decoder import IN_FRONT
 from baselines.networks.folding import assign, fold, unfold_weights
 from baselines.networks.store import NetworkSpec, load_network
 from baselines.schemes.deepcod.encoder import Encoder, device_model
@@ -42,7 +43,8 @@ def start_from_weights(
             cure="set channels and centroids as those weights have them",
         )
     shape = tuple(int(n) for n in decoder.input_shape[1:])
-    spec = NetworkSpec("deepcod", shape, data.classes, (*recipe.decoder, *recipe.reference.widths))  # type: ignore[arg-type]
+    both = IN_FRONT[f"{recipe.reference.network}_picture"]
+    spec = NetworkSpec(both, shape, data.classes, (*recipe.decoder, *recipe.reference.widths))  # type: ignore[arg-type]
     _, server = load_network(folder / SERVER, expect=spec)
     kernel = folded_weights((folder / GRAPH).read_bytes(), device_model(encoder, picture_shape(recipe, data)))
     centres = np.asarray(d.centroids, dtype=np.float32)

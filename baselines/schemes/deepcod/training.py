@@ -15,7 +15,7 @@ from baselines.export.context_tables import PICTURES, tables_for
 from baselines.export.evaluation import summarise
 from baselines.export.quantise import CALIBRATION_PICTURES, to_int8
 from baselines.networks.blocks import precision
-from baselines.networks.decoder import PATCH, decoder_model, start_linear
+from baselines.networks.decoder import IN_FRONT, PATCH, decoder_model, start_linear
 from baselines.networks.folding import fold
 from baselines.networks.store import NetworkSpec, save_network
 from baselines.schemes.agilenn.codebook import symbol_table
@@ -130,9 +130,10 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
-    if reference.spec.network != "residual_picture":
+    if reference.spec.network not in IN_FRONT:
         raise BenchError(
-            "DeepCOD's decoder stands before the residual reference network", cure="reference.network=residual"
+            "DeepCOD's decoder stands before a residual reference network",
+            cure="--set reference.network=residual, or residual64 for pictures of 64x64",
         )
     backend.set_seed(recipe.seed)
     samples = Samples.by(recipe, data)
@@ -177,7 +178,9 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         codec=recipe.codec,
         alpha=0.0,
     )
-    spec = NetworkSpec("deepcod", shape, data.classes, (*recipe.decoder, *reference.spec.widths))
+    spec = NetworkSpec(
+        IN_FRONT[reference.spec.network], shape, data.classes, (*recipe.decoder, *reference.spec.widths)
+    )
     save_network(out / SERVER, spec, fold(decoder) | fold(classifier))
     context = tables_for(description, graph, samples.first(PICTURES))
     write_artefact(out, description, graph=graph, recipe=recipe, history=work / run.log_name, context=context)

@@ -18,12 +18,15 @@ CHAIN = ("conv8/2", "ir8x2", "fused12/2x3", "ir12", "wide16/2", "res")
 NETWORKS = [
     NetworkSpec("residual_body", (8, 8, 5), 7, (4, 6)),
     NetworkSpec("residual_picture", (17, 16, 3), 5, (8, 8)),
+    NetworkSpec("residual64_body", (8, 8, 5), 7, (4, 6)),
+    NetworkSpec("residual64_picture", (17, 16, 3), 5, (8, 8)),
     NetworkSpec("mobilenet_body", (8, 8, 6), 5, (4, 4, 8, 8, 8, 8, 8, 16)),
     NetworkSpec("mobilenet_picture", (24, 24, 3), 5, (4, 4, 8, 8, 8, 8, 8, 16)),
     NetworkSpec("lite0_body", (16, 16, 24), 5, (4, 8, 8, 8, 8, 16)),
     NetworkSpec("lite0_picture", (16, 16, 3), 5, (4, 8, 8, 8, 8, 16)),
     NetworkSpec("chain", (16, 16, 3), 6, (), CHAIN),
     NetworkSpec("deepcod", (4, 4, 6), 5, (4, 4, 8, 8)),
+    NetworkSpec("deepcod64", (4, 4, 6), 5, (4, 4, 8, 8)),
 ]
 
 
