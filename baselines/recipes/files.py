@@ -1,7 +1,8 @@
 """Finds the files that a recipe names: a reference network that is there already, weights to start from.
 
 In such a path `{weights}` stands for the folder of the weights, and `{dataset}` for the data set's name, so that one
-recipe serves every data set and every place of the weights.
+recipe serves every data set and every place of the weights. `{profile}` stands for the profile that was asked for
+(loading.py).
 """
 
 from __future__ import annotations

@@ -58,11 +58,23 @@ def load_recipe(
         _set(tree, key, text)
     for key in _ONCE:
         _share(tree, key, model, path)
+    _name_profile(tree, profile)
     try:
         return model.model_validate(tree)
     except ValidationError as e:
         what, cure = first_problem(e, model)
         raise BenchError(f"{_blamed(key_of(e), path, overrides or {}, by_option or {})}: {what}", cure=cure) from e
+
+
+def _name_profile(tree: dict[str, Any], profile: str) -> None:
+    """Put the profile into the paths that a recipe names, so that one preset serves every profile.
+
+    Its name goes into the recipe: what was trained is called by it.
+    """
+    reference = tree.get("reference")
+    for section, key in ((tree, "go_on_from"), (reference, "file")):
+        if isinstance(section, dict) and isinstance(section.get(key), str):
+            section[key] = section[key].replace("{profile}", profile)
 
 
 def _share(tree: dict[str, Any], key: str, model: type[Strict], path: Path) -> None:

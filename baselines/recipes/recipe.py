@@ -105,7 +105,7 @@ class FullOffloadRecipe(Strict):
     def _one_server(self) -> Self:
         if self.adapt.epochs and (self.server_of or self.codec != "jpeg"):
             raise ValueError("adapt.epochs is for codec = jpeg and a server of its own (server_of = '')")
-        if self.adapt.epochs and (self.upscaled or self.reference.input_size):
+        if self.adapt.epochs and self.upscaled:
             raise ValueError("adapt.epochs is for pictures that are sent at their own size")
         return self
 

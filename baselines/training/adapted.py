@@ -25,6 +25,7 @@ from baselines.training.interface import Report
 from baselines.training.loop import Run, train
 from baselines.training.reference import Reference
 from baselines.training.supervised import Samples, SupervisedJob, logits_of
+from harness.contracts.errors import BenchError
 from harness.contracts.paths import cache_dir
 from harness.contracts.reading import json_of
 
@@ -51,6 +52,22 @@ class JpegSamples(Samples):
         """Return pictures and labels; qualities follow from the batch alone, so a resumed training has the same."""
         which = (np.arange(len(indices)) + int(indices[0])) % len(self._versions)
         return self._versions[which, indices], self.y[indices].astype(np.int32)
+
+
+def check_adapt(adapt: Adaptation, recipe: ReferenceRecipe, data: DataSet) -> None:
+    """Check, before anything is trained, that pictures are sent at their own size where the server adapts to JPEG.
+
+    Raises:
+        BenchError: they are scaled first; training pictures would meet JPEG before the scaling, those on the link after.
+    """
+    size = recipe.input_size
+    if adapt.epochs and size and data.x_train.shape[1:3] != (size, size):
+        height, width = data.x_train.shape[1:3]
+        raise BenchError(
+            f"adapt.epochs is for pictures that are sent at their own size: those of {data.name} are {height}x{width}, "
+            f"and input_size is {size}",
+            cure="--set adapt.epochs=0, or a profile of their size",
+        )
 
 
 def obtain_adapted(

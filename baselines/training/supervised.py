@@ -51,7 +51,8 @@ def hits(logits: Any, labels: Any) -> Any:
 class Samples:
     """Holds training and validation pictures of a data set.
 
-    `size` > 0 scales pictures to that height and width: training pictures after augmentation, the others once.
+    `size` > 0 scales pictures of another size to that height and width: training pictures after augmentation, the
+    others once.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class Samples:
         if limit:
             x, y = x[:limit], y[:limit]
         self.y = y
-        self._native, self._size, self._views = x, size, views
+        self._size = 0 if x.shape[1:3] == (size, size) else size
+        self._native, self._views = x, views
         self.x_validation = resized(self.x_validation, size)
 
     @classmethod

@@ -43,10 +43,12 @@ class FullOffload(Scheme):
         start_training(2)
         from baselines.export.artefact import versions, write_artefact, write_bytes, write_summary  # noqa: PLC0415 - TensorFlow
         from baselines.export.evaluation import summarise  # noqa: PLC0415
+        from baselines.training.adapted import check_adapt  # noqa: PLC0415
         from baselines.training.pictures import training_data  # noqa: PLC0415
         from baselines.training.reference import obtain, picture_spec  # noqa: PLC0415
 
         data = training_data(options, recipe.reference)
+        check_adapt(recipe.adapt, recipe.reference, data)
         folder = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / self.name
         of = recipe.server_of.format(dataset=options.dataset)
         beside = Path(os.path.normpath(folder / of))  # the folder itself may not be there yet

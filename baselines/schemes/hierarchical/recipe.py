@@ -25,6 +25,6 @@ class HierarchicalRecipe(SchemeRecipe):
 
     @model_validator(mode="after")
     def _of_jpeg(self) -> Self:
-        if self.adapt.epochs and (self.codec != "jpeg" or self.input_size):
-            raise ValueError("adapt.epochs is for codec = jpeg and pictures that are sent at their own size")
+        if self.adapt.epochs and self.codec != "jpeg":
+            raise ValueError("adapt.epochs is for codec = jpeg")
         return self

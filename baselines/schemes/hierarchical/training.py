@@ -14,7 +14,7 @@ from baselines.networks.chain import chain_model
 from baselines.networks.folding import assign, fold
 from baselines.schemes.hierarchical.recipe import HierarchicalRecipe
 from baselines.training import backend
-from baselines.training.adapted import obtain_adapted
+from baselines.training.adapted import check_adapt, obtain_adapted
 from baselines.training.going_on import start_device
 from baselines.training.handover import hand_over
 from baselines.training.interface import Report, TrainOptions
@@ -30,6 +30,7 @@ from harness.contracts.scheme import Scheme
 def train_hierarchical(scheme: Scheme, recipe: HierarchicalRecipe, options: TrainOptions, report: Report) -> Path:
     """Train the local network, choose the threshold on validation, write the artefact and return its folder."""
     data = training_data(options, recipe)
+    check_adapt(recipe.adapt, recipe.reference, data)
     out = options.out or weights_dir() / f"{options.dataset}-{options.profile}" / scheme.name
     work = work_folder(scheme.name, recipe, data)
     reference = obtain(recipe.reference, data, report, resume=options.resume)
