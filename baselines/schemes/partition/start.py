@@ -39,9 +39,7 @@ def start_from(model: Any, blocks: tuple[str, ...], reference: Any, spec: Networ
         for ours, theirs in pairs
         if model.get_layer(ours).kernel.shape == reference.get_layer(theirs).kernel.shape
     ]
-    seen = keras.Model(reference.input, [reference.get_layer(theirs).output for _, theirs in fitting])
-    outputs = seen(to_unit(x), training=False)
-    for (ours, theirs), output in zip(fitting, [outputs] if len(fitting) == 1 else outputs, strict=True):
+    for (ours, theirs), output in zip(fitting, _outputs(reference, [name for _, name in fitting], x), strict=True):
         kernel, bias = reference.get_layer(theirs).get_weights()
         plain = np.asarray(output, dtype=np.float32) - bias
         mean, variance = plain.mean(axis=(0, 1, 2)), plain.var(axis=(0, 1, 2))
@@ -57,6 +55,16 @@ def start_from(model: Any, blocks: tuple[str, ...], reference: Any, spec: Networ
             _, *rest = bn.get_weights()
             bn.set_weights([np.zeros_like(rest[0]), *rest])
     return len(fitting)
+
+
+def _outputs(reference: Any, names: list[str], x: npt.NDArray[np.uint8]) -> list[Any]:
+    """Return what those layers of the reference network give; Keras builds no model of none."""
+    if not names:
+        return []
+    outputs = keras.Model(reference.input, [reference.get_layer(name).output for name in names])(
+        to_unit(x), training=False
+    )
+    return [outputs] if len(names) == 1 else outputs
 
 
 def trained_weights(folder: Path, recipe: PartitionRecipe, shape: tuple[int, int, int], classes: int) -> Weights:
