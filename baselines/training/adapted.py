@@ -58,7 +58,7 @@ def check_adapt(adapt: Adaptation, recipe: ReferenceRecipe, data: DataSet) -> No
     """Check, before anything is trained, that pictures are sent at their own size where the server adapts to JPEG.
 
     Raises:
-        BenchError: they are scaled first; training pictures would meet JPEG before the scaling, those on the link after.
+        BenchError: they are scaled first. Training pictures would meet JPEG before that, those on the link after it.
     """
     size = recipe.input_size
     if adapt.epochs and size and data.x_train.shape[1:3] != (size, size):

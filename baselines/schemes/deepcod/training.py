@@ -178,9 +178,7 @@ def train_deepcod(scheme: Scheme, recipe: DeepCODRecipe, options: TrainOptions, 
         codec=recipe.codec,
         alpha=0.0,
     )
-    spec = NetworkSpec(
-        IN_FRONT[reference.spec.network], shape, data.classes, (*recipe.decoder, *reference.spec.widths)
-    )
+    spec = NetworkSpec(IN_FRONT[reference.spec.network], shape, data.classes, (*recipe.decoder, *reference.spec.widths))
     save_network(out / SERVER, spec, fold(decoder) | fold(classifier))
     context = tables_for(description, graph, samples.first(PICTURES))
     write_artefact(out, description, graph=graph, recipe=recipe, history=work / run.log_name, context=context)

@@ -71,7 +71,7 @@ def test_presets_hold_what_paper_and_public_code_say() -> None:
     assert preset("paper", "cifar100").batch == 64
 
 
-@pytest.mark.parametrize("profile", ["compact", "paper"])
+@pytest.mark.parametrize("profile", ["compact", "mid", "paper"])
 def test_every_preset_fits_every_profile(profile: str) -> None:
     for name in preset_names("agilenn"):
         preset(name, profile=profile)
@@ -97,13 +97,14 @@ def test_auto_is_the_same_recipe_as_bfloat16_and_another_than_float32() -> None:
     assert recipe_hash(auto) == recipe_hash(fast) != recipe_hash(exact)
 
 
-def test_no_rival_has_a_larger_budget_than_agilenn() -> None:
+@pytest.mark.parametrize("profile", ["compact", "mid"])
+def test_no_rival_has_a_larger_budget_than_agilenn(profile: str) -> None:
     budgets = {}
-    for path in RECIPES.glob("*-compact.toml"):
+    for path in RECIPES.glob(f"*-{profile}.toml"):
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
         sections = [tree, tree["reference"]] if "epochs" in tree else [tree["reference"]]
         budgets[path.stem] = [section["budget_flop"] for section in sections]
-    most = max(budgets["agilenn-compact"])
+    most = max(budgets[f"agilenn-{profile}"])
     assert all(0 < budget <= most for found in budgets.values() for budget in found)
 
 
