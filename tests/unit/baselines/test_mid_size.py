@@ -99,7 +99,6 @@ def test_pictures_of_the_recipes_size_are_trained_on_as_they_are_and_others_are_
     assert Samples.by(settings, tiny).first(2).shape == (2, 64, 64, 3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["full_offload_jpeg", "hierarchical"])
 def test_a_server_adapts_to_jpeg_only_where_pictures_are_sent_at_their_own_size(scheme: str, tiny: DataSet) -> None:
     options = TrainOptions(
