@@ -97,8 +97,13 @@ def measure(scheme: str, profile: str, folder: Path, *, steps: int, overrides: d
     keys = {"reference.validation": str(HELD_OUT), "reference.epochs": "1"}
     if own:
         keys |= {"validation": str(HELD_OUT), "epochs": "1"}
-    if scheme == "agilenn":
+    if "finish_epochs" in tree:  # AgileNN and AgileNN-R
         keys |= {"finish_epochs": "1", "preselect.samples": str(HELD_OUT), "preselect.warm_epochs": "1"}
+    # There are no weights for random pictures to go on from, and where a step begins makes it neither longer nor shorter.
+    if "go_on_from" in tree:
+        keys["go_on_from"] = ""
+    if "file" in tree.get("reference", {}):
+        keys["reference.file"] = ""
     keys |= overrides
     batch = int(keys.get("batch" if own else "reference.batch", tree.get("batch", 128)))
     _pictures(folder, steps * batch + HELD_OUT)

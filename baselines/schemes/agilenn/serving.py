@@ -45,7 +45,7 @@ class Completed:
             return symbols  # the network says what is wrong with it
         whole = np.repeat(self._whole[None], len(symbols), axis=0)
         whole[..., self._sent] = symbols.reshape(len(symbols), *self._shape[:2], len(self._sent))
-        return whole.reshape(len(symbols), -1)
+        return whole.reshape(len(symbols), self._whole.size)  # -1 is undecided where there are none
 
 
 def load_remote(

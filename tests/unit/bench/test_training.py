@@ -43,6 +43,15 @@ def test_a_recipe_is_trained_for_a_moment_and_nothing_stays(tmp_path: Path, monk
     assert not (tmp_path / "mine").exists()
 
 
+@pytest.mark.slow
+def test_a_recipe_that_goes_on_from_weights_needs_none_of_them(tmp_path: Path) -> None:
+    """The command without --schemes stopped at AgileNN-R: nobody has weights for random pictures."""
+    over = {"reference.widths": "[4, 8]", "reference.batch": "8", "batch": "8", "precision": "float32"}
+    phases = training.measure("agilenn_r", "compact", tmp_path, steps=3, overrides=over)
+    assert [phase.title for phase in phases][-2:] == ["AgileNN-R", "local branch"]
+    assert all(phase.flop for phase in phases)
+
+
 def test_an_unknown_scheme_is_one_line_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(training.BenchError, match="nosuch"):
         training.main(["--schemes", "nosuch"])
