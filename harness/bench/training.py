@@ -99,7 +99,7 @@ def measure(scheme: str, profile: str, folder: Path, *, steps: int, overrides: d
         keys |= {"validation": str(HELD_OUT), "epochs": "1"}
     if "finish_epochs" in tree:  # AgileNN and AgileNN-R
         keys |= {"finish_epochs": "1", "preselect.samples": str(HELD_OUT), "preselect.warm_epochs": "1"}
-    # There are no weights for random pictures to go on from, and where a step begins makes it neither longer nor shorter.
+    # There are no weights for random pictures to go on from, and where a step begins does not change how long it takes.
     if "go_on_from" in tree:
         keys["go_on_from"] = ""
     if "file" in tree.get("reference", {}):

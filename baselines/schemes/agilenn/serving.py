@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.contracts.description import SERVER, DeviceDescription
+from harness.contracts.errors import BenchError
 from harness.contracts.scheme import ServerModel
 
 Symbols = npt.NDArray[np.uint8]
@@ -42,7 +43,7 @@ class Completed:
 
     def _complete(self, symbols: Symbols) -> Symbols:
         if symbols.shape[-1] != self.symbols:
-            return symbols  # the network says what is wrong with it
+            raise BenchError(f"{symbols.shape[-1]} symbols, the server wants {self.symbols}", cure="check the payload")
         whole = np.repeat(self._whole[None], len(symbols), axis=0)
         whole[..., self._sent] = symbols.reshape(len(symbols), *self._shape[:2], len(self._sent))
         return whole.reshape(len(symbols), self._whole.size)  # -1 is undecided where there are none

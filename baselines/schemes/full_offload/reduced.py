@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
+from harness.contracts.errors import BenchError
 from harness.contracts.scheme import ServerModel
 
 
@@ -32,6 +35,9 @@ class Reduced:
         return self._network.infer_batch(self._small(symbols))
 
     def _small(self, symbols: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        pictures = symbols.reshape(-1, *self._shape)
+        if symbols.shape[-1] != self.symbols:
+            raise BenchError(f"{symbols.shape[-1]} symbols, the server wants {self.symbols}", cure="check the payload")
+        pictures = symbols.reshape(len(symbols), *self._shape)
         middle = self._reach // 2
-        return np.ascontiguousarray(pictures[:, middle :: self._reach, middle :: self._reach]).reshape(len(symbols), -1)
+        small = np.ascontiguousarray(pictures[:, middle :: self._reach, middle :: self._reach])
+        return small.reshape(len(symbols), math.prod(small.shape[1:]))
