@@ -12,7 +12,8 @@ RESULTS = [
     p for p in find_namespace_packages(".", include=["results*"]) if p.replace(".", "/").startswith(tuple(SHIPPED))
 ]
 
-PICTURES = ["*.png", "*.svg", "*.pdf", "*.html"]  # of committed runs: for whoever reads the tree, and a third of the wheel
+# Of committed runs: for whoever reads the tree, and a third of the wheel.
+PICTURES = ["*.png", "*.svg", "*.pdf", "*.html"]
 
 setup(
     packages=[*FOUND, "harness.results", *(f"harness.{p}" for p in RESULTS)],
