@@ -63,19 +63,12 @@ def _card(folder: Path) -> str:
         if found := summary.get(f"{split}_int8"):
             shares = ", ".join(f"{SHOWN[name]} {100 * share:.1f} %" for name, share in found.items())
             lines.append(f"| {split}, {summary[f'{split}_n']:,} pictures | {shares} |")
-    lines += [_point(folder) for folder in sorted((folder / "curve").glob("*/")) if (folder / "summary.toml").exists()]
     if told := _training(summary):
         lines.append(f"| training | {told} |")
     versions = summary.get("versions", {})
     made = ", ".join(f"{name} {versions[name]}" for name in ("tensorflow", "keras", "numpy") if name in versions)
     lines.append(f"| made with | {made} |")
     return "\n".join(lines) + "\n"
-
-
-def _point(folder: Path) -> str:
-    right = _toml(folder / "summary.toml")["test_int8"]["combined"]
-    key, _, value = folder.name.rpartition("_")
-    return f"| point of its curve, {key} {value} | test, as deployed {100 * right:.1f} % |"
 
 
 def _training(summary: dict[str, Any]) -> str:

@@ -29,10 +29,9 @@ def rule(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
     return f"{ours} over the pictures" + (f"; {exits}" if exits else "")
 
 
-def sentence(found: Sequence[Cell], *, ours: Statistic = "median") -> str:
-    """Say it as a sentence, for the note of a figure."""
-    told = rule(found, ours=ours)
-    return f"{told[0].upper()}{told[1:]}."
+def sentence(clause: str) -> str:
+    """Return what `rule` or `rule_of_exits` says as a sentence, for a note."""
+    return f"{clause[0].upper()}{clause[1:]}."
 
 
 def rule_of_exits(found: Sequence[Cell], *, ours: Statistic = "median") -> str:

@@ -70,7 +70,7 @@ def write(
             axis_title=axis.title,
             values=shown,
             log_scale=axis.log_scale,
-            note=f"{note} {sentence(found, ours=axis.statistic)}",
+            note=f"{note} {sentence(rule(found, ours=axis.statistic))}",
             out=store.path(f"plots/latency_vs_{axis.name}"),
             published=published,
         )
@@ -82,7 +82,7 @@ def time_note(found: Sequence[Cell], testbed: TestbedDescription, pinned: Pinned
     kind = " and ".join(sources(found, "total_ms")) or testbed.time_source
     error = f" ({testbed.remarks})" if testbed.remarks else ""
     mixed = rule_of_exits(found)
-    mean = f" {mixed[0].upper()}{mixed[1:]}." if mixed else ""
+    mean = f" {sentence(mixed)}" if mixed else ""
     remote = f"; {pinned.told}" if pinned and any(c.middle("remote_ms") for c in found) else ""
     return f"Times {kind} on {testbed.title}{error}{remote}.{mean}"
 

@@ -23,8 +23,8 @@ from harness.sweep.runner import Bench
 from ..support.benches import StubBroker
 
 # A machine that is busy with something else must not fail a test: no example has a deadline on the wall clock.
-settings.register_profile("bench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("bench")
+settings.register_profile("no wall clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no wall clock")
 
 LOCAL = """
 scheme = "{scheme}"

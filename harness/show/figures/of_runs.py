@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.captions import sentence
+from harness.analysis.captions import rule, sentence
 from harness.analysis.curves import choices_at
 from harness.analysis.datum import Datum, along, at, beside, pick
 from harness.analysis.material import Material
@@ -40,7 +40,9 @@ class Breakdown(Figure):
         if published:
             panels.append(self._groups(published, published))
         here = [c for c in run.cells if abs(c.value - WIFI_BPS) <= 1e-3 * WIFI_BPS]
-        note = f"{run.note} {sentence(here, ours=axes_.axis('bandwidth').statistic)} Accuracy of the whole test set."
+        note = (
+            f"{run.note} {sentence(rule(here, ours=axes_.axis('bandwidth').statistic))} Accuracy of the whole test set."
+        )
         heights = [len(groups) for groups in panels]
         shape: Any = {"nrows": len(panels), "height_ratios": heights, "squeeze": False}
         with draw.page(out, note=note, height=0.5 + 0.085 * sum(heights), **shape) as all_axes:
@@ -90,7 +92,7 @@ class Latency(Figure):
             ticks={x: axis.show(x) for x in places},
             log=axis.log_scale and places[0] > 0,
             y_label=f"{mean} latency (ms)",
-            note=f"{run.note} {sentence(run.cells, ours=axis.statistic)}",
+            note=f"{run.note} {sentence(rule(run.cells, ours=axis.statistic))}",
             tails=axis.statistic == "mean",
         )
 

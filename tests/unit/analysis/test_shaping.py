@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis import shaping
@@ -54,7 +54,6 @@ def test_a_gain_is_the_mean_over_the_bytes_that_both_reach() -> None:
 _CURVE = st.lists(st.tuples(st.floats(1, 1e4), st.floats(0, 1)), min_size=2, max_size=6)
 
 
-@settings(deadline=None)
 @given(_CURVE, _CURVE)
 def test_a_gain_changes_its_sign_with_the_sides_and_stays_within_what_was_measured(
     one: list[shaping.Point], other: list[shaping.Point]

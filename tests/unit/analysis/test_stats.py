@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis import stats
@@ -22,7 +22,6 @@ def test_few_values_have_no_interval() -> None:
     assert found == stats.Interval(2.0, None, None, 3)
 
 
-@settings(deadline=None)  # a busy host is no fault
 @given(values)
 def test_the_interval_holds_the_median_and_is_deterministic(data: list[float]) -> None:
     found = stats.median_interval(data)

@@ -66,7 +66,7 @@ def test_svhn_without_its_test_file_is_one_line(tmp_path: Path) -> None:
         folders.read_svhn(tmp_path / "train_32x32.mat")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_mat_files_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("mat")

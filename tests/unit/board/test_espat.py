@@ -278,7 +278,7 @@ PIECES = (
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(st.binary(max_size=400), st.sampled_from(PIECES)), max_size=20))
 def test_any_bytes_leave_a_bounded_module_that_recovers(pieces: list[bytes]) -> None:
     host = Host()

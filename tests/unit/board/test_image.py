@@ -106,7 +106,7 @@ def test_a_cut_or_damaged_elf_is_one_clear_error_or_loads(firmware: Firmware, tm
     assert refused > 30
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=300), st.text(alphabet=":0123456789ABCDEF\n", max_size=300).map(str.encode)))
 def test_any_hex_file_is_loaded_or_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "any.hex"

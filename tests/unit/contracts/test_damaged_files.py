@@ -148,14 +148,14 @@ def test_a_whole_one_that_was_cut_short_or_damaged_is_one_line(name: str, tmp_pa
         _judge(name, tmp_path, bytes(data))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(READERS)), st.binary(max_size=200))
 @example("pinned", b"\xff")
 def test_any_bytes_are_read_or_refused_in_one_line(tmp_path: Path, name: str, data: bytes) -> None:
     _judge(name, tmp_path, data)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=100).map(str.encode)))
 def test_the_reader_of_all_raises_nothing_but_bench_errors(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x"

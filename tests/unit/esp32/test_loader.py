@@ -58,7 +58,7 @@ def test_slip_packets_come_out_whole_however_they_are_cut(packets: list[bytes], 
 STORE = bytearray(FLASH_BYTES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), st.integers(0, 255))
 def test_noise_and_wrong_requests_never_break_the_loader(noise: bytes, command: int) -> None:
     loader = RomLoader(STORE)

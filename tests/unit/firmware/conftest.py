@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from testbeds.firmware.host.hostlib import CodecLibrary
 from testbeds.firmware.host.schemelib import HostLibrary
@@ -17,10 +16,6 @@ from testbeds.firmware.toolchain import build as building
 from testbeds.firmware.toolchain import describe
 
 from .firmware_helpers import STUB_GRAPH_C, STUB_GRAPH_H, Scripted, write_scheme
-
-settings.register_profile("no wall clock", deadline=None)  # a busy machine must not fail a test
-settings.load_profile("no wall clock")
-
 
 # test_sanitized.py runs the other tests again on a build with these.
 SANITIZERS = tuple(os.environ.get("AGILENN_TEST_SANITIZERS", "").split())

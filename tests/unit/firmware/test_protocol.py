@@ -130,7 +130,7 @@ def test_no_region_shows_a_password(scripted: Make) -> None:
         assert secret not in seen
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=1500))
 def test_random_console_bytes_never_stop_the_firmware(scripted: Make, noise: bytes) -> None:
     board = scripted()
@@ -138,7 +138,7 @@ def test_random_console_bytes_never_stop_the_firmware(scripted: Make, noise: byt
     assert board.ask(1)[0] == 0x81
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 255), st.binary(max_size=1100))
 def test_random_requests_are_answered_once(scripted: Make, kind: int, payload: bytes) -> None:
     board = scripted()

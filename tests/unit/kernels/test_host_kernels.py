@@ -35,7 +35,6 @@ def check(model, variant="fast", images=2, flags=("-O0", *ALIGNED)):
 
 @settings(
     max_examples=12,
-    deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking would compile hundreds of graphs
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
@@ -48,7 +47,6 @@ def test_random_operators_equal_the_oracle_to_the_bit(model, variant):
 @pytest.mark.soak
 @settings(
     max_examples=400,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 @given(graphs(20), st.sampled_from(["fast", "lean"]))

@@ -32,7 +32,7 @@ def small():
     return c.finish(x, y)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(graphs(6))
 def test_what_is_written_is_read_back(model):
     again = parse_model(write_model(model))
@@ -98,7 +98,7 @@ def test_many_damaged_files_are_refused_or_generated_but_never_crash():
         generated_or_refused(d)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_noise_is_refused(data):
     with pytest.raises(BenchError):

@@ -49,7 +49,7 @@ def check_no_live_bytes_are_overwritten(model):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(graphs(8))
 def test_random_graphs_keep_what_is_alive(model):
     check_no_live_bytes_are_overwritten(model)

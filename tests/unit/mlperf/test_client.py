@@ -58,7 +58,7 @@ def test_a_few_faults_are_recovered_from(make_bench: MakeBench, kind: dict[str, 
 
 
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10**6),
     lose_rx=st.sampled_from([0, 0.001, 0.01]),

@@ -147,7 +147,7 @@ def test_more_bytes_than_announced_are_left_out(any_device: Engine) -> None:
     assert say(any_device, "db print 8 88") == ["m-buffer-58-59-5a-5b-5c-5d-5e-5f"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(max_size=120).filter(lambda b: b"%" not in b))
 def test_after_any_noise_two_syncs_bring_it_back(device: Engine, noise: bytes) -> None:
     device.feed(noise + b"sync1%")
@@ -159,7 +159,7 @@ C_DUT = CDut(
 )  # one for all: fast, and stateful
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.one_of(

@@ -162,7 +162,7 @@ def test_a_folder_that_cant_be_written_is_one_line(tmp_path: Path) -> None:
         record(tmp_path, "accuracy")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(st.binary(max_size=200), st.lists(st.text("ab.in,0123\n/ ", max_size=20)).map("\n".join).map(str.encode))
 )

@@ -34,7 +34,7 @@ def test_text_before_between_and_after_frames() -> None:
     assert dut.feed(b"name%") == b"m-name-dut-[c-dialect]\r\nm-ready\r\n"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(min_size=4, max_size=600))
 def test_a_frame_of_version_1_is_never_answered_as_text(payload: bytes) -> None:
     dut = device()

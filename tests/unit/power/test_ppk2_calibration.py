@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contracts.errors import BenchError
@@ -114,7 +114,6 @@ def plain_filter(current: npt.NDArray[np.float64], ranges: npt.NDArray[np.int64]
     return out
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(2, 4)), min_size=1, max_size=60))
 def test_the_filter_is_that_of_the_description(samples: list[tuple[float, int]]) -> None:
     current, ranges = (np.array(column) for column in zip(*samples, strict=True))

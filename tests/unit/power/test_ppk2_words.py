@@ -23,7 +23,7 @@ def test_a_word_holds_its_fields_where_the_protocol_says() -> None:
     assert one.tobytes() == int(one[0]).to_bytes(4, "little")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_cut_anywhere_and_with_words_dropped_every_sample_keeps_its_number(data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 400))
@@ -69,7 +69,7 @@ def test_missing_bytes_are_found_and_the_words_come_back_into_step(missing: int,
     assert decoder.realigned <= 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.binary(max_size=300), max_size=6))
 def test_garbage_never_raises_and_never_grows_without_bound(chunks: list[bytes]) -> None:
     decoder = WordDecoder()

@@ -36,7 +36,6 @@ def test_both_encodings_keep_a_value_to_their_digits(value: float) -> None:
     assert values(binary)[0] == pytest.approx(value, rel=2.5e-3)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_binary_stream_may_be_cut_anywhere(data: st.DataObject) -> None:
     samples = data.draw(st.lists(st.integers(0, 0xEFFF), max_size=40))
@@ -54,7 +53,7 @@ def test_a_binary_stream_may_be_cut_anywhere(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("make", [AsciiParser, BinaryParser, LineParser])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chunks=st.lists(st.binary(max_size=200), max_size=5))
 def test_garbage_never_raises(make: type, chunks: list[bytes]) -> None:
     parser = make()
@@ -96,7 +95,6 @@ def test_the_check_is_the_known_crc8(text: bytes, check: int) -> None:
     assert crc8(text) == check
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_byte_of_a_bridge_line_never_becomes_another_number(data: st.DataObject) -> None:
     number, current = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.integers(-(2**15), 2**15 - 1))

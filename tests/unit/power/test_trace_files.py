@@ -95,7 +95,7 @@ def test_missing_file_and_unknown_ending_are_one_line(tmp_path: Path) -> None:
         write_trace(trace(), tmp_path / "no" / "x.csv")
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_damaged_csv_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "t.csv"

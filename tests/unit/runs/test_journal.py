@@ -76,7 +76,7 @@ def test_damage_inside_the_journal_is_one_clear_line(tmp_path: Path, damage: byt
     assert path.read_bytes() == before
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / journal.NAME).write_bytes(data)
@@ -96,7 +96,7 @@ _JSON = st.recursive(
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_JSON | st.fixed_dictionaries({"key": _JSON, "row": _JSON}), max_size=4))
 def test_any_json_lines_are_rows_or_refused(tmp_path: Path, entries: list[Any]) -> None:
     """Also past the journal's own check: a row must be a sample."""
@@ -109,7 +109,7 @@ def test_any_json_lines_are_rows_or_refused(tmp_path: Path, entries: list[Any]) 
         assert not entries or rows
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_flipped_bit_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
     """Wherever it is, the rows are those that were kept, or the journal is refused: no other value is ever read."""

@@ -132,7 +132,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_manifest_with_any_value_anywhere_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     found = runs.manifest() | {"manifest_version": 2}

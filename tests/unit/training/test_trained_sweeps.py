@@ -110,7 +110,7 @@ def test_a_finished_point_is_found_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert rows.find("h0.7", [tmp_path]) == own
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200))
 def test_any_text_is_rows_or_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.csv"
