@@ -21,9 +21,12 @@ STAGES = ((5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1))  # kernel, stri
 WIDTHS = (40, 80, 112, 192, 320, 1280)  # channels of those stages and of the last 1x1 convolution
 
 
-def stem(x: Tensor, blocks: Structure) -> Tensor:
-    """Turn a picture [n, h, w, 3] in 0..1 into features [n, h/2, w/2, 24] in ReLU6's range, as `stem_relu`."""
-    x = blocks.conv(x, STEM_WIDTHS[0], act="relu6", name="stem_first")
+def stem(x: Tensor, blocks: Structure, *, first_stride: int = 1) -> Tensor:
+    """Turn a picture [n, h, w, 3] in 0..1 into features [n, h/2, w/2, 24] in ReLU6's range, as `stem_relu`.
+
+    With a first convolution of stride 2, as published, the map is [n, h/4, w/4, 24].
+    """
+    x = blocks.conv(x, STEM_WIDTHS[0], stride=first_stride, act="relu6", name="stem_first")
     x = blocks.mobile(x, STEM_WIDTHS[1], expand=1, name="stem_one")
     x = blocks.mobile(x, STEM_CHANNELS, expand=EXPANSION, stride=2, name="stem_two0")
     x = blocks.mobile(x, STEM_CHANNELS, expand=EXPANSION, name="stem_two1")
@@ -33,6 +36,8 @@ def stem(x: Tensor, blocks: Structure) -> Tensor:
 def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) -> Tensor:
     """Turn a feature map into logits.
 
+    It is as wide within for fewer channels than the stem's 24 as it is for those, so that it can start as published.
+
     Raises:
         ValueError: `widths` does not hold one for each stage and one for the last convolution.
     """
@@ -41,7 +46,8 @@ def body(x: Tensor, classes: int, widths: tuple[int, ...], blocks: Structure) ->
     for stage, ((kernel, stride, count), width) in enumerate(zip(STAGES, widths, strict=False), 3):
         for i in range(count):
             step = stride if i == 0 else 1
-            x = blocks.mobile(x, width, expand=EXPANSION, kernel=kernel, stride=step, name=f"stage{stage}_{i}")
+            of = STEM_CHANNELS if (stage, i) == (3, 0) else 0
+            x = blocks.mobile(x, width, expand=EXPANSION, kernel=kernel, stride=step, of=of, name=f"stage{stage}_{i}")
     x = blocks.pointwise(x, widths[-1], act="relu6", name="leave")
     return blocks.classifier(x, classes, norm=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.networks import block_text, chain, decoder, lite, mobilenet, residual, residual64
+from baselines.networks import block_text, chain, decoder, lite, lite64, mobilenet, residual, residual64
 from baselines.networks.building import model
 from baselines.networks.folding import Weights, assign
 from baselines.networks.structure import Structure, Tensor
@@ -29,6 +29,8 @@ _NETWORKS: dict[str, Callable[[Tensor, int, tuple[int, ...], Structure], Tensor]
     "mobilenet_picture": mobilenet.picture,
     "lite0_body": lite.body,
     "lite0_picture": lite.picture,
+    "lite0_64_body": lite64.body,
+    "lite0_64_picture": lite64.picture,
     "deepcod": decoder.decoded,
     "deepcod64": decoder.decoded64,
 }

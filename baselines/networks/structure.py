@@ -67,10 +67,15 @@ class Structure(ABC):
         y = self.conv(y, filters, kernel=1, act=None, name=f"{name}_project")
         return self.add(x, y, name=f"{name}_add") if stride == 1 and width == filters else y
 
-    def mobile(self, x: Tensor, filters: int, *, expand: int, name: str, kernel: int = 3, stride: int = 1) -> Tensor:
-        """Build `inverted_residual` for the server: kernels of any size, and 1x1 convolutions as matrix products."""
+    def mobile(
+        self, x: Tensor, filters: int, *, expand: int, name: str, kernel: int = 3, stride: int = 1, of: int = 0
+    ) -> Tensor:
+        """Build `inverted_residual` for the server: kernels of any size, and 1x1 convolutions as matrix products.
+
+        `expand` multiplies `of` channels, where that is not as many as `x` has.
+        """
         width = x.shape[-1]
-        y = self.pointwise(x, width * expand, name=f"{name}_expand") if expand > 1 else x
+        y = self.pointwise(x, (of or width) * expand, name=f"{name}_expand") if expand > 1 else x
         y = self.depthwise(y, kernel=kernel, stride=stride, name=f"{name}_mid")
         y = self.pointwise(y, filters, act=None, name=f"{name}_project")
         return self.add(x, y, name=f"{name}_add") if stride == 1 and width == filters else y

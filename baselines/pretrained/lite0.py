@@ -102,9 +102,11 @@ def upscaled_kernel(kernel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _copy(tensors: Tensors, model: Any) -> None:
-    kernel = upscaled_kernel(_turned(tensors["_conv_stem.weight"]))
+    first = model.get_layer("stem_first_conv")
+    kernel = _turned(tensors["_conv_stem.weight"])  # of stride 2; a first convolution of stride 1 scales up by itself
+    kernel = kernel if first.strides == (2, 2) else upscaled_kernel(kernel)
     _norm(tensors, "_bn0", model.get_layer("stem_first_bn"), shift=-(MEAN / SCALE) * kernel.sum(axis=(0, 1, 2)))
-    model.get_layer("stem_first_conv").set_weights([kernel / np.float32(SCALE)])
+    first.set_weights([kernel / np.float32(SCALE)])
     names = ["stem_one", "stem_two0", "stem_two1"]
     names += [f"stage{stage}_{i}" for stage, (_, _, count) in enumerate(lite.STAGES, 3) for i in range(count)]
     for i, name in enumerate(names):

@@ -28,6 +28,7 @@ _LATER: dict[str, Any] = {
     "clip_norm": 0.0,  # the reference network's; AgileNN's own default is another, and so is in every hash
     "pretrained": "none",
     "normalisation": "batch",
+    "frozen": "nothing",
     "network": "residual",  # the reference network's
     "network.first": "conv",
     "network.first_channels": 0,

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from baselines.networks.stages import parse_stage
 from harness.contracts.toml import Strict
 
-NetworkKind = Literal["residual", "residual64", "mobilenet", "lite0"]  # modules of networks/
+NetworkKind = Literal["residual", "residual64", "mobilenet", "lite0", "lite0_64"]  # modules of networks/
 Widths = tuple[Annotated[int, Field(ge=1, le=4096)], ...]
 
 
@@ -51,8 +51,9 @@ class SchemeRecipe(Recipe):
 class ReferenceRecipe(Recipe):
     """Describes the reference network: judge of importance, teacher, and the server network of full offloading.
 
-    `pretrained` = "imagenet" starts a `lite0` from weights trained on ImageNet-1k (pretrained/lite0.py).
+    `pretrained` = "imagenet" starts a `lite0` or `lite0_64` from weights trained on ImageNet-1k (pretrained/lite0.py).
     `normalisation` = "folded" takes batch statistics once, on training pictures, and trains convolutions with a bias.
+    `frozen` = "stem" leaves the pre-trained stem as it is: its maps are the largest, and so are its gradients.
     `file` is a network to use instead of training one; `recipes.files` says what may stand in its path.
     """
 
@@ -62,6 +63,7 @@ class ReferenceRecipe(Recipe):
     pretrained: Literal["none", "imagenet"] = "none"
     mixup: float = Field(default=0.0, ge=0, le=10)  # both parameters of the beta distribution (0 = no mixing)
     normalisation: Literal["batch", "folded"] = "batch"
+    frozen: Literal["nothing", "stem"] = "nothing"
 
 
 class Distillation(Strict):

@@ -95,7 +95,7 @@ def starting_network(recipe: ReferenceRecipe, spec: NetworkSpec, samples: Any) -
     """Return the network as its training begins.
 
     Raises:
-        BenchError: `start` or `normalisation` do not go with the network.
+        BenchError: `pretrained`, `normalisation` or `frozen` do not go with the network.
     """
     from baselines.pretrained import lite0  # noqa: PLC0415
 
@@ -104,17 +104,21 @@ def starting_network(recipe: ReferenceRecipe, spec: NetworkSpec, samples: Any) -
             "normalisation = folded needs statistics to start from",
             cure="set pretrained = imagenet, or normalisation = batch",
         )
+    if recipe.pretrained != "imagenet" and recipe.frozen != "nothing":
+        raise BenchError("frozen = stem needs a trained stem", cure="set pretrained = imagenet, or frozen = nothing")
     if recipe.pretrained == "none":
         return spec.build(folded=False)
-    if recipe.network != "lite0" or recipe.widths != lite0.WIDTHS:
+    if recipe.network not in ("lite0", "lite0_64") or recipe.widths != lite0.WIDTHS:
         raise BenchError(
             "pretrained = imagenet needs the published network",
-            cure=f'set network = "lite0" and widths = {list(lite0.WIDTHS)}, or pretrained = none',
+            cure=f'set network = "lite0" or "lite0_64" and widths = {list(lite0.WIDTHS)}, or pretrained = none',
         )
     model = spec.build(folded=False)
     weights = lite0.starting_weights(lite0.obtain(data_dir()), model, samples.first(lite0.STATISTICS_PICTURES))
-    if recipe.normalisation == "batch":
-        return model
-    folded = spec.build(folded=True)
-    assign(folded, weights)
-    return folded
+    if recipe.normalisation == "folded":
+        model = spec.build(folded=True)
+        assign(model, weights)
+    if recipe.frozen == "stem":
+        for layer in model.layers:
+            layer.trainable = not layer.name.startswith("stem_")
+    return model
